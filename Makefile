@@ -1,0 +1,44 @@
+# Everything from a fresh clone needs python3 (3.11 or newer, with venv) and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint format bench pin clean
+
+run: .venv/installed
+	@$(BIN)/flask --app app chat demo --once
+	@exec $(BIN)/gunicorn
+
+test: .venv/installed-dev
+	$(BIN)/pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/installed
+	$(BIN)/python -m bench
+
+# Renew the pinned versions; needs uv.
+pin:
+	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.txt .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,38 @@
+"""The application factory: `gunicorn` and `flask --app app` both start here."""
+
+import logging
+import os
+
+from flask import Flask
+
+from chat import cli
+from chat.database.connection import check_version, sqlite3
+from chat.process import Process
+from chat.settings import Settings, from_environment
+from chat.web import problems
+from chat.web.fetching import fetching
+from chat.web.login import login
+from chat.web.pages import pages
+from chat.web.sending import sending
+from chat.web.sessions import sessions
+
+log = logging.getLogger("chat")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application of one process, its database at the newest schema.
+
+    Raises SettingError for a setting that cannot be read, UnsafeSQLite where data would be at risk.
+    """
+    settings = settings or from_environment(os.environ)
+    if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
+        log.warning(warning)
+    app = Flask(__name__)
+    process = Process(settings)
+    process.database.migrate()
+    app.extensions["chat"] = process
+    problems.register(app)
+    for blueprint in (sending, fetching, sessions, login, pages):
+        app.register_blueprint(blueprint)
+    app.cli.add_command(cli.chat)
+    return app

@@ -1,0 +1,114 @@
+"""`python -m bench SCENARIO`: run a scenario and print its figures; without one, run them all."""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import sys
+
+from bench import scenarios
+from bench.meter import Figures
+from bench.server import CLIENT_CORE, raise_file_limit
+
+# Of several runs the worst counts; anything but 0 makes the exit code 1.
+MISTAKES = (
+    "lost",
+    "doubled",
+    "out of order",
+    "polls refused",
+    "errors",
+    "gevent: cut",
+    "gthread: cut",
+)
+
+
+def main() -> int:
+    """The exit code: 1 when anything was lost, refused or wrong."""
+    parser, names = _parser()
+    commands = [sys.argv[1:]] if sys.argv[1:] else [[name] for name in names]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    raise_file_limit()
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    return max([_run(parser.parse_args(command)) for command in commands])
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run one scenario `--runs` times."""
+    runs = [options.scenario(options) for _ in range(options.runs)]
+    names = dict.fromkeys(name for run in runs for name in run)
+    summary = {name: _summary(name, [run.get(name, 0) for run in runs]) for name in names}
+    if options.json:
+        print(json.dumps({"scenario": options.name, "figures": summary, "runs": runs}, indent=1))
+    else:
+        _print_table(options.name, summary, runs)
+    return int(any(summary.get(name) for name in MISTAKES))
+
+
+def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """The command line, and the names of the scenarios."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    subparsers = parser.add_subparsers(dest="name")
+    found = {}
+    for scenario in scenarios.ALL:
+        name = scenario.__name__
+        found[name] = subparsers.add_parser(name, help=scenario.__doc__)
+        found[name].set_defaults(scenario=scenario)
+        _add_common(found[name], name)
+    found["hold"].add_argument("--polls", type=_even, default=1000, help="held polls (1000)")
+    found["hold"].add_argument("--rate", type=float, default=100, help="sends a second (100)")
+    found["hold"].add_argument("--idle", type=_positive, default=5, help="s without sends (5)")
+    found["burst"].add_argument("--sessions", type=int, default=100, help="one sender each (100)")
+    found["burst"].add_argument("--polls", type=_even, default=0, help="polls beside them (0)")
+    found["conversation"].add_argument("--sessions", type=int, default=100, help="(100)")
+    found["cross"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
+    found["cross"].add_argument("--rate", type=float, default=50, help="sends a second (50)")
+    found["cross"].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
+    found["get"].add_argument("--connections", type=int, default=8, help="(8)")
+    found["stop"].add_argument("--polls", type=_even, default=50, help="held polls (50)")
+    return parser, list(found)
+
+
+def _add_common(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument("--runs", type=int, default=1, help="take the medians of so many (1)")
+    parser.add_argument("--json", action="store_true", help="JSON, with the figures of each run")
+    if name != "stop":
+        kinds = ("gevent", "gthread")
+        parser.add_argument("--seconds", type=_positive, default=10, help="s under load (10)")
+        parser.add_argument("--worker-class", choices=kinds, default="gevent", help="(gevent)")
+
+
+def _even(text: str) -> int:
+    """Two parties poll each session."""
+    number = int(text)
+    if number < 0 or number % 2:
+        raise argparse.ArgumentTypeError(f"{text} is not an even number")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _summary(name: str, values: list[float]) -> float:
+    """The worst of several runs for a mistake, the median for everything else."""
+    return max(values) if name in MISTAKES else statistics.median(values)
+
+
+def _print_table(scenario: str, summary: Figures, runs: list[Figures]) -> None:
+    print(scenario)
+    width = max(map(len, summary))
+    for name, value in summary.items():
+        each = "".join(f"{_number(run.get(name, 0)):>12}" for run in runs) if len(runs) > 1 else ""
+        print(f"  {name:{width}}{_number(value):>12}{each}")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

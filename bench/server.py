@@ -1,0 +1,147 @@
+"""The server under test: a real gunicorn on its own core and port, with a fresh SQLite file."""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from time import perf_counter
+
+from bench.client import HOST
+
+# The server has one core for itself, the load client another.
+SERVER_CORE, CLIENT_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 30
+STOP_SECONDS = 60
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+# The settings' upper limit; three quarters of the threads may hold polls.
+MOST_THREADS = 1000
+
+
+@dataclass(frozen=True)
+class Session:
+    """A chat session with two parties: `tokens` has one for the client and one for the agent."""
+
+    id: int
+    tokens: dict[str, str]
+
+
+def raise_file_limit() -> None:
+    """Each held poll is an open file, here and in the server."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextmanager
+def fresh_database(sessions: int) -> Iterator[tuple[Path, list[Session]]]:
+    """A database in a temporary folder, with that many active sessions."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "chat.db"
+        command = [sys.executable, "-m", "flask", "--app", "app", "chat", "demo"]
+        made = subprocess.run(
+            [*command, "--sessions", str(sessions), "--json"],
+            cwd=ROOT,
+            env=os.environ | {"CHAT_DATABASE_URL": f"sqlite:///{path}"},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        yield path, [Session(**one) for one in json.loads(made.stdout)["sessions"]]
+
+
+class Server:
+    """One gunicorn with one worker, as a context manager; `polls` is how many it has to hold."""
+
+    def __init__(
+        self, database: Path, worker_class: str, polls: int, settings: Mapping[str, str] = {}
+    ) -> None:
+        self.port = _free_port()
+        self._environment = os.environ | {
+            "CHAT_DATABASE_URL": f"sqlite:///{database}",
+            "CHAT_BIND": f"{HOST}:{self.port}",
+            "CHAT_WORKERS": "1",
+            "CHAT_WORKER_CLASS": worker_class,
+            "CHAT_THREADS": str(min(MOST_THREADS, 64 + polls * 4 // 3)),
+            "CHAT_MAX_WAITERS": str(polls + 1000),
+            "CHAT_MAX_WAITERS_PER_USER": "100",
+            "CHAT_SENDS_PER_MINUTE": "0",
+            **settings,
+        }
+
+    def __enter__(self) -> "Server":
+        # Its own session: a Ctrl-C is for the bench, which then stops it in order.
+        self._gunicorn = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--log-level", "warning"],
+            cwd=ROOT,
+            env=self._environment,
+            start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+        )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        main = self._gunicorn.pid
+        self._worker = Path("/proc", Path(f"/proc/{main}/task/{main}/children").read_text().strip())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> float:
+        """SIGTERM, and the seconds until it has exited."""
+        started = perf_counter()
+        if self._gunicorn.poll() is None:
+            self._gunicorn.send_signal(signal.SIGTERM)
+        try:
+            self._gunicorn.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._gunicorn.pid, signal.SIGKILL)
+            self._gunicorn.wait()
+        return perf_counter() - started
+
+    def memory_kb(self) -> int:
+        """The worker's memory: its own pages, and its share of the shared ones."""
+        for line in (self._worker / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+        raise RuntimeError("no Pss in smaps_rollup")
+
+    def cpu_seconds(self) -> float:
+        """What the worker has used so far, all its threads."""
+        # The second field, the name in parentheses, may hold spaces.
+        after_name = (self._worker / "stat").read_text().rpartition(")")[2].split()
+        user, system = after_name[11:13]
+        return (int(user) + int(system)) / TICKS_PER_SECOND
+
+    def _wait_until_ready(self) -> None:
+        deadline = perf_counter() + START_SECONDS
+        while perf_counter() < deadline and self._gunicorn.poll() is None:
+            if self._is_ready():
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"gunicorn is not ready (exit code {self._gunicorn.poll()})")
+
+    def _is_ready(self) -> bool:
+        with closing(HTTPConnection(HOST, self.port, timeout=5)) as connection:
+            try:
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == 200
+            except (OSError, HTTPException):
+                return False
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as free:
+        port: int = free.getsockname()[1]
+        return port

@@ -1,0 +1,91 @@
+"""Opening the SQLite file; the only place that imports sqlite3."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database as Connection
+
+if TYPE_CHECKING:
+    import sqlite3
+else:  # pysqlite3 where it is installed, or else the standard library's.
+    from sqlite_utils.utils import sqlite3
+
+__all__ = ["Connection", "FileConnection", "Row", "check_version", "connect", "path_of", "sqlite3"]
+
+Row = sqlite3.Row
+
+SCHEME = "sqlite:///"
+# How long a write waits for another process's write before it fails with 503.
+BUSY_SECONDS = 5.0
+
+
+class UnsafeSQLite(RuntimeError):
+    """The SQLite library can corrupt a database that two processes write."""
+
+
+def path_of(url: str) -> Path:
+    """`sqlite:///data/chat.db` → the absolute path."""
+    return Path(url.removeprefix(SCHEME)).absolute()
+
+
+def check_version(version: tuple[int, ...], workers: int) -> str:
+    """A warning, or "" on a library without the WAL-reset race (https://sqlite.org/wal.html#walresetbug).
+
+    Raises UnsafeSQLite where several workers would write with an older one.
+    """
+    if version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45):
+        return ""
+    found = ".".join(map(str, version))
+    problem = (
+        f"SQLite {found} can corrupt a database written by several processes at once. "
+        "Install pysqlite3 0.6 or newer (pip install pysqlite3), or a Python with SQLite 3.51.3 or newer"
+    )
+    if workers > 1:
+        raise UnsafeSQLite(f"{problem}; or set CHAT_WORKERS=1.")
+    return f"{problem}. With one worker, and no command-line writes beside it, it may run."
+
+
+def connect(path: Path, create: bool = False) -> Connection:
+    """A connection in autocommit, durable and enforcing foreign keys.
+
+    Raises OSError when the file is not there, unless it may `create` it (readable by its owner only).
+    """
+    if create:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600))
+    conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    conn.row_factory = sqlite3.Row
+    conn.execute("PRAGMA journal_mode = WAL")
+    # FULL: with NORMAL a power cut takes back sends that were acknowledged.
+    conn.execute("PRAGMA synchronous = FULL")
+    conn.execute("PRAGMA foreign_keys = ON")
+    return Connection(conn, strict=True, recursive_triggers=False, execute_plugins=False)
+
+
+class FileConnection:
+    """A connection that is opened when it is needed, and afresh when the file was replaced.
+
+    Without the second, a process would go on acknowledging writes to a file that was deleted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db: Connection | None = None
+        self._inode = 0
+
+    def get(self) -> Connection:
+        """Raises OSError or sqlite3.Error when the file cannot be opened."""
+        inode = os.stat(self._path).st_ino
+        if self._db is None or inode != self._inode:
+            self.close()
+            self._db, self._inode = connect(self._path), inode
+        return self._db
+
+    def close(self) -> None:
+        """Drop it, with whatever transaction it is in."""
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                db.close()

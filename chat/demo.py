@@ -1,0 +1,69 @@
+"""People and conversations to try things with."""
+
+from dataclasses import dataclass
+
+from chat import accounts
+from chat.database import Connection, Database
+from chat.store import messages, revision, sessions, users
+
+# .example can belong to nobody (RFC 2606).
+DOMAIN = "demo.example"
+CLIENTS = ("Camille Moreau", "James Carter", "Inès Lefèvre", "Olivia Brown", "Hugo Petit")
+AGENTS = ("Dr Anaïs Laurent", "Daniel Hughes", "Me Thomas Girard", "Sophie Martin", "Emma Clarke")
+OPENING = (
+    ("client", "Bonjour, j'ai une question sur mon contrat."),
+    ("agent", "Bonjour ! Je vous écoute."),
+)
+
+
+@dataclass(frozen=True)
+class DemoSession:
+    """One active chat session, and a token for each side."""
+
+    id: int
+    tokens: dict[str, str]
+    emails: dict[str, str]
+
+
+def create(database: Database, count: int, password: str, days: int, now: int) -> list[DemoSession]:
+    """`count` active sessions, each with a client and an agent of its own who share the password."""
+    password_hash = accounts.hash_password(password)
+    return database.write(
+        lambda db: [_create_one(db, number, password_hash, days, now) for number in range(count)]
+    )
+
+
+def renew(database: Database, password: str, days: int, now: int) -> DemoSession | None:
+    """The first demo session with new tokens and a new password; None when there is none."""
+    password_hash = accounts.hash_password(password)
+
+    def renew_first(db: Connection) -> DemoSession | None:
+        row = sessions.first_active_of_domain(db, DOMAIN)
+        if row is None:
+            return None
+        people = {"client": row["client_id"], "agent": row["agent_id"]}
+        for user_id in people.values():
+            users.set_password_hash(db, user_id, password_hash)
+        return DemoSession(
+            row["id"],
+            {side: accounts.insert_token(db, user_id, days, now) for side, user_id in people.items()},
+            {"client": row["client_email"], "agent": row["agent_email"]},
+        )
+
+    return database.write(renew_first)
+
+
+def _create_one(db: Connection, number: int, password_hash: str, days: int, now: int) -> DemoSession:
+    people, emails = {}, {}
+    unused = users.count(db) + 1
+    for role, names in (("client", CLIENTS), ("agent", AGENTS)):
+        emails[role] = f"{role}{unused}@{DOMAIN}"
+        people[role] = users.insert(db, role, names[number % len(names)], emails[role], password_hash, now)
+    head = revision.advance(db)
+    chat_session_id = sessions.insert(db, people["client"], people["agent"], "active", now, head)
+    for side, text in OPENING:
+        head = revision.advance(db)
+        message_id = messages.insert(db, chat_session_id, people[side], side, text, None, now, head)
+        sessions.record_message(db, chat_session_id, message_id, head)
+    tokens = {role: accounts.insert_token(db, user_id, days, now) for role, user_id in people.items()}
+    return DemoSession(chat_session_id, tokens, emails)

@@ -1,0 +1,157 @@
+"""Waking the other processes of this host, and the database poll loop behind it.
+
+Each process has a Unix datagram socket in a folder beside the database. A datagram says which topic moved
+to which generation, never what was written. Losing one loses nothing: the poll loop finds the change.
+"""
+
+import hashlib
+import logging
+import os
+import secrets
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from time import monotonic
+
+from chat.database import Database
+from chat.database.connection import FileConnection, sqlite3
+from chat.hub import Hub
+from chat.store import revision
+
+DATAGRAM_BYTES = 200
+# A socket's queue holds 10 datagrams by default (net.unix.max_dgram_qlen) and drops what comes then:
+# having found that many at once means looking into the database for the ones that were dropped.
+FULL_QUEUE = 10
+
+log = logging.getLogger(__name__)
+
+
+class Doorbell:
+    """One thread per process that hears the other processes, and looks every `interval` seconds."""
+
+    def __init__(self, database: Database, interval: float, enabled: bool) -> None:
+        self._interval = interval
+        self._enabled = enabled
+        self._folder = _folder(database.path)
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._mouth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._mouth.setblocking(False)
+        self._stopped = threading.Event()
+        self._changes = Changes(database)
+
+    def ring(self, topic: str, generation: int) -> None:
+        """Tell the other processes."""
+        if not self._enabled:
+            return
+        datagram = f"{topic} {generation}".encode()
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return  # No server has started yet.
+        for name in names:
+            if name != self._name:
+                self._send(datagram, self._folder / name)
+
+    def start(self, hub: Hub) -> None:
+        """Hear and look from now on."""
+        if self._enabled:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            if self._folder.stat().st_uid != os.getuid():
+                raise PermissionError(f"{self._folder} belongs to somebody else")
+            self._ears.bind(str(self._folder / self._name))
+        self._changes.skip()
+        threading.Thread(target=self._run, args=(hub,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Hear no more; what is sent later still rings at the others."""
+        self._stopped.set()
+        if self._enabled:
+            (self._folder / self._name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._ears.close()
+        self._mouth.close()
+
+    def _send(self, datagram: bytes, path: Path) -> None:
+        try:
+            self._mouth.sendto(datagram, str(path))
+        except BlockingIOError:
+            pass  # Its queue is full: it has yet to look, and will find this too.
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)  # Left behind by a process that was killed.
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("Doorbell to %s: %s", path.name, error)
+
+    def _run(self, hub: Hub) -> None:
+        next_look = monotonic() + self._interval
+        while not self._stopped.is_set():
+            full = self._hear(hub, max(0.0, next_look - monotonic()))
+            if full or monotonic() >= next_look:
+                self._changes.publish(hub)
+                next_look = monotonic() + self._interval
+
+    def _hear(self, hub: Hub, seconds: float) -> bool:
+        """Pass on what comes within `seconds`; whether some may have been dropped."""
+        if not self._enabled:
+            self._stopped.wait(seconds)
+            return False
+        heard = 0
+        self._ears.settimeout(seconds)
+        try:
+            while True:
+                topic, _, generation = self._ears.recv(DATAGRAM_BYTES).decode().partition(" ")
+                hub.wake(topic, int(generation))
+                heard += 1
+                self._ears.settimeout(0)
+        except (TimeoutError, BlockingIOError):
+            return heard >= FULL_QUEUE
+
+
+class Changes:
+    """What the database says has changed since it was last asked: one query, however many wait."""
+
+    def __init__(self, database: Database) -> None:
+        # Its own connection: PRAGMA data_version tells of commits by all other connections.
+        self._file = FileConnection(database.path)
+        self._version: tuple[int, int] | None = None
+        self._head = 0
+
+    def skip(self) -> None:
+        """What is there now is not news."""
+        self._head = revision.head(self._file.get())
+
+    def publish(self, hub: Hub) -> None:
+        """Wake whoever waits for something that changed."""
+        try:
+            db = self._file.get()
+            version = (id(db), db.conn.execute("PRAGMA data_version").fetchone()[0])
+            if version == self._version:
+                return
+            changed = revision.changed_topics(db, self._head)
+            head = revision.head(db)
+        except (sqlite3.Error, OSError) as error:
+            log.warning("Cannot look for changes: %s", error)
+            self._file.close()
+            return
+        if head < self._head:
+            log.warning("The database went back from revision %d to %d", self._head, head)
+            hub.reset()
+            self._head = head
+        for topic, generation in changed:
+            hub.wake(topic, generation)
+            self._head = max(self._head, generation)
+        self._version = version
+
+
+def _folder(database: Path) -> Path:
+    """Where the sockets are: beside the database if its path leaves room in a socket's address."""
+    folder = database.with_name(f"{database.name}-doorbell")
+    if len(str(folder)) < 90:
+        return folder
+    key = hashlib.sha256(str(database).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"doorbell-{os.getuid()}-{key}"

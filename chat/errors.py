@@ -1,0 +1,90 @@
+"""The catalogue of named errors; chat/web/problems.py turns them into answers."""
+
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """An error with a stable code, answered as RFC 9457 problem+json (as a page outside /api/)."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong on the server."
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.extra = extra
+
+
+class InvalidRequest(Problem):
+    code, status, title = "invalid_request", 400, "The request cannot be read."
+
+
+class InvalidParameter(Problem):
+    code, status, title = "invalid_parameter", 400, "A value is missing or not acceptable."
+
+
+class NotAuthenticated(Problem):
+    code, status, title = (
+        "not_authenticated",
+        401,
+        "Sign in first: the token is missing or not valid.",
+    )
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class InvalidCredentials(Problem):
+    code, status, title = "invalid_credentials", 401, "The email or the password is wrong."
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class NotFound(Problem):
+    code, status, title = "not_found", 404, "There is nothing here, or it is not yours."
+
+
+class MethodNotAllowed(Problem):
+    code, status, title = "method_not_allowed", 405, "This address does not take that method."
+
+
+class SessionEnded(Problem):
+    code, status, title = "session_ended", 409, "The chat session has ended."
+
+
+class IdempotencyMismatch(Problem):
+    code, status = "idempotency_mismatch", 409
+    title = "This key was used before, with another message."
+
+
+class CursorReset(Problem):
+    code, status = "cursor_reset", 410
+    title = "The cursor is ahead of the database; start again from `cursor`."
+
+
+class BodyTooLarge(Problem):
+    code, status, title = "body_too_large", 413, "The request body is too large."
+
+
+class UnsupportedMediaType(Problem):
+    code, status, title = "unsupported_media_type", 415, "Send JSON, as application/json."
+
+
+class TooManyRequests(Problem):
+    code, status, title = "too_many_requests", 429, "Too many requests; slow down."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "3"}
+
+
+class Overloaded(Problem):
+    code, status, title = "overloaded", 503, "The server is busy; try again in a moment."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class DatabaseUnavailable(Problem):
+    code, status = "database_unavailable", 503
+    title = "The database cannot be used right now; nothing was changed."
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "3"}
+
+
+def catalogue() -> list[type[Problem]]:
+    """Every error that an answer can carry."""
+    return [Problem, *Problem.__subclasses__()]

@@ -1,0 +1,191 @@
+"""Topics, the waiters on them, and their wake-ups, within one process.
+
+Knows nothing of Flask, SQL or greenlets: `threading` only, whatever stands behind it.
+
+The order that loses no wake-up is subscribe, read, wait, read again:
+
+    with hub.subscribe(user_id, ["session:45"]) as waiter:
+        page = read()
+        while page.is_empty and (generation := waiter.wait(page.generation, deadline)):
+            page = read()
+
+A generation is the database's revision. Whoever reads at revision R has seen all that was published up
+to R, so a waiter is woken only by a higher one; publishing the same revision twice (by the sender, the
+doorbell and the poll loop) wakes nobody twice. Publish after COMMIT only.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+from types import TracebackType
+
+
+class TooManyWaiters(Exception):
+    """This process, or this owner in it, holds as many waiters as it may."""
+
+
+class _Topic:
+    """Who waits for it, and the Condition that they wait on if it is the first of their topics."""
+
+    __slots__ = ("condition", "generation", "waiters")
+
+    def __init__(self) -> None:
+        self.condition: threading.Condition | None = None
+        self.generation = 0
+        # A list: there are two on most topics, and a set would take three times the memory.
+        self.waiters: list[Waiter] = []
+
+
+class Hub:
+    """All topics of one process.
+
+    `relay(topic, generation)` is told of every local publication, for the other processes.
+    """
+
+    def __init__(
+        self,
+        max_waiters: int,
+        max_waiters_per_owner: int,
+        relay: Callable[[str, int], None] = lambda topic, generation: None,
+    ) -> None:
+        self.max_waiters = max_waiters
+        self._max_waiters_per_owner = max_waiters_per_owner
+        self._relay = relay
+        # One lock for all Conditions: held for microseconds, and never across a wait.
+        self._lock = threading.Lock()
+        self._topics: dict[str, _Topic] = {}
+        self._waiters: set[Waiter] = set()
+        self._owners: dict[int, int] = {}
+        self._closed = False
+
+    def subscribe(self, owner: int, topics: Iterable[str], connection: int | None = None) -> "Waiter":
+        """A waiter on `topics`, to be used as a context manager; raises TooManyWaiters.
+
+        `connection` is the file descriptor of the client that it waits for.
+        """
+        with self._lock:
+            held = self._owners.get(owner, 0)
+            if len(self._waiters) >= self.max_waiters or held >= self._max_waiters_per_owner:
+                raise TooManyWaiters
+            self._owners[owner] = held + 1
+            found = {name: self._topics.get(name) or _Topic() for name in topics}
+            self._topics.update(found)
+            first = next(iter(found.values()))
+            first.condition = first.condition or threading.Condition(self._lock)
+            waiter = Waiter(self, owner, found, first.condition, connection, self._closed)
+            self._waiters.add(waiter)
+            for topic in found.values():
+                topic.waiters.append(waiter)
+            return waiter
+
+    def publish(self, topic: str, generation: int) -> None:
+        """Wake the waiters on `topic` that have not read up to `generation`, in every process."""
+        self.wake(topic, generation)
+        self._relay(topic, generation)
+
+    def wake(self, topic: str, generation: int) -> None:
+        """Wake this process's waiters only."""
+        with self._lock:
+            found = self._topics.get(topic)
+            if found is None or generation <= found.generation:
+                return
+            found.generation = generation
+            for condition in {waiter.condition for waiter in found.waiters}:
+                condition.notify_all()
+
+    def reset(self) -> None:
+        """The revisions went back (a restored backup): let every waiter answer and start again."""
+        with self._lock:
+            for topic in self._topics.values():
+                topic.generation = 0
+            self._release_all()
+
+    def close(self) -> None:
+        """Let every waiter answer now, and each later one at once."""
+        with self._lock:
+            self._closed = True
+            self._release_all()
+
+    def waiters(self) -> list["Waiter"]:
+        """The waiters held now."""
+        with self._lock:
+            return list(self._waiters)
+
+    def waiter_count(self) -> int:
+        """How many there are."""
+        return len(self._waiters)
+
+    def topic_count(self) -> int:
+        """How many topics have a waiter."""
+        return len(self._topics)
+
+    def _release_all(self) -> None:
+        for waiter in self._waiters:
+            waiter.released = True
+            waiter.condition.notify_all()
+
+    def _unsubscribe(self, waiter: "Waiter") -> None:
+        with self._lock:
+            self._waiters.discard(waiter)
+            self._owners[waiter.owner] -= 1
+            if not self._owners[waiter.owner]:
+                del self._owners[waiter.owner]
+            for name, topic in waiter.topics.items():
+                topic.waiters.remove(waiter)
+                if not topic.waiters:
+                    del self._topics[name]
+
+
+class Waiter:
+    """One held request."""
+
+    __slots__ = ("_hub", "condition", "connection", "owner", "released", "topics")
+
+    def __init__(
+        self,
+        hub: Hub,
+        owner: int,
+        topics: dict[str, _Topic],
+        condition: threading.Condition,
+        connection: int | None,
+        released: bool,
+    ) -> None:
+        self._hub = hub
+        self.owner = owner
+        self.topics = topics
+        self.condition = condition
+        self.connection = connection
+        self.released = released
+
+    def __enter__(self) -> "Waiter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._hub._unsubscribe(self)
+
+    def wait(self, seen: int, deadline: float) -> int | None:
+        """Block until a generation above `seen` is published, and return it.
+
+        None when `deadline` (of time.monotonic) has passed or the waiter was released.
+        """
+        with self.condition:
+            while not self.released:
+                generation = max(topic.generation for topic in self.topics.values())
+                if generation > seen:
+                    return generation
+                left = deadline - monotonic()
+                if left <= 0:
+                    break
+                self.condition.wait(left)
+        return None
+
+    def release(self) -> None:
+        """Let it answer now."""
+        with self.condition:
+            self.released = True
+            self.condition.notify_all()

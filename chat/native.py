@@ -1,0 +1,109 @@
+"""Work on real threads, for callers that may be greenlets.
+
+Under gevent every `threading.Thread` is a greenlet, and a call that blocks in C (an fsync, a lock wait, a
+password hash) stops the whole process. The originals are taken here at import: chat.worker imports this
+module before anything is patched.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from _thread import start_new_thread
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+
+class QueueFull(Exception):
+    """As many calls wait as may."""
+
+
+class Call:
+    """One piece of work, and what came of it; `error` wins over `result`."""
+
+    __slots__ = ("done", "error", "result", "work")
+
+    def __init__(self, work: Callable[..., Any]) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class NativeThreads:
+    """`serve(calls)` runs on native threads, with up to `batch` calls that were waiting.
+
+    One byte in a pipe stands for each call that waits; os.read and os.write are what gevent leaves
+    alone. The way back is a socket, because waiting on one is what it makes cooperative.
+    """
+
+    def __init__(
+        self, serve: Callable[[list[Call]], None], *, threads: int = 1, batch: int = 1, limit: int
+    ) -> None:
+        self._serve = serve
+        self._threads = threads
+        self._batch = batch
+        self._limit = limit
+        self._queue: deque[Call] = deque()
+        self._finished: deque[Call] = deque()
+        self._starting = threading.Lock()
+        self._started = False
+
+    def call(self, work: Callable[..., Any]) -> Any:
+        """Run `work` and return its result or raise its error; blocks only the caller.
+
+        Raises QueueFull when `limit` calls wait already.
+        """
+        if not self._started:
+            self._start()
+        if len(self._queue) >= self._limit:
+            raise QueueFull
+        call = Call(work)
+        self._queue.append(call)
+        os.write(self._bell, b"\0")
+        call.done.acquire()
+        if call.error is not None:
+            raise call.error
+        return call.result
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._started:
+                return
+            self._waiting, self._bell = os.pipe()
+            self._results, self._results_bell = socket.socketpair()
+            self._results_bell.setblocking(False)
+            threading.Thread(target=self._hand_back, daemon=True).start()
+            for _ in range(self._threads):
+                start_new_thread(self._run, ())
+            self._started = True
+
+    def _run(self) -> None:
+        while True:
+            count = len(os.read(self._waiting, self._batch))
+            calls = [self._queue.popleft() for _ in range(count)]
+            self._serve(calls)
+            self._finished.extend(calls)
+            # Full means unread bytes: the other side takes all that is finished when it looks.
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._results_bell.fileno(), b"\0")
+
+    def _hand_back(self) -> None:
+        while self._results.recv(4096):
+            while self._finished:
+                self._finished.popleft().done.release()
+
+
+def pool(threads: int, limit: int) -> NativeThreads:
+    """Native threads that each run one call at a time."""
+
+    def serve(calls: list[Call]) -> None:
+        for call in calls:
+            try:
+                call.result = call.work()
+            except BaseException as error:
+                call.error = error
+
+    return NativeThreads(serve, threads=threads, limit=limit)

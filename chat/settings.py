@@ -1,0 +1,168 @@
+"""Every setting: its name, default, unit and meaning, read from the environment.
+
+gunicorn.conf.py runs this file by path, before any worker exists, so it imports nothing of chat.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+PREFIX = "CHAT_"
+
+
+class SettingError(ValueError):
+    """A value in the environment that cannot be read."""
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise SettingError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not low <= value <= high:
+            raise SettingError(f"a number of seconds from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise SettingError(" or ".join(choices))
+        return text
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    return _choice("0", "1")(text) == "1"
+
+
+def _database_url(text: str) -> str:
+    if not text.startswith("sqlite:///") or len(text) <= len("sqlite:///"):
+        raise SettingError("sqlite:///relative/path.db or sqlite:////absolute/path.db")
+    return text
+
+
+def _address(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise SettingError("host:port, unix:/path/to.sock or fd://N")
+    return text
+
+
+def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any]) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": help, "parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process; a field `name` is read from `CHAT_NAME`."""
+
+    database_url: str = _setting("sqlite:///data/chat.db", "URL", "Where the data lives.", _database_url)
+    bind: str = _setting("127.0.0.1:3000", "address", "Where the server listens.", _address)
+    workers: int = _setting(1, "processes", "Worker processes.", _integer(1, 64))
+    worker_class: str = _setting(
+        "gevent",
+        "gevent, gthread",
+        "How a worker waits: greenlets (thousands of held polls) or threads.",
+        _choice("gevent", "gthread"),
+    )
+    threads: int = _setting(
+        64,
+        "threads",
+        "Threads of a gthread worker; three quarters of them may hold polls.",
+        _integer(4, 1000),
+    )
+    long_poll_seconds: float = _setting(
+        25.0,
+        "s",
+        "How long a poll is held at most. Stay under the proxy's read timeout (nginx: 60).",
+        _seconds(0.05, 300),
+    )
+    check_interval_seconds: float = _setting(
+        0.5,
+        "s",
+        "How often a process looks into the database for what others wrote.",
+        _seconds(0.01, 60),
+    )
+    doorbell: bool = _setting(
+        True,
+        "0, 1",
+        "Processes of one host wake each other at once; 0 leaves the check interval alone.",
+        _flag,
+    )
+    max_waiters: int = _setting(
+        15_000,
+        "held polls",
+        "Polls one process holds; further ones are answered at once, with Retry-After.",
+        _integer(0, 1_000_000),
+    )
+    max_waiters_per_user: int = _setting(
+        100,
+        "held polls",
+        "The same for one user in one process.",
+        _integer(0, 1_000_000),
+    )
+    sends_per_minute: int = _setting(
+        0,
+        "messages",
+        "What one user may send per minute and process; 0 is no limit.",
+        _integer(0, 1_000_000),
+    )
+    logins_per_minute: int = _setting(
+        10,
+        "attempts",
+        "Sign-in attempts per account, minute and process; 0 is no limit.",
+        _integer(0, 1_000_000),
+    )
+    write_queue: int = _setting(
+        1000,
+        "writes",
+        "Writes that may wait in one process; beyond it a send gets 503 with Retry-After.",
+        _integer(1, 50_000),
+    )
+    max_body_bytes: int = _setting(65_536, "bytes", "The largest request body.", _integer(1024, 16_777_216))
+    token_days: int = _setting(30, "days", "How long a sign-in lasts.", _integer(1, 3650))
+    keepalive_seconds: int = _setting(5, "s", "How long an idle connection stays open.", _integer(1, 75))
+    max_requests: int = _setting(
+        0,
+        "requests",
+        "A worker is replaced after about so many; 0 is never.",
+        _integer(0, 1_000_000_000),
+    )
+    access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting `name`."""
+    return PREFIX + name.upper()
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; raises SettingError with the variable's name and what would be right."""
+    values = {}
+    for setting in fields(Settings):
+        name = variable(setting.name)
+        if name in environment:
+            try:
+                values[setting.name] = setting.metadata["parse"](environment[name].strip())
+            except SettingError as right:
+                raise SettingError(f"{name} is {environment[name]!r}; it must be {right}") from None
+    return Settings(**values)
+
+
+def unknown(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like a setting and are none: probably a typing error."""
+    known = {variable(setting.name) for setting in fields(Settings)}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -1,0 +1,82 @@
+"""Messages, as the wire shows them."""
+
+from typing import Any
+
+from chat.database import Connection, Row
+
+_SELECT = """
+    SELECT m.id, m.chat_session_id, m.sender_type, m.sender_id, users.name AS sender_name, m.message,
+        datetime(m.created_at / 1000, 'unixepoch') AS created_at,
+        m.id <= iif(m.sender_type = 'client', s.agent_read_id, s.client_read_id) AS is_read,
+        m.client_message_id, m.revision
+    FROM messages m
+    JOIN chat_sessions s ON s.id = m.chat_session_id
+    JOIN users ON users.id = m.sender_id
+    WHERE m.chat_session_id = ?
+"""
+
+
+def since(db: Connection, chat_session_id: int, last_id: int, limit: int) -> list[dict[str, Any]]:
+    """The oldest `limit` messages with a higher id."""
+    return _rows(db, "m.id > ? ORDER BY m.id", chat_session_id, last_id, limit)
+
+
+def changed(db: Connection, chat_session_id: int, cursor: int, limit: int) -> list[dict[str, Any]]:
+    """The first `limit` messages written or changed after `cursor`, in the order of the changes."""
+    return _rows(db, "m.revision > ? ORDER BY m.revision", chat_session_id, cursor, limit)
+
+
+def before(db: Connection, chat_session_id: int, first_id: int, limit: int) -> list[dict[str, Any]]:
+    """The newest `limit` messages with a lower id, oldest first."""
+    return _rows(db, "m.id < ? ORDER BY m.id DESC", chat_session_id, first_id, limit)[::-1]
+
+
+def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> int:
+    """The lowest revision among the messages with a higher id, of which there is at least one."""
+    row = db.conn.execute(
+        "SELECT min(revision) FROM messages WHERE chat_session_id = ? AND id > ?",
+        (chat_session_id, last_id),
+    ).fetchone()
+    return int(row[0])
+
+
+def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> Row | None:
+    """The message that was sent with this idempotency key."""
+    row: Row | None = db.conn.execute(
+        """
+        SELECT id, message, revision FROM messages
+        WHERE chat_session_id = ? AND sender_id = ? AND client_message_id = ?
+        """,
+        (chat_session_id, sender_id, client_message_id),
+    ).fetchone()
+    return row
+
+
+def insert(
+    db: Connection,
+    chat_session_id: int,
+    sender_id: int,
+    sender_type: str,
+    message: str,
+    client_message_id: str | None,
+    now: int,
+    revision: int,
+) -> int:
+    """The new message's id."""
+    cursor = db.conn.execute(
+        """
+        INSERT INTO messages (chat_session_id, sender_id, sender_type, message, client_message_id,
+            created_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
+        (chat_session_id, sender_id, sender_type, message, client_message_id, now, revision),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _rows(
+    db: Connection, where: str, chat_session_id: int, position: int, limit: int
+) -> list[dict[str, Any]]:
+    # The limit is written out: SQLite compiles a statement with `LIMIT ?` anew at each execution, in case
+    # the value changes its plan, and that takes three times as long as running it.
+    sql = f"{_SELECT} AND {where} LIMIT {limit:d}"
+    return [dict(row) for row in db.conn.execute(sql, (chat_session_id, position)).fetchall()]

@@ -1,0 +1,33 @@
+"""Sign-in tokens; only the SHA-256 of one is kept."""
+
+from chat.database import Connection, Row
+
+
+def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
+    """A new token."""
+    db.conn.execute(
+        "INSERT INTO auth_tokens (user_id, token_hash, created_at, expires_at) VALUES (?, ?, ?, ?)",
+        (user_id, token_hash, now, expires_at),
+    )
+
+
+def user_of(db: Connection, token_hash: bytes, now: int) -> Row | None:
+    """The user (id, role, name) that a valid token signs in."""
+    row: Row | None = db.conn.execute(
+        """
+        SELECT users.id, users.role, users.name FROM auth_tokens
+        JOIN users ON users.id = auth_tokens.user_id
+        WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?
+        """,
+        (token_hash, now),
+    ).fetchone()
+    return row
+
+
+def revoke(db: Connection, token_hash: bytes, now: int, revision: int) -> bool:
+    """Whether it was valid until now."""
+    cursor = db.conn.execute(
+        "UPDATE auth_tokens SET revoked_at = ?, revision = ? WHERE token_hash = ? AND revoked_at IS NULL",
+        (now, revision, token_hash),
+    )
+    return bool(cursor.rowcount)

@@ -1,0 +1,65 @@
+"""The one handler of errors: problem+json (RFC 9457) under /api/, a page elsewhere."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, current_app, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from chat.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound, Problem
+from chat.web.answer import json
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Answer every error of `app` from the catalogue."""
+    app.register_error_handler(Problem, _answer)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def answer(problem: Problem) -> Response:
+    """As JSON."""
+    content = {
+        "type": f"urn:tete-a-tete:problem:{problem.code}",
+        "code": problem.code,
+        "status": problem.status,
+        "title": problem.title,
+        **({"detail": problem.detail} if problem.detail else {}),
+        **problem.extra,
+    }
+    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **problem.headers}
+    return json(content, problem.status, headers)
+
+
+def answer_to(error: Exception) -> Response:
+    """The answer to any error, for where Flask's handlers do not reach."""
+    if isinstance(error, Problem):
+        return answer(error)
+    log.error("A held poll failed", exc_info=error)
+    return answer(Problem())
+
+
+def _answer(problem: Problem) -> Response:
+    if request.path.startswith("/api/"):
+        return answer(problem)
+    page = Response(render_template("error.html", problem=problem), problem.status, problem.headers)
+    page.headers["Cache-Control"] = "no-store"
+    return page
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """What Flask itself refuses: no route, wrong method, a malformed request."""
+    kinds = {kind.status: kind for kind in (NotFound, MethodNotAllowed, BodyTooLarge)}
+    status = HTTPStatus(error.code or 500)
+    kind = kinds.get(status, InvalidRequest if status < 500 else Problem)
+    response = _answer(kind())
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    current_app.logger.error("%s %s", request.method, request.path, exc_info=error)
+    return _answer(Problem())

@@ -1,0 +1,148 @@
+"""Reading a request strictly: who asks, and what."""
+
+from typing import Annotated, Any, TypeVar, cast
+
+from flask import current_app, request
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from chat import accounts
+from chat.accounts import User
+from chat.errors import (
+    BodyTooLarge,
+    InvalidParameter,
+    InvalidRequest,
+    NotAuthenticated,
+    UnsupportedMediaType,
+)
+from chat.process import Process
+
+COOKIE = "session"
+MAX_INTEGER = 2**63 - 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def process() -> Process:
+    """The process that this request runs in."""
+    return cast(Process, current_app.extensions["chat"])
+
+
+def signed_in() -> User:
+    """The user that the request's token belongs to; raises NotAuthenticated."""
+    here, token_hash = process(), accounts.hash_token(token())
+    return here.database.read(lambda db: accounts.authenticate(db, token_hash, here.clock()))
+
+
+def token() -> str:
+    """`Authorization: Bearer <token>`, or else the cookie; raises NotAuthenticated."""
+    header = request.headers.get("Authorization")
+    if header is not None:
+        scheme, _, value = header.partition(" ")
+        if scheme.lower() != "bearer" or not value.strip():
+            raise NotAuthenticated("Authorization must be: Bearer <token>")
+        return value.strip()
+    if cookie := request.cookies.get(COOKIE):
+        return cookie
+    raise NotAuthenticated
+
+
+def _digits(value: Any) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        number = int(value)
+        if number <= MAX_INTEGER:
+            return number
+    raise PydanticCustomError("digits", "must be digits, from 0 to 9223372036854775807")
+
+
+def _flag(value: Any) -> bool:
+    if value in ("true", "1"):
+        return True
+    if value in ("false", "0"):
+        return False
+    raise PydanticCustomError("flag", "must be true or false")
+
+
+def _key(value: str) -> str:
+    if not (1 <= len(value) <= 64 and value.isascii() and value.isprintable()):
+        raise PydanticCustomError("key", "must be 1 to 64 printable ASCII characters")
+    return value
+
+
+Digits = Annotated[int, BeforeValidator(_digits)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
+Key = Annotated[str, Field(strict=True), AfterValidator(_key)]
+Text = Annotated[str, Field(strict=True)]
+
+
+class Query(BaseModel):
+    """A query string; what it does not know, it leaves alone."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class Body(BaseModel):
+    """A JSON object; what it does not know, it leaves alone."""
+
+
+def path_id(value: str) -> int:
+    """An id in the path; raises InvalidParameter."""
+    try:
+        return _digits(value)
+    except PydanticCustomError as error:
+        raise InvalidParameter(f"The id in the path {error.message()}.") from None
+
+
+def query(model: type[Model]) -> Model:
+    """The query string; raises InvalidParameter, also for a parameter that comes twice."""
+    values = request.args.to_dict(flat=False)
+    for name, several in values.items():
+        if len(several) > 1:
+            raise InvalidParameter(f"{name} is given {len(several)} times.")
+    return validated(model, {name: several[0] for name, several in values.items()})
+
+
+def body(model: type[Model]) -> Model:
+    """The JSON body; raises UnsupportedMediaType, BodyTooLarge, InvalidRequest, InvalidParameter."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"Content-Type is {request.content_type or 'missing'}.")
+    try:
+        return model.model_validate_json(_read_body())
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _read_body() -> bytes:
+    """All of it, chunked or not: Flask's own limit cuts a chunked body short without a word."""
+    limit = process().settings.max_body_bytes
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(f"At most {limit} bytes.")
+    raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
+    if len(raw) > limit:
+        raise BodyTooLarge(f"At most {limit} bytes.")
+    return raw
+
+
+def validated(model: type[Model], values: Any) -> Model:
+    """The model of these values; raises InvalidParameter."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ValidationError) -> InvalidParameter | InvalidRequest:
+    """The first thing that is wrong, in a sentence."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    reason = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] in ("json_invalid", "model_type"):
+        return InvalidRequest(f"The body must be a JSON object: {reason}.")
+    name = ".".join(map(str, first["loc"]))
+    found = first["input"]
+    shown = "" if first["type"] == "missing" else f", and is {_shorten(repr(found))}"
+    return InvalidParameter(f"{name}: {reason}{shown}.")
+
+
+def _shorten(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"

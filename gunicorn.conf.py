@@ -1,0 +1,56 @@
+"""gunicorn's configuration, from the settings in chat/settings.py."""
+
+import os
+import resource
+import runpy
+from pathlib import Path
+
+# Run by path, not imported: an import here would be kept by the main process across a reload (SIGHUP), and
+# would come before gevent has patched the standard library.
+_settings_file = runpy.run_path(str(Path(__file__).parent / "chat" / "settings.py"))
+_settings = _settings_file["from_environment"](os.environ)
+
+wsgi_app = "app:create_app()"
+bind = _settings.bind
+workers = _settings.workers
+worker_class = {
+    "gevent": "chat.worker.GeventWorker",
+    "gthread": "chat.worker.ThreadWorker",
+}[_settings.worker_class]
+threads = _settings.threads
+# Held polls and, beside them, connections that send, read or idle.
+worker_connections = _settings.max_waiters + 2000
+backlog = 4096
+keepalive = _settings.keepalive_seconds
+max_requests = _settings.max_requests
+max_requests_jitter = _settings.max_requests // 10
+# A worker's heartbeat, not the time that a request may take.
+timeout = 60
+graceful_timeout = 20
+# On by default, and shared by all instances of one user.
+control_socket_disable = True
+accesslog = "-" if _settings.access_log else None
+proc_name = "tete-a-tete"
+
+
+def on_starting(server):
+    """Every held poll is an open file: raise the limit, and say how far that reaches."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    server.log.info("Open files: %d (was %d)", hard, soft)
+    if resource.RLIM_INFINITY != hard < worker_connections + 100:
+        server.log.warning(
+            "%d connections need more open files than the system allows; see `ulimit -Hn`",
+            worker_connections,
+        )
+    for name in _settings_file["unknown"](os.environ):
+        server.log.warning("%s is no setting; see docs/settings.md", name)
+
+
+def pre_request(worker, req):
+    """A worker that stops tells the requests that are under way to close their connections."""
+    worker.requests.add(req)
+
+
+def post_request(worker, req, environ, resp):
+    worker.requests.discard(req)

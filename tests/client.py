@@ -1,0 +1,84 @@
+"""People who speak HTTP, each request on a connection of its own."""
+
+import http.client
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+TIMEOUT_SECONDS = 40
+_threads = ThreadPoolExecutor(max_workers=200)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def texts(self) -> list[str]:
+        """What its messages say."""
+        return [message["message"] for message in self.json["messages"]]
+
+
+class Client:
+    """One person, who signs in with a bearer token."""
+
+    def __init__(self, address: tuple[str, int], token: str | None = None) -> None:
+        self.address = address
+        self.token = token
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Any request; header names are written with underscores."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token and "Cookie" not in sent:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        connection = http.client.HTTPConnection(*self.address, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, content: Any = None, **headers: str) -> Answer:
+        body = None if content is None else json.dumps(content)
+        return self.request("POST", path, body, Content_Type="application/json", **headers)
+
+    def fetch(self, chat_session_id: object, **query: object) -> Answer:
+        """GET messages, with the query as it is written."""
+        return self.get(f"/api/chat/messages/{chat_session_id}?{urlencode(query)}")
+
+    def poll(self, chat_session_id: int, **query: object) -> "Future[Answer]":
+        """The same, held by the server, while this goes on."""
+        return _threads.submit(self.fetch, chat_session_id, longPoll="true", **query)
+
+    def send(self, chat_session_id: int, message: str, **more: object) -> Answer:
+        return self.post(
+            "/api/chat/message", {"chat_session_id": chat_session_id, "message": message, **more}
+        )
+
+
+@dataclass
+class Conversation:
+    """An active session: two people in it, and the id of its newest message at the start."""
+
+    id: int
+    client: Client
+    agent: Client
+    emails: dict[str, str]
+
+    @property
+    def last_id(self) -> int:
+        return int(self.client.fetch(self.id).json["messages"][-1]["id"])

@@ -1,0 +1,68 @@
+"""The servers that tests speak to."""
+
+import itertools
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client import Conversation
+from tests.server import FLASK, ROOT, Server
+
+COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
+
+
+@pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+def server(request, tmp_path_factory) -> Iterator[Server]:
+    """One of each kind that the contract must hold for; each test brings its own people."""
+    worker_class, workers = request.param
+    folder = tmp_path_factory.mktemp("server")
+    with Server(folder, worker_class=worker_class, workers=workers) as running:
+        yield running
+
+
+@pytest.fixture
+def talk(server) -> Conversation:
+    """A conversation that no other test knows of."""
+    return server.conversation()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers with other settings, or to be signalled and killed."""
+    with ExitStack() as stack:
+        folders = (tmp_path / str(number) for number in itertools.count())
+
+        def start_one(folder: Path | None = None, **settings: Any) -> Server:
+            folder = folder or next(folders)
+            folder.mkdir(exist_ok=True)
+            return stack.enter_context(Server(folder, **settings))
+
+        yield start_one
+
+
+@pytest.fixture(params=["gevent", "gthread"])
+def worker_class(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def run() -> Callable[..., str]:
+    """Run a `flask chat` command beside a server; returns what it printed."""
+
+    def run_one(server: Server, *words: object) -> str:
+        done = subprocess.run(
+            [*FLASK, *map(str, words)],
+            cwd=ROOT,
+            env=server.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run_one

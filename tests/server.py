@@ -1,0 +1,114 @@
+"""A real gunicorn on a port and a database of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+
+from chat import demo
+from chat.clock import now
+from chat.database import Database
+from tests.client import Client, Conversation
+
+ROOT = Path(__file__).parent.parent
+FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
+PATIENCE_SECONDS = 30
+
+
+class Server:
+    """Start it with `with`; settings are given as `CHAT_` variables without the prefix, in lower case."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.folder = folder
+        self.path = folder / "chat.db"
+        # The port is held from here on, so no other test can take it and no request is refused while
+        # gunicorn boots: it waits in the queue.
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.address = self.listener.getsockname()
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CHAT_")},
+            "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
+            "CHAT_BIND": f"fd://{self.listener.fileno()}",
+            **{f"CHAT_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self.database = Database(self.path, write_queue=100)
+        self.database.migrate()
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.listener.close()
+
+    def start(self) -> None:
+        """Boot it."""
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn"],
+                cwd=ROOT,
+                env=self.environment,
+                pass_fds=[self.listener.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        host, port = self.address
+        return f"http://{host}:{port}"
+
+    @property
+    def log(self) -> str:
+        """What it has said."""
+        return (self.folder / "server.log").read_text()
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To gunicorn's main process."""
+        self.process.send_signal(number)
+
+    def workers(self) -> set[int]:
+        """The process ids of the workers that run."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
+    def kill(self) -> None:
+        """All processes at once, as a power cut would."""
+        for pid in (self.process.pid, *self.workers()):
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def client(self, token: str | None = None) -> Client:
+        """Somebody who may be signed in."""
+        return Client(self.address, token)
+
+    def conversation(self) -> Conversation:
+        """A new active session with its two people."""
+        made = demo.create(self.database, 1, "correct horse", 1, now())[0]
+        people = {side: self.client(token) for side, token in made.tokens.items()}
+        return Conversation(made.id, people["client"], people["agent"], made.emails)
+
+    def wait_until(self, condition) -> None:
+        """Ask the server until `condition(health)` holds for what /healthz has told of each worker."""
+        workers: dict[int, dict] = {}
+        deadline = monotonic() + PATIENCE_SECONDS
+        while not condition(workers):
+            assert monotonic() < deadline, f"{workers}\n{self.log}"
+            health = self.client().get("/healthz").json
+            workers[health["worker"]] = health
+
+    def wait_until_held(self, count: int) -> None:
+        """Until the workers together hold so many polls."""
+        self.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) == count)

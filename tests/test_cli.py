@@ -1,0 +1,130 @@
+"""The operator's commands."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.server import FLASK, ROOT, Server
+
+
+@pytest.fixture
+def idle(tmp_path):
+    """A server's database and settings, without the server."""
+    server = Server(tmp_path)
+    yield server
+    server.listener.close()
+
+
+def test_demo_makes_sessions_and_prints_tokens_as_json(start, run):
+    server = start()
+    made = json.loads(run(server, "demo", "--sessions", 3, "--json"))["sessions"]
+    assert len({session["id"] for session in made}) == 3
+    for session in made:
+        for side in ("client", "agent"):
+            answer = server.client(session["tokens"][side]).fetch(session["id"])
+            assert answer.json["session"]["status"] == "active"
+
+
+def test_the_demo_prints_lines_that_work(start, run):
+    server = start()
+    text = run(server, "demo", "--once").replace(f"http://{server.environment['CHAT_BIND']}", server.url)
+    send = text[text.index("curl", text.index("Send")) :]
+    done = subprocess.run(["bash", "-c", send], capture_output=True, text=True, timeout=30)
+    assert json.loads(done.stdout)["success"] is True
+    receive = text[text.index("curl") : text.index("Send")]
+    done = subprocess.run(["bash", "-c", receive], capture_output=True, text=True, timeout=30)
+    assert [message["message"] for message in json.loads(done.stdout)["messages"]] == ["Bonjour !"]
+
+
+def test_the_demo_is_made_once_and_its_logins_renewed(start, run):
+    server = start()
+    texts = [run(server, "demo", "--once") for _ in range(2)]
+    assert [text.split(",")[0] for text in texts] == ["Chat session 1"] * 2
+    password = texts[1].split("password ")[1].split()[0]
+    login = {"email": "client1@demo.example", "password": password}
+    assert server.client().post("/api/auth/login", login).status == 200
+
+
+def test_a_created_user_can_sign_in(start, run):
+    server = start()
+    run(
+        server,
+        "create-user",
+        "Zoe@Example.org",
+        "--name",
+        "Zoé",
+        "--role",
+        "agent",
+        "--password",
+        "tournesol",
+    )
+    login = {"email": "zoe@example.org", "password": "tournesol"}
+    answer = server.client().post("/api/auth/login", login)
+    assert answer.json["user"]["name"] == "Zoé"
+    token = run(server, "token", "zoe@example.org").strip()
+    assert server.client(token).post("/api/auth/logout").status == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("create-user", "zoe", "--name", "Zoé", "--password", "tournesol"), "name@example.org"),
+        (("create-user", "z@e.org", "--name", " ", "--password", "tournesol"), "1 to 100 characters"),
+        (("create-user", "z@e.org", "--name", "Zoé", "--password", "court"), "8 to 1000"),
+        (("token", "nobody@example.org"), "nobody has the email"),
+        (("send", "9", "x"), "chat session 9 has no client"),
+        (("tail", "9"), "chat session 9 has no client"),
+    ],
+)
+def test_what_cannot_be_done_is_told(idle, words, message):
+    done = subprocess.run(
+        [*FLASK, *words],
+        cwd=ROOT,
+        env=idle.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_message_that_is_not_acceptable_is_told(idle, run):
+    talk = idle.conversation()
+    with pytest.raises(AssertionError, match="1 to 4000 characters; it has 0"):
+        run(idle, "send", talk.id, " ")
+
+
+def test_migrate_makes_the_database(idle, run):
+    assert str(idle.path) in run(idle, "migrate")
+
+
+def test_tail_prints_what_comes_until_the_end(start):
+    server = start()
+    talk = server.conversation()
+    tail = subprocess.Popen(
+        [*FLASK, "tail", str(talk.id), "--as", "agent", "--url", server.url],
+        cwd=ROOT,
+        env=server.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with tail:
+        opening = [tail.stdout.readline() for _ in range(2)]
+        talk.client.send(talk.id, "Vous me lisez ?")
+        line = tail.stdout.readline()
+        talk.client.post(f"/api/chat/sessions/{talk.id}/end")
+        assert tail.stdout.read() == "The session has ended.\n"
+    assert "Dr Anaïs Laurent: Bonjour" in opening[1]
+    assert line.endswith("  Camille Moreau: Vous me lisez ?\n")
+    assert tail.returncode == 0
+
+
+def test_the_commands_make_a_file_that_only_its_owner_reads(tmp_path, run):
+    server = Server(tmp_path)
+    server.listener.close()
+    server.environment["CHAT_DATABASE_URL"] = f"sqlite:///{tmp_path}/new/chat.db"
+    run(server, "migrate")
+    assert oct(os.stat(tmp_path / "new").st_mode)[-3:] == "700"

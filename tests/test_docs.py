@@ -1,0 +1,73 @@
+"""What can be used is in the docs, and what is in the docs can be used."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from chat import cli, errors
+from chat.settings import Settings, variable
+from tests.server import ROOT
+
+DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")]
+README = (ROOT / "README.md").read_text()
+
+
+def shown(default):
+    """A default as one would write it in the environment."""
+    return (
+        f"{default:g}" if isinstance(default, float) else str(int(default) if default in (0, 1) else default)
+    )
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
+def test_every_setting_is_documented(setting):
+    columns = (
+        f"`{variable(setting.name)}`",
+        f"`{shown(setting.default)}`",
+        setting.metadata["unit"],
+        setting.metadata["help"],
+    )
+    assert f"| {' | '.join(columns)} |" in DOCS["settings.md"]
+
+
+def test_no_setting_is_documented_that_is_none():
+    named = set(re.findall(r"CHAT_[A-Z_]+", "\n".join([README, *DOCS.values()])))
+    assert named <= {variable(setting.name) for setting in fields(Settings)}
+
+
+@pytest.mark.parametrize("problem", errors.catalogue(), ids=lambda problem: problem.code)
+def test_every_error_is_documented(problem):
+    assert f"| {problem.status} | `{problem.code}` |" in DOCS["api.md"]
+
+
+def test_every_route_is_documented(tmp_path):
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path / 'chat.db'}"))
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static":
+            method = next(iter(rule.methods - {"HEAD", "OPTIONS"}))
+            path = rule.rule.replace("<chat_session_id>", "<sessionId>")
+            assert f"`{method} {path}`" in DOCS["api.md"]
+    app.extensions["chat"].close()
+
+
+@pytest.mark.parametrize("name", cli.chat.commands)
+def test_every_command_and_option_is_documented(name):
+    row = next(line for line in DOCS["operating.md"].splitlines() if line.startswith(f"| `{name}"))
+    for parameter in cli.chat.commands[name].params:
+        longest = max(parameter.opts, key=len)
+        if longest.startswith("--") and longest not in ("--help", "--password"):
+            assert longest in row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_changelog_tells_what_is_coming():
+    assert Path(ROOT / "CHANGELOG.md").read_text().startswith("# Changelog\n\n## ")

@@ -1,0 +1,109 @@
+"""Delivery between processes: the doorbell, the poll loop behind it, and programs beside the server."""
+
+import pytest
+
+from chat.database.connection import connect
+from tests.test_stopping import hold
+
+NEVER = 60
+
+
+def pair(start, **settings):
+    """Two servers on one database, so that every delivery crosses a process."""
+    near = start(**settings)
+    return near, start(folder=near.folder, **settings)
+
+
+def deliver_across(near, far):
+    """What somebody who waits at `far` gets of what is sent at `near`."""
+    talk = near.conversation()
+    there = far.client(talk.client.token)
+    poll = there.poll(talk.id, lastMessageId=talk.last_id)
+    far.wait_until_held(1)
+    talk.agent.send(talk.id, "De loin")
+    return poll.result()
+
+
+def test_the_doorbell_wakes_the_other_process(start, worker_class):
+    near, far = pair(start, worker_class=worker_class, check_interval_seconds=NEVER, long_poll_seconds=30)
+    assert deliver_across(near, far).texts == ["De loin"]
+
+
+def test_the_poll_loop_finds_what_no_doorbell_told(start, worker_class):
+    near, far = pair(start, worker_class=worker_class, doorbell=0)
+    assert deliver_across(near, far).texts == ["De loin"]
+
+
+def test_a_burst_that_overflows_the_doorbell_loses_nothing(start):
+    near, far = pair(start, check_interval_seconds=NEVER)
+    talks = [near.conversation() for _ in range(40)]
+    polls = [far.client(talk.client.token).poll(talk.id, lastMessageId=talk.last_id) for talk in talks]
+    far.wait_until_held(len(talks))
+    sends = [talk.agent.send(talk.id, "Tous ensemble") for talk in talks]
+    assert {send.status for send in sends} == {201}
+    assert {tuple(poll.result().texts) for poll in polls} == {("Tous ensemble",)}
+
+
+@pytest.mark.parametrize("what", ["logout", "end"])
+@pytest.mark.parametrize("doorbell", [0, 1])
+def test_a_sign_out_and_an_end_cross_processes_too(start, doorbell, what):
+    near, far = pair(start, doorbell=doorbell)
+    talk = near.conversation()
+    poll = far.client(talk.client.token).poll(talk.id, lastMessageId=talk.last_id)
+    far.wait_until_held(1)
+    if what == "logout":
+        talk.client.post("/api/auth/logout")
+        assert poll.result().status == 401
+    else:
+        talk.client.post(f"/api/chat/sessions/{talk.id}/end")
+        assert poll.result().json["session"]["end_reason"] == "ended_by_client"
+
+
+@pytest.mark.parametrize("doorbell", [0, 1])
+def test_a_message_of_another_program_arrives(start, run, worker_class, doorbell):
+    server = start(worker_class=worker_class, workers=2, doorbell=doorbell)
+    talk = server.conversation()
+    polls = hold(server, [talk])
+    run(server, "send", talk.id, "De la console", "--as", "agent")
+    assert [poll.result().texts for poll in polls] == [["De la console"]] * 2
+
+
+def test_sockets_of_killed_processes_are_cleared_away(start):
+    server = start()
+    talk = server.conversation()
+    server.wait_until(lambda workers: workers)
+    server.kill()
+    folder = server.path.with_name("chat.db-doorbell")
+    left = set(folder.iterdir())
+    assert len(left) == 1
+    server.start()
+    assert talk.client.send(talk.id, "Me revoilà").status == 201
+    assert not left & set(folder.iterdir())
+
+
+def test_after_a_restored_backup_a_cursor_is_told_to_start_again(start, tmp_path):
+    server = start()
+    talk = server.conversation()
+    backup = tmp_path / "backup.db"
+    connect(server.path).conn.execute("VACUUM INTO ?", (str(backup),))
+    cursor = talk.client.fetch(talk.id).json["cursor"]
+    talk.agent.send(talk.id, "Perdu avec la sauvegarde")
+    ahead = talk.client.fetch(talk.id).json["cursor"]
+    server.kill()
+    for suffix in ("", "-wal", "-shm"):
+        server.path.with_name(f"chat.db{suffix}").unlink()
+    backup.rename(server.path)
+    server.start()
+    answer = talk.client.fetch(talk.id, cursor=ahead, longPoll="true")
+    assert (ahead, answer.status, answer.json["cursor"]) == (cursor + 1, 410, cursor)
+
+
+def test_revisions_that_go_back_let_everyone_start_again(start):
+    server = start(doorbell=0)
+    talk = server.conversation()
+    cursor = talk.client.fetch(talk.id).json["cursor"]
+    polls = [talk.client.poll(talk.id, cursor=cursor), talk.agent.poll(talk.id, lastMessageId=9)]
+    server.wait_until_held(2)
+    server.database.write(lambda db: db.conn.execute("UPDATE revision SET head = 1"))
+    answers = [poll.result() for poll in polls]
+    assert [answer.status for answer in answers] == [410, 200]

@@ -1,0 +1,61 @@
+"""The layers of the code, and what only one file may name."""
+
+import ast
+
+import pytest
+
+from tests.server import ROOT
+
+# Each may import from the ones after it, not from the ones before.
+LAYERS = (
+    {"cli", "web", "worker"},
+    {"process"},
+    {"demo"},
+    {"messages"},
+    {"accounts", "sessions"},
+    {"doorbell"},
+    {"store"},
+    {"database", "hub"},
+    {"native", "limits", "clock", "settings", "errors", "money"},
+)
+FILES = sorted((ROOT / "chat").rglob("*.py"))
+
+
+def layer_of(module):
+    return next(number for number, modules in enumerate(LAYERS) if module in modules)
+
+
+def imports(path):
+    """(module, name) for everything that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path):
+    own = path.relative_to(ROOT / "chat").parts[0].removesuffix(".py")
+    for module, name in imports(path):
+        if module.split(".")[0] == "chat" and own != "__init__":
+            other = module.split(".")[1] if "." in module else name
+            assert other == own or layer_of(own) < layer_of(other), f"{own} imports {other}"
+
+
+@pytest.mark.parametrize(
+    ("package", "home"), [("gevent", "worker.py"), ("gunicorn", "worker.py"), ("sqlite3", "connection.py")]
+)
+def test_some_packages_have_one_home(package, home):
+    users = {path.name for path in FILES for module, _ in imports(path) if module.split(".")[0] == package}
+    assert users == {home}
+
+
+def test_the_hub_knows_nothing_of_us():
+    modules = {module.split(".")[0] for module, _ in imports(ROOT / "chat" / "hub.py")}
+    assert modules == {"threading", "collections", "time", "types"}
+
+
+def test_gunicorn_reads_its_configuration_without_importing_us():
+    modules = {module.split(".")[0] for module, _ in imports(ROOT / "gunicorn.conf.py")}
+    assert not modules & {"chat", "app"}

@@ -1,0 +1,153 @@
+"""The writer: grouped, bounded, and honest about what is not stored."""
+
+import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chat.database import Database
+from chat.database.connection import UnsafeSQLite, check_version, connect, path_of
+from chat.errors import DatabaseUnavailable, NotFound, Overloaded
+from chat.store import revision
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(tmp_path / "chat.db", write_queue=3)
+    assert database.migrate() == ["m001_conversations"]
+    return database
+
+
+def block(database):
+    """Another program that writes, until it commits."""
+    other = connect(database.path)
+    other.conn.execute("BEGIN IMMEDIATE")
+    return other
+
+
+def test_one_that_fails_spoils_no_other_of_its_group(database):
+    def refuse(db):
+        revision.advance(db)
+        raise NotFound
+
+    other = block(database)
+    with ThreadPoolExecutor() as threads:
+        writes = [threads.submit(database.write, work) for work in (revision.advance, refuse)]
+        other.conn.execute("COMMIT")
+        assert writes[0].result() == 1
+        with pytest.raises(NotFound):
+            writes[1].result()
+    assert database.read(revision.head) == 1
+
+
+def test_a_full_queue_refuses_and_keeps_what_it_took(database):
+    other = block(database)
+    outcomes = []
+
+    def write():
+        try:
+            outcomes.append(database.write(revision.advance))
+        except Overloaded:
+            outcomes.append(None)
+
+    writers = [threading.Thread(target=write) for _ in range(30)]
+    for writer in writers:
+        writer.start()
+    other.conn.execute("COMMIT")
+    for writer in writers:
+        writer.join()
+    done = [outcome for outcome in outcomes if outcome is not None]
+    assert None in outcomes
+    assert sorted(done) == list(range(1, len(done) + 1))
+    assert database.read(revision.head) == len(done)
+
+
+def test_a_commit_that_fails_reaches_every_caller_and_the_writer_goes_on(database):
+    def break_commit(db):
+        db.conn.execute("PRAGMA defer_foreign_keys = ON")
+        db.conn.execute("INSERT INTO auth_tokens VALUES (1, 99, zeroblob(32), 0, 0, NULL, 0)")
+
+    with pytest.raises(DatabaseUnavailable):
+        database.write(break_commit)
+    assert database.write(revision.advance) == 1
+
+
+def test_a_lock_that_is_not_had_in_time_is_told(database, monkeypatch):
+    monkeypatch.setattr("chat.database.connection.BUSY_SECONDS", 0.05)
+    other = block(database)
+    with pytest.raises(DatabaseUnavailable):
+        database.write(revision.advance)
+    other.conn.execute("COMMIT")
+    assert database.write(revision.advance) == 1
+
+
+def test_a_file_that_goes_missing_is_no_place_to_write(database):
+    assert database.write(revision.advance) == 1
+    hidden = database.path.rename(database.path.with_suffix(".away"))
+    for use in (database.write, database.read):
+        with pytest.raises(DatabaseUnavailable):
+            use(revision.head)
+    hidden.rename(database.path)
+    assert database.write(revision.advance) == 2
+    assert database.read(revision.head) == 2
+
+
+def test_a_read_is_one_snapshot(database):
+    def read_twice(db):
+        before = revision.head(db)
+        assert database.write(revision.advance) == before + 1
+        return before, revision.head(db)
+
+    assert database.read(read_twice) == (0, 0)
+
+
+def test_a_read_that_is_refused_leaves_no_transaction_behind(database):
+    def refuse(db):
+        revision.head(db)
+        raise NotFound
+
+    with pytest.raises(NotFound):
+        database.read(refuse)
+    database.write(revision.advance)
+    assert database.read(revision.head) == 1
+
+
+def test_processes_that_boot_together_migrate_once(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
+        applied = list(threads.map(Database.migrate, databases))
+    assert sorted(map(len, applied)) == [0] * 7 + [1]
+
+
+def test_only_the_owner_may_read_the_file(database):
+    for path in database.path.parent.glob("chat.db*"):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+
+
+def test_writes_are_durable_and_references_hold(database):
+    db = connect(database.path)
+    pragmas = {
+        name: db.conn.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize("version", [(3, 51, 3), (3, 53, 4), (3, 50, 7), (3, 44, 6), (4, 0, 0)])
+def test_a_sound_sqlite_is_taken_as_it_is(version):
+    assert check_version(version, workers=4) == ""
+
+
+@pytest.mark.parametrize("version", [(3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)])
+def test_an_unsafe_sqlite_is_refused_with_what_to_do(version):
+    with pytest.raises(UnsafeSQLite, match="pysqlite3"):
+        check_version(version, workers=2)
+    assert "pysqlite3" in check_version(version, workers=1)
+
+
+def test_a_url_names_a_relative_or_an_absolute_path(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert path_of("sqlite:///data/chat.db") == tmp_path / "data" / "chat.db"
+    assert str(path_of("sqlite:////srv/chat.db")) == "/srv/chat.db"
