@@ -13,10 +13,15 @@ from chat.web import problems
 from chat.web.fetching import fetching
 from chat.web.login import login
 from chat.web.pages import pages
+from chat.web.routes import Routes
 from chat.web.sending import sending
 from chat.web.sessions import sessions
 
 log = logging.getLogger("chat")
+
+
+class Application(Flask):
+    url_map_class = Routes
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -27,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or from_environment(os.environ)
     if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
         log.warning(warning)
-    app = Flask(__name__)
+    app = Application(__name__)
     process = Process(settings)
     process.database.migrate()
     app.extensions["chat"] = process

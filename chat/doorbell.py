@@ -4,14 +4,14 @@ Each process has a Unix datagram socket in a folder beside the database. A datag
 to which generation, never what was written. Losing one loses nothing: the poll loop finds the change.
 """
 
-import hashlib
 import logging
 import os
 import secrets
 import socket
-import tempfile
+import sys
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from chat.database import Database
@@ -33,7 +33,7 @@ class Doorbell:
     def __init__(self, database: Database, interval: float, enabled: bool) -> None:
         self._interval = interval
         self._enabled = enabled
-        self._folder = _folder(database.path)
+        self._folder = database.path.with_name(f"{database.path.name}-doorbell")
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._mouth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -46,46 +46,63 @@ class Doorbell:
         if not self._enabled:
             return
         datagram = f"{topic} {generation}".encode()
-        try:
-            names = os.listdir(self._folder)
-        except FileNotFoundError:
-            return  # No server has started yet.
-        for name in names:
-            if name != self._name:
-                self._send(datagram, self._folder / name)
+        # No server has started yet, or too many files are open: the others will look.
+        with suppress(OSError), self._opened_folder() as folder:
+            for name in os.listdir(folder):
+                if name != self._name:
+                    self._send(datagram, folder, name)
 
     def start(self, hub: Hub) -> None:
         """Hear and look from now on."""
         if self._enabled:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            if self._folder.stat().st_uid != os.getuid():
-                raise PermissionError(f"{self._folder} belongs to somebody else")
-            self._ears.bind(str(self._folder / self._name))
+            try:
+                self._bind()
+            except OSError as error:  # A file system without sockets, for one.
+                self._enabled = False
+                log.warning("No doorbell, a look every %g s instead: %s", self._interval, error)
         self._changes.skip()
         threading.Thread(target=self._run, args=(hub,), daemon=True).start()
 
     def stop(self) -> None:
         """Hear no more; what is sent later still rings at the others."""
         self._stopped.set()
-        if self._enabled:
-            (self._folder / self._name).unlink(missing_ok=True)
+        (self._folder / self._name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the sockets back."""
         self._ears.close()
         self._mouth.close()
 
-    def _send(self, datagram: bytes, path: Path) -> None:
+    def _bind(self) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        with self._opened_folder() as folder:
+            if os.stat(folder).st_uid != os.getuid():
+                raise PermissionError(f"{self._folder} belongs to somebody else")
+            self._ears.bind(self._address(folder, self._name))
+
+    @contextmanager
+    def _opened_folder(self) -> Iterator[int]:
+        folder = os.open(self._folder, os.O_DIRECTORY)
         try:
-            self._mouth.sendto(datagram, str(path))
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _address(self, folder: int, name: str) -> str:
+        """A socket's address has room for 108 bytes, and the path to the database may take more."""
+        return f"/proc/self/fd/{folder}/{name}" if sys.platform == "linux" else str(self._folder / name)
+
+    def _send(self, datagram: bytes, folder: int, name: str) -> None:
+        try:
+            self._mouth.sendto(datagram, self._address(folder, name))
         except BlockingIOError:
             pass  # Its queue is full: it has yet to look, and will find this too.
         except ConnectionRefusedError:
-            path.unlink(missing_ok=True)  # Left behind by a process that was killed.
+            (self._folder / name).unlink(missing_ok=True)  # Left behind by a process that was killed.
         except FileNotFoundError:
             pass
         except OSError as error:
-            log.warning("Doorbell to %s: %s", path.name, error)
+            log.warning("Doorbell to %s: %s", name, error)
 
     def _run(self, hub: Hub) -> None:
         next_look = monotonic() + self._interval
@@ -146,12 +163,3 @@ class Changes:
             hub.wake(topic, generation)
             self._head = max(self._head, generation)
         self._version = version
-
-
-def _folder(database: Path) -> Path:
-    """Where the sockets are: beside the database if its path leaves room in a socket's address."""
-    folder = database.with_name(f"{database.name}-doorbell")
-    if len(str(folder)) < 90:
-        return folder
-    key = hashlib.sha256(str(database).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"doorbell-{os.getuid()}-{key}"

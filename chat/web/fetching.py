@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chat import messages
 from chat.messages import Page, Position
-from chat.web.answer import PERSONAL, encode, personal
+from chat.web.answer import PERSONAL, encode
 from chat.web.held import Headers, Held
 from chat.web.request import Digits, Flag, Query, path_id, process, query, signed_in
 
@@ -46,15 +46,14 @@ class Fetch(Query):
 def fetch(chat_session_id: str) -> Response:
     here, user = process(), signed_in()
     session_id, asked = path_id(chat_session_id), query(Fetch)
-    if not asked.is_long_poll:
-        return personal(
-            _content(here.database.read(lambda db: messages.fetch(db, user, session_id, asked.position)))
-        )
     longest = here.settings.long_poll_seconds
     seconds = min(longest, longest if asked.wait is None else asked.wait)
-    position, connection = asked.position, _connection()
+    is_long_poll, position, connection = asked.is_long_poll, asked.position, _connection()
 
-    def poll() -> tuple[bytes, Headers]:
+    def read() -> tuple[bytes, Headers]:
+        if not is_long_poll:
+            page = here.database.read(lambda db: messages.fetch(db, user, session_id, position))
+            return encode(_content(page)), ALWAYS
         page = messages.wait(
             here.database,
             here.hub,
@@ -67,7 +66,7 @@ def fetch(chat_session_id: str) -> Response:
         )
         return encode(_content(page)), ALWAYS if page.was_held else [*ALWAYS, RETRY_AFTER]
 
-    return Held(poll)
+    return Held(read)
 
 
 def _content(page: Page) -> dict[str, Any]:
