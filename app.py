@@ -10,12 +10,14 @@ from chat.database.connection import check_version, sqlite3
 from chat.process import Process
 from chat.settings import Settings, from_environment
 from chat.web import problems
+from chat.web.agents import agents
 from chat.web.fetching import fetching
 from chat.web.login import login
 from chat.web.pages import pages
 from chat.web.routes import Routes
 from chat.web.sending import sending
 from chat.web.sessions import sessions
+from chat.web.signals import signals
 
 log = logging.getLogger("chat")
 
@@ -34,10 +36,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         log.warning(warning)
     app = Application(__name__)
     process = Process(settings)
-    process.database.migrate()
+    process.prepare()
     app.extensions["chat"] = process
     problems.register(app)
-    for blueprint in (sending, fetching, sessions, login, pages):
+    for blueprint in (sending, fetching, sessions, signals, agents, login, pages):
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app

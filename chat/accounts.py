@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
+from chat import topics
 from chat.database import Connection, Database
 from chat.errors import InvalidCredentials, InvalidParameter, NotAuthenticated
 from chat.hub import Hub
 from chat.native import NativeThreads
-from chat.store import revision, tokens, users
+from chat.store import revision, server, tokens, users
 
 DAY_MS = 86_400_000
 ROLES = ("client", "agent", "admin")
@@ -34,12 +35,7 @@ class User:
     @property
     def topic(self) -> str:
         """Where the end of this sign-in is published."""
-        return token_topic(self.token_hash)
-
-
-def token_topic(token_hash: bytes) -> str:
-    """The topic of one token; as `changed_topics` of the store names it."""
-    return f"token:{token_hash.hex().upper()}"
+        return topics.token(self.token_hash)
 
 
 def hash_token(token: str) -> bytes:
@@ -47,15 +43,17 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def authenticate(db: Connection, token_hash: bytes, now: int) -> User:
+def authenticate(db: Connection, token_hash: bytes) -> User:
     """The user of a valid token; raises NotAuthenticated."""
-    row = tokens.user_of(db, token_hash, now)
+    row = tokens.user_of(db, token_hash, server.now(db))
     if row is None:
         raise NotAuthenticated
     return User(row["id"], row["role"], row["name"], token_hash)
 
 
-def create_user(database: Database, role: str, name: str, email: str, password: str, now: int) -> int:
+def create_user(
+    database: Database, role: str, name: str, email: str, password: str, rate_cents: int = 0
+) -> int:
     """The new user's id; raises InvalidParameter."""
     if role not in ROLES:
         raise InvalidParameter(f"role is {role!r}; it must be one of {', '.join(ROLES)}")
@@ -67,7 +65,9 @@ def create_user(database: Database, role: str, name: str, email: str, password: 
         raise InvalidParameter("password must have 8 to 1000 characters")
     password_hash = hash_password(password)
     user_id = database.write(
-        lambda db: users.insert(db, role, name.strip(), email.lower(), password_hash, now)
+        lambda db: users.insert(
+            db, role, name.strip(), email.lower(), password_hash, rate_cents, server.now(db)
+        )
     )
     if not user_id:
         raise InvalidParameter(f"email {email!r} is taken")
@@ -80,7 +80,7 @@ def hash_password(password: str) -> str:
 
 
 def log_in(
-    database: Database, threads: NativeThreads, email: str, password: str, days: int, now: int
+    database: Database, threads: NativeThreads, email: str, password: str, days: int
 ) -> tuple[str, User]:
     """A new token and its user; raises InvalidCredentials.
 
@@ -90,31 +90,31 @@ def log_in(
     password_hash = row["password_hash"] if row else _NO_ACCOUNT
     if not threads.call(lambda: _verify(password_hash, password)) or row is None:
         raise InvalidCredentials
-    token = issue_token(database, row["id"], days, now)
+    token = issue_token(database, row["id"], days)
     return token, User(row["id"], row["role"], row["name"], hash_token(token))
 
 
-def issue_token(database: Database, user_id: int, days: int, now: int) -> str:
+def issue_token(database: Database, user_id: int, days: int) -> str:
     """A new token that is valid for `days`."""
-    return database.write(lambda db: insert_token(db, user_id, days, now))
+    return database.write(lambda db: insert_token(db, user_id, days))
 
 
-def insert_token(db: Connection, user_id: int, days: int, now: int) -> str:
+def insert_token(db: Connection, user_id: int, days: int) -> str:
     """A new token of 256 random bits, of which the database keeps the hash."""
-    token = secrets.token_urlsafe(32)
+    token, now = secrets.token_urlsafe(32), server.now(db)
     tokens.insert(db, user_id, hash_token(token), now, now + days * DAY_MS)
     return token
 
 
-def log_out(database: Database, hub: Hub, token_hash: bytes, now: int) -> None:
+def log_out(database: Database, hub: Hub, token_hash: bytes) -> None:
     """Revoke the token and let the polls held with it go; not an error when it is none."""
 
     def revoke(db: Connection) -> int | None:
         head = revision.advance(db)
-        return head if tokens.revoke(db, token_hash, now, head) else None
+        return head if tokens.revoke(db, token_hash, server.now(db), head) else None
 
     if head := database.write(revoke):
-        hub.publish(token_topic(token_hash), head)
+        hub.publish([topics.token(token_hash)], head)
 
 
 def _verify(password_hash: str, password: str) -> bool:

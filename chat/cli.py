@@ -1,19 +1,23 @@
 """`flask --app app chat …`: the operator's commands."""
 
 import json
+import re
 import secrets
 import time
 import urllib.error
 import urllib.request
+from decimal import Decimal
 from typing import Any, cast
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from chat import accounts, demo, messages
+from chat import accounts, balances, demo, messages, receipts
 from chat.accounts import ROLES, User
+from chat.database import Row
 from chat.errors import Problem
+from chat.money import Cents
 from chat.process import Process
 from chat.store import sessions, users
 
@@ -37,11 +41,12 @@ def migrate() -> None:
 @click.argument("email")
 @click.option("--name", required=True)
 @click.option("--role", type=click.Choice(ROLES), default="client", show_default=True)
+@click.option("--rate", default="0", help="What a minute with an agent costs, like 2.50.")
 @click.password_option()
-def create_user(email: str, name: str, role: str, password: str) -> None:
+def create_user(email: str, name: str, role: str, rate: str, password: str) -> None:
     """Add somebody who can sign in."""
-    here = _process()
-    user_id = _or_fail(lambda: accounts.create_user(here.database, role, name, email, password, here.clock()))
+    here, cents = _process(), _cents(rate)
+    user_id = _or_fail(lambda: accounts.create_user(here.database, role, name, email, password, cents))
     click.echo(f"{role} {user_id}: {email}")
 
 
@@ -49,11 +54,7 @@ def create_user(email: str, name: str, role: str, password: str) -> None:
 @click.argument("email")
 def token(email: str) -> None:
     """Print a new sign-in token for EMAIL."""
-    here = _process()
-    row = here.database.read(lambda db: users.by_email(db, email.lower()))
-    if row is None:
-        raise click.ClickException(f"nobody has the email {email}")
-    click.echo(_issue_token(row["id"]))
+    click.echo(_issue_token(_user(email)["id"]))
 
 
 @chat.command("demo")
@@ -64,8 +65,8 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     """Make active chat sessions, and print how to use them."""
     here = _process()
     password, days = secrets.token_urlsafe(9), here.settings.token_days
-    renewed = demo.renew(here.database, password, days, here.clock()) if once else None
-    made = [renewed] if renewed else demo.create(here.database, count, password, days, here.clock())
+    renewed = demo.renew(here.database, password, days) if once else None
+    made = [renewed] if renewed else demo.create(here.database, count, password, days, here.settings)
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
@@ -83,6 +84,48 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     )
 
 
+@chat.command("set-rate")
+@click.argument("email")
+@click.argument("rate")
+def set_rate(email: str, rate: str) -> None:
+    """Set what a minute with an agent costs, like 2.50, from the next session on."""
+    cents, row = _cents(rate), _user(email)
+    if row["role"] != "agent":
+        raise click.ClickException(f"{email} is no agent")
+    _process().database.write(lambda db: users.set_rate(db, row["id"], cents))
+    click.echo(f"{email}: {Cents(cents)} a minute")
+
+
+@chat.command("top-up")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+def top_up(email: str, amount: str, reason: str) -> None:
+    """Add to a client's prepaid balance."""
+    _change_balance(email, "top_up", amount, reason)
+
+
+@chat.command()
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+def refund(email: str, amount: str, reason: str) -> None:
+    """Pay some of a client's prepaid balance back."""
+    _change_balance(email, "refund", amount, reason)
+
+
+@chat.command()
+def verify() -> None:
+    """Compute every total and balance again; exit with 1 and the differences if there are any."""
+    here = _process()
+    differences = here.database.read(lambda db: list(receipts.verify(db)))
+    for difference in differences:
+        click.echo(difference)
+    if differences:
+        raise SystemExit(1)
+    click.echo("All totals and balances are right.")
+
+
 @chat.command()
 @click.argument("session_id", type=click.IntRange(1))
 @click.argument("text")
@@ -94,9 +137,7 @@ def send(session_id: int, text: str, side: str) -> None:
     if row is None or row[f"{side}_id"] is None:
         raise click.ClickException(f"chat session {session_id} has no {side}")
     sender = User(row[f"{side}_id"], side, "", b"")
-    message_id, _ = _or_fail(
-        lambda: messages.send(here.database, here.hub, sender, session_id, text, None, here.clock())
-    )
+    message_id, _ = _or_fail(lambda: messages.send(here.engine, sender, session_id, text, None))
     click.echo(message_id)
 
 
@@ -144,9 +185,28 @@ def _process() -> Process:
     return cast(Process, current_app.extensions["chat"])
 
 
+def _user(email: str) -> Row:
+    row = _process().database.read(lambda db: users.by_email(db, email.lower()))
+    if row is None:
+        raise click.ClickException(f"nobody has the email {email}")
+    return row
+
+
+def _cents(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
+        raise click.ClickException(f"{text!r} is no amount; write it like 2.50")
+    return int(Decimal(text) * 100)
+
+
+def _change_balance(email: str, kind: str, amount: str, reason: str) -> None:
+    here, user_id, cents = _process(), _user(email)["id"], _cents(amount)
+    left = _or_fail(lambda: balances.change(here.engine, None, user_id, kind, cents, reason))
+    click.echo(f"{email}: {left} {here.settings.currency}")
+
+
 def _issue_token(user_id: int) -> str:
     here = _process()
-    return accounts.issue_token(here.database, user_id, here.settings.token_days, here.clock())
+    return accounts.issue_token(here.database, user_id, here.settings.token_days)
 
 
 def _or_fail(call: Any) -> Any:

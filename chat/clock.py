@@ -1,8 +1,35 @@
-"""The server's time, the only one that counts."""
+"""The server's time, the only one that counts.
+
+It runs on the system's monotonic clock, which all processes of a host share, from an offset that the
+database keeps (`store.server`): setting the wall clock moves no bill.
+"""
 
 import time
+from contextlib import suppress
+from pathlib import Path
+
+NS_PER_MS = 1_000_000
+# Counts on while the machine sleeps, where there is such a clock.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def now() -> int:
-    """Milliseconds since 1970, UTC."""
-    return time.time_ns() // 1_000_000
+def steady() -> int:
+    """Milliseconds since some instant of this boot; never set, never goes back."""
+    return time.clock_gettime_ns(_STEADY) // NS_PER_MS
+
+
+def wall() -> int:
+    """Milliseconds since 1970, UTC, as the system believes."""
+    return time.time_ns() // NS_PER_MS
+
+
+def text(ms: int | None) -> str | None:
+    """`YYYY-MM-DD HH:MM:SS`, UTC."""
+    return None if ms is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000))
+
+
+def boot_id() -> str:
+    """Which boot `steady` counts from."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"about {(wall() - steady()) // 100_000}"

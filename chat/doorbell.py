@@ -1,6 +1,6 @@
 """Waking the other processes of this host, and the database poll loop behind it.
 
-Each process has a Unix datagram socket in a folder beside the database. A datagram says which topic moved
+Each process has a Unix datagram socket in a folder beside the database. A datagram says which topics moved
 to which generation, never what was written. Losing one loses nothing: the poll loop finds the change.
 """
 
@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 
@@ -19,7 +19,7 @@ from chat.database.connection import FileConnection, sqlite3
 from chat.hub import Hub
 from chat.store import revision
 
-DATAGRAM_BYTES = 200
+DATAGRAM_BYTES = 1000
 # A socket's queue holds 10 datagrams by default (net.unix.max_dgram_qlen) and drops what comes then:
 # having found that many at once means looking into the database for the ones that were dropped.
 FULL_QUEUE = 10
@@ -41,19 +41,19 @@ class Doorbell:
         self._stopped = threading.Event()
         self._changes = Changes(database)
 
-    def ring(self, topic: str, generation: int) -> None:
+    def ring(self, topics: Iterable[str], generation: int) -> None:
         """Tell the other processes."""
         if not self._enabled:
             return
-        datagram = f"{topic} {generation}".encode()
+        datagram = " ".join([str(generation), *topics]).encode()
         # No server has started yet, or too many files are open: the others will look.
         with suppress(OSError), self._opened_folder() as folder:
             for name in os.listdir(folder):
                 if name != self._name:
                     self._send(datagram, folder, name)
 
-    def start(self, hub: Hub) -> None:
-        """Hear and look from now on."""
+    def start(self, hub: Hub, hear: Callable[[list[str], int], None]) -> None:
+        """Hear and look from now on; `hear(topics, generation)` is given what others ring."""
         if self._enabled:
             try:
                 self._bind()
@@ -61,7 +61,7 @@ class Doorbell:
                 self._enabled = False
                 log.warning("No doorbell, a look every %g s instead: %s", self._interval, error)
         self._changes.skip()
-        threading.Thread(target=self._run, args=(hub,), daemon=True).start()
+        threading.Thread(target=self._run, args=(hub, hear), daemon=True).start()
 
     def stop(self) -> None:
         """Hear no more; what is sent later still rings at the others."""
@@ -104,15 +104,15 @@ class Doorbell:
         except OSError as error:
             log.warning("Doorbell to %s: %s", name, error)
 
-    def _run(self, hub: Hub) -> None:
+    def _run(self, hub: Hub, hear: Callable[[list[str], int], None]) -> None:
         next_look = monotonic() + self._interval
         while not self._stopped.is_set():
-            full = self._hear(hub, max(0.0, next_look - monotonic()))
+            full = self._hear(hear, max(0.0, next_look - monotonic()))
             if full or monotonic() >= next_look:
                 self._changes.publish(hub)
                 next_look = monotonic() + self._interval
 
-    def _hear(self, hub: Hub, seconds: float) -> bool:
+    def _hear(self, hear: Callable[[list[str], int], None], seconds: float) -> bool:
         """Pass on what comes within `seconds`; whether some may have been dropped."""
         if not self._enabled:
             self._stopped.wait(seconds)
@@ -121,8 +121,8 @@ class Doorbell:
         self._ears.settimeout(seconds)
         try:
             while True:
-                topic, _, generation = self._ears.recv(DATAGRAM_BYTES).decode().partition(" ")
-                hub.wake(topic, int(generation))
+                generation, *topics = self._ears.recv(DATAGRAM_BYTES).decode().split(" ")
+                hear(topics, int(generation))
                 heard += 1
                 self._ears.settimeout(0)
         except (TimeoutError, BlockingIOError):
@@ -160,6 +160,6 @@ class Changes:
             hub.reset()
             self._head = head
         for topic, generation in changed:
-            hub.wake(topic, generation)
+            hub.wake([topic], generation)
             self._head = max(self._head, generation)
         self._version = version

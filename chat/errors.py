@@ -43,12 +43,34 @@ class NotFound(Problem):
     code, status, title = "not_found", 404, "There is nothing here, or it is not yours."
 
 
+class Forbidden(Problem):
+    code, status, title = "forbidden", 403, "This is not for your side to do."
+
+
 class MethodNotAllowed(Problem):
     code, status, title = "method_not_allowed", 405, "This address does not take that method."
 
 
 class SessionEnded(Problem):
     code, status, title = "session_ended", 409, "The chat session has ended."
+
+
+class WrongStatus(Problem):
+    code, status, title = "wrong_status", 409, "The chat session is not in a state for this."
+
+
+class AgentUnavailable(Problem):
+    code, status, title = "agent_unavailable", 409, "This agent takes no requests at the moment."
+
+
+class SpendingLimitReached(Problem):
+    code, status = "spending_limit_reached", 409
+    title = "The spending limit is used up; raise it first."
+
+
+class InsufficientBalance(Problem):
+    code, status = "insufficient_balance", 409
+    title = "The balance does not pay for the next minute."
 
 
 class IdempotencyMismatch(Problem):

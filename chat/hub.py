@@ -6,7 +6,7 @@ The order that loses no wake-up is subscribe, read, wait, read again:
 
     with hub.subscribe(user_id, ["session:45"]) as waiter:
         page = read()
-        while page.is_empty and (generation := waiter.wait(page.generation, deadline)):
+        while page.is_empty and waiter.wait(page.generation, deadline) is not None:
             page = read()
 
 A generation is the database's revision. Whoever reads at revision R has seen all that was published up
@@ -15,7 +15,7 @@ doorbell and the poll loop) wakes nobody twice. Publish after COMMIT only.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
 
@@ -39,14 +39,14 @@ class _Topic:
 class Hub:
     """All topics of one process.
 
-    `relay(topic, generation)` is told of every local publication, for the other processes.
+    `relay(topics, generation)` is told of every local publication, for the other processes.
     """
 
     def __init__(
         self,
         max_waiters: int,
         max_waiters_per_owner: int,
-        relay: Callable[[str, int], None] = lambda topic, generation: None,
+        relay: Callable[[Sequence[str], int], None] = lambda topics, generation: None,
     ) -> None:
         self.max_waiters = max_waiters
         self._max_waiters_per_owner = max_waiters_per_owner
@@ -78,20 +78,28 @@ class Hub:
                 topic.waiters.append(waiter)
             return waiter
 
-    def publish(self, topic: str, generation: int) -> None:
-        """Wake the waiters on `topic` that have not read up to `generation`, in every process."""
-        self.wake(topic, generation)
-        self._relay(topic, generation)
+    def publish(self, topics: Sequence[str], generation: int) -> None:
+        """Wake the waiters on `topics` that have not read up to `generation`, in every process."""
+        self.wake(topics, generation)
+        self._relay(topics, generation)
 
-    def wake(self, topic: str, generation: int) -> None:
+    def wake(self, topics: Iterable[str], generation: int) -> None:
         """Wake this process's waiters only."""
         with self._lock:
-            found = self._topics.get(topic)
-            if found is None or generation <= found.generation:
-                return
-            found.generation = generation
-            for condition in {waiter.condition for waiter in found.waiters}:
-                condition.notify_all()
+            for topic in topics:
+                found = self._topics.get(topic)
+                if found is not None and generation > found.generation:
+                    found.generation = generation
+                    for condition in {waiter.condition for waiter in found.waiters}:
+                        condition.notify_all()
+
+    def nudge(self, topic: str) -> None:
+        """Something changed that has no revision (somebody types): let this process's waiters look again."""
+        with self._lock:
+            if found := self._topics.get(topic):
+                for waiter in found.waiters:
+                    waiter.is_nudged = True
+                    waiter.condition.notify_all()
 
     def reset(self) -> None:
         """The revisions went back (a restored backup): let every waiter answer and start again."""
@@ -110,6 +118,11 @@ class Hub:
         """The waiters held now."""
         with self._lock:
             return list(self._waiters)
+
+    def owners(self) -> set[int]:
+        """Who has a waiter."""
+        with self._lock:
+            return set(self._owners)
 
     def waiter_count(self) -> int:
         """How many there are."""
@@ -139,7 +152,7 @@ class Hub:
 class Waiter:
     """One held request."""
 
-    __slots__ = ("_hub", "condition", "connection", "owner", "released", "topics")
+    __slots__ = ("_hub", "condition", "connection", "is_nudged", "owner", "released", "topics")
 
     def __init__(
         self,
@@ -156,6 +169,7 @@ class Waiter:
         self.condition = condition
         self.connection = connection
         self.released = released
+        self.is_nudged = False
 
     def __enter__(self) -> "Waiter":
         return self
@@ -169,15 +183,16 @@ class Waiter:
         self._hub._unsubscribe(self)
 
     def wait(self, seen: int, deadline: float) -> int | None:
-        """Block until a generation above `seen` is published, and return it.
+        """Block until a generation above `seen` is published, and return it; `seen` after a nudge.
 
         None when `deadline` (of time.monotonic) has passed or the waiter was released.
         """
         with self.condition:
             while not self.released:
                 generation = max(topic.generation for topic in self.topics.values())
-                if generation > seen:
-                    return generation
+                if generation > seen or self.is_nudged:
+                    self.is_nudged = False
+                    return max(generation, seen)
                 left = deadline - monotonic()
                 if left <= 0:
                     break

@@ -1,45 +1,51 @@
 """Sending, reading, and waiting for what is new."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
-from chat import accounts, sessions
+from chat import accounts, sessions, topics, waiting
 from chat.accounts import User
-from chat.database import Connection, Database, Row
+from chat.billing import Meter
+from chat.database import Connection, Row
+from chat.engine import Engine
 from chat.errors import CursorReset, IdempotencyMismatch, InvalidParameter, SessionEnded
-from chat.hub import Hub, TooManyWaiters
-from chat.store import messages, revision
+from chat.sessions import Change
+from chat.store import messages, revision, server
 from chat.store import sessions as stored_sessions
 
 MAX_CHARACTERS = 4000
+OTHER = {"client": "agent", "agent": "client"}
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """What a reader has: everything up to `cursor`; or else the messages up to `last_id`.
 
-    With `before_id` it is the page of history that ends there.
+    With `before_id` it is the page of history that ends there. `peer` is how the other side was.
     """
 
     last_id: int = 0
     cursor: int | None = None
     before_id: int | None = None
     limit: int = 100
+    peer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One consistent read.
 
-    `cursor` is where to go on from, `head` the revision that was read at. `is_news` tells whether the
-    reader at that position lacks any of it; `was_held` whether it could wait for it.
+    `peer` is how the other side is: typing, online or away. `cursor` is where to go on from, `head` the
+    revision that was read at. `is_news` tells whether the reader at that position lacks any of it;
+    `was_held` whether it could wait for it.
     """
 
     messages: list[dict[str, Any]]
     session: dict[str, Any]
+    peer: str
+    server_time: int
     cursor: int
     head: int
     has_more: bool
@@ -48,47 +54,64 @@ class Page:
 
 
 def send(
-    database: Database,
-    hub: Hub,
-    user: User,
-    chat_session_id: int,
-    text: str,
-    client_message_id: str | None,
-    now: int,
+    engine: Engine, user: User, chat_session_id: int, text: str, client_message_id: str | None
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
     A key that was used before returns the first message, also after the end of the session. Raises
     InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch.
     """
-    text = _trimmed(text)
+    text = trimmed(text)
 
-    def insert(db: Connection) -> tuple[int, int, bool]:
-        side = sessions.of_user(db, chat_session_id, user.id)["side"]
+    def store(db: Connection) -> tuple[int, Change | None, bool]:
+        time = server.time(db)
+        row = sessions.of_user(db, chat_session_id, user.id)
         if client_message_id is not None:
             earlier = messages.by_key(db, chat_session_id, user.id, client_message_id)
             if earlier is not None:
                 if earlier["message"] != text:
                     raise IdempotencyMismatch
-                return earlier["id"], earlier["revision"], True
-        head = revision.advance(db)
-        message_id = messages.insert(db, chat_session_id, user.id, side, text, client_message_id, now, head)
-        if not stored_sessions.record_message(db, chat_session_id, message_id, head):
-            raise SessionEnded
-        return message_id, head, False
+                return earlier["id"], None, True
+        meter = Meter(row, engine.rules)
+        meter.settle(time)
+        if meter.session["status"] == "ended":
+            raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
+        head, side = revision.advance(db), sessions.side_of(row, user.id)
+        message_id = insert(db, chat_session_id, user.id, side, text, client_message_id, time.now, head)
+        sessions.see(db, meter, user, time.now)
+        meter.hear(side, message_id, time.now)
+        return message_id, sessions.save(db, meter, head), False
 
-    message_id, head, duplicate = database.write(insert)
-    hub.publish(sessions.topic(chat_session_id), head)
+    message_id, change, is_old = engine.database.write(store)
+    sessions.publish(engine, change)
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.
-    return message_id, duplicate
+    return message_id, is_old
 
 
-def fetch(db: Connection, user: User, chat_session_id: int, position: Position) -> Page:
+def insert(
+    db: Connection,
+    chat_session_id: int,
+    sender_id: int,
+    side: str,
+    text: str,
+    client_message_id: str | None,
+    now: int,
+    head: int,
+) -> int:
+    """The new message's id; the session knows of it."""
+    message_id = messages.insert(db, chat_session_id, sender_id, side, text, client_message_id, now, head)
+    stored_sessions.record_message(db, chat_session_id, message_id, side, now, head)
+    return message_id
+
+
+def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, db: Connection) -> Page:
     """The page at a position; raises NotFound and CursorReset."""
     row = sessions.of_user(db, chat_session_id, user.id)
-    head = revision.head(db)
+    head, time = revision.head(db), server.time(db)
     if position.cursor is not None and position.cursor > head:
         raise CursorReset(cursor=head)
+    side = sessions.side_of(row, user.id)
+    _note_delivered(engine, row, side, position)
     rows = _rows(db, row, position, position.limit + 1)
     has_more = len(rows) > position.limit
     cursor = head
@@ -99,7 +122,9 @@ def fetch(db: Connection, user: User, chat_session_id: int, position: Position) 
         cursor = _cursor_of_cut_page(db, chat_session_id, position, rows[-1])
     return Page(
         messages=rows,
-        session=sessions.summary(row),
+        session=sessions.summary(row, time, engine.rules),
+        peer=engine.presence.state(row, OTHER[side], time.now),
+        server_time=time.now,
         cursor=cursor,
         head=head,
         has_more=has_more,
@@ -108,53 +133,59 @@ def fetch(db: Connection, user: User, chat_session_id: int, position: Position) 
 
 
 def wait(
-    database: Database,
-    hub: Hub,
+    engine: Engine,
     user: User,
     chat_session_id: int,
     position: Position,
     seconds: float,
-    clock: Callable[[], int],
     connection: int | None = None,
 ) -> Page:
     """The page at a position as soon as it holds news; after `seconds` the empty one.
 
-    A session that ends meanwhile is news to everyone. The token is looked at again in every read, so
-    nothing is delivered after it was revoked. Beyond the caps the page comes at once, `was_held` false.
+    A session that ends meanwhile is news to everyone, and to who has a cursor so is all that happens to
+    it and how the other side is. The token is looked at again in every read, so nothing is delivered
+    after it was revoked. Beyond the caps the page comes at once, `was_held` false.
     """
-    read = partial(_fetch_again, user, chat_session_id, position, clock)
-    deadline = monotonic() + seconds
-    try:
-        waiter = hub.subscribe(user.id, (sessions.topic(chat_session_id), user.topic), connection)
-    except TooManyWaiters:
-        return database.read(read)
-    with waiter:
-        page = database.read(read)
-        was_ended = page.session["status"] == "ended"
-        seen = page.head
-        while not page.is_news and was_ended == (page.session["status"] == "ended"):
-            generation = waiter.wait(seen, deadline)
-            page = database.read(read)
-            if generation is None:
-                break
-            seen = max(page.head, generation)
-    return replace(page, was_held=True)
+    before: dict[str, Any] = {"peer": position.peer}
+
+    def is_news(page: Page) -> bool:
+        was_ended = before.setdefault("is_ended", page.session["status"] == "ended")
+        peer = before["peer"] = before["peer"] or page.peer
+        return (
+            page.is_news
+            or was_ended != (page.session["status"] == "ended")
+            or (position.cursor is not None and page.peer != peer)
+        )
+
+    what = topics.messages if position.cursor is None else topics.session
+    read = partial(_fetch_again, engine, user, chat_session_id, position)
+    page, was_held = waiting.wait(engine, user, [what(chat_session_id)], read, is_news, seconds, connection)
+    return replace(page, was_held=was_held)
 
 
-def _fetch_again(
-    user: User, chat_session_id: int, position: Position, clock: Callable[[], int], db: Connection
-) -> Page:
-    accounts.authenticate(db, user.token_hash, clock())
-    return fetch(db, user, chat_session_id, position)
-
-
-def _trimmed(text: str) -> str:
+def trimmed(text: str) -> str:
+    """The text as it is stored; raises InvalidParameter."""
     trimmed = text.strip()
     if not 1 <= len(trimmed) <= MAX_CHARACTERS:
         raise InvalidParameter(f"message must have 1 to {MAX_CHARACTERS} characters; it has {len(trimmed)}.")
     if "\0" in trimmed:
         raise InvalidParameter("message must not contain the character NUL.")
     return trimmed
+
+
+def _fetch_again(
+    engine: Engine, user: User, chat_session_id: int, position: Position, db: Connection
+) -> Page:
+    accounts.authenticate(db, user.token_hash)
+    return fetch(engine, user, chat_session_id, position, db)
+
+
+def _note_delivered(engine: Engine, session: Row, side: str, position: Position) -> None:
+    """A client that asks for what is newer has what is older."""
+    has_all = position.cursor is not None and session["revision"] <= position.cursor
+    last_id = session["last_message_id"] if has_all else position.last_id
+    if last_id > session[f"{side}_delivered_id"]:
+        engine.presence.deliver(session["id"], side, last_id)
 
 
 def _rows(db: Connection, session: Row, position: Position, limit: int) -> list[dict[str, Any]]:

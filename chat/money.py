@@ -5,4 +5,5 @@ class Cents(int):
     """An amount in cents; written as 12.50."""
 
     def __str__(self) -> str:
-        return f"{self // 100}.{self % 100:02d}"
+        units, cents = divmod(abs(self), 100)
+        return f"{'-' if self < 0 else ''}{units}.{cents:02d}"

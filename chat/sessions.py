@@ -1,47 +1,237 @@
-"""Chat sessions: who takes part, and how one ends."""
+"""Chat sessions: who takes part, how one stands, and how a change to it is stored and told."""
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from chat.database import Connection, Database, Row
-from chat.errors import NotFound
-from chat.hub import Hub
+from chat import billing, clock, topics
+from chat.accounts import User
+from chat.billing import Meter
+from chat.database import Connection, Row
+from chat.engine import Engine
+from chat.errors import InsufficientBalance, NotFound
 from chat.money import Cents
-from chat.store import revision, sessions
+from chat.settings import Settings
+from chat.store import intervals, ledger, revision, server, users
+from chat.store import sessions as stored
+from chat.store.server import Time
+
+# How old a sign of life may be before somebody who acts gives a new one.
+SEEN_AGAIN_MS = 10_000
+
+Act = Callable[[Connection, Meter, int], None]
 
 
-def topic(chat_session_id: int) -> str:
-    """Where the changes of one chat session are published; as `changed_topics` of the store names it."""
-    return f"session:{chat_session_id}"
+class Change(NamedTuple):
+    """What was committed: published as `topics` moved to `head`."""
+
+    topics: Sequence[str]
+    head: int
 
 
-def of_user(db: Connection, chat_session_id: int, user_id: int) -> Row:
-    """The row, with the user's `side`; NotFound whether it is unknown or not theirs."""
-    row = sessions.of_participant(db, chat_session_id, user_id)
+def side_of(row: Mapping[str, Any], user_id: int) -> str:
+    """`client` or `agent`."""
+    return "client" if row["client_id"] == user_id else "agent"
+
+
+def found(row: Row | None) -> Row:
+    """The row; raises NotFound when there is none."""
     if row is None:
         raise NotFound
     return row
 
 
-def summary(row: Row) -> dict[str, Any]:
-    """The `session` object of the wire."""
+def of_user(db: Connection, chat_session_id: int, user_id: int) -> Row:
+    """The row; NotFound whether it is unknown or not theirs."""
+    return found(stored.of_participant(db, chat_session_id, user_id))
+
+
+def read(engine: Engine, user: User, chat_session_id: int) -> dict[str, Any]:
+    """One session with all that its participants may know."""
+    return engine.database.read(
+        lambda db: details(db, engine, of_user(db, chat_session_id, user.id), server.time(db))
+    )
+
+
+def mark_read(engine: Engine, user: User, chat_session_id: int, message_id: int) -> None:
+    """The user has read up to this message."""
+
+    def mark(db: Connection) -> Change | None:
+        row = of_user(db, chat_session_id, user.id)
+        head = revision.advance(db)
+        is_new = stored.mark_read(db, chat_session_id, side_of(row, user.id), message_id, head)
+        return told(row, head) if is_new else None
+
+    publish(engine, engine.database.write(mark))
+
+
+def type_(engine: Engine, user: User, chat_session_id: int, is_typing: bool) -> None:
+    """The user types, or stops: the other side is told, and nothing is stored."""
+    row = engine.database.read(lambda db: of_user(db, chat_session_id, user.id))
+    if row["status"] != "ended":
+        engine.presence.type(chat_session_id, side_of(row, user.id), is_typing)
+
+
+def told(row: Mapping[str, Any], head: int) -> Change:
+    """The change of a mark, which only who has a cursor is told of."""
+    return Change(topics.of_change({**row, "revision": head}, has_message=False), head)
+
+
+def change(
+    engine: Engine,
+    user: User,
+    chat_session_id: int,
+    act: Act,
+    find: Callable[[Connection, int, int], Row | None] = stored.of_participant,
+) -> dict[str, Any]:
+    """Settle, act, save and tell; returns the session as it is then."""
+
+    def settle_and_act(db: Connection) -> tuple[Change | None, dict[str, Any]]:
+        time = server.time(db)
+        meter = Meter(found(find(db, chat_session_id, user.id)), engine.rules)
+        meter.settle(time)
+        see(db, meter, user, time.now)
+        act(db, meter, time.now)
+        saved = save(db, meter)
+        return saved, details(db, engine, found(stored.by_id(db, chat_session_id)), time)
+
+    saved, session = engine.database.write(settle_and_act)
+    publish(engine, saved)
+    return session
+
+
+def see(db: Connection, meter: Meter, user: User, now: int) -> None:
+    """Who acts is there; that is stored once in a while only."""
+    side = side_of(meter.session, user.id)
+    seen_at = meter.session[f"{side}_seen_at"]
+    meter.see(side, now)
+    if now - seen_at >= SEEN_AGAIN_MS:
+        users.see(db, [user.id], now)
+
+
+def settle(engine: Engine, chat_session_ids: Sequence[int]) -> None:
+    """Store and tell what has happened by itself."""
+    if chat_session_ids:
+        for saved in engine.database.write(lambda db: settle_each(db, engine.rules, chat_session_ids)):
+            publish(engine, saved)
+
+
+def settle_each(db: Connection, rules: Settings, chat_session_ids: Sequence[int]) -> list[Change | None]:
+    """Store what has happened by itself, and let a session go on when both are there again."""
+    time, changes = server.time(db), []
+    for chat_session_id in chat_session_ids:
+        meter = Meter(found(stored.by_id(db, chat_session_id)), rules)
+        meter.settle(time)
+        if meter.session["pause_reason"] in billing.ABSENCES:
+            meter.resume(time.now)
+        changes.append(save(db, meter))
+    return changes
+
+
+def save(db: Connection, meter: Meter, message_head: int | None = None) -> Change | None:
+    """Store what happened to a session, with a revision if anybody can see it.
+
+    With the revision of a message if one was stored with it.
+    """
+    row, session = meter.row, meter.session
+    changed = stored.differences(row, session)
+    head = message_head
+    if changed:
+        head = head or revision.advance(db)
+        changed |= {"due_at": meter.due_at(), "revision": head}
+        if "agent_id" in changed or (row["status"] == "waiting" and "status" in changed):
+            changed["owner_revision"] = head
+        stored.save(db, row, changed)
+        for switch in meter.switches:
+            intervals.switch(db, row["id"], *switch)
+        _settle_money(db, meter)
+    elif (due_at := meter.due_at()) != row["due_at"]:
+        stored.save(db, row, {"due_at": due_at})
+    if head is None:
+        return None
+    current = {**session, **changed, "revision": head}
+    return Change(topics.of_change(current, has_message=message_head is not None), head)
+
+
+def publish(engine: Engine, change: Change | None) -> None:
+    """Tell all who wait, after COMMIT."""
+    if change:
+        engine.hub.publish(change.topics, change.head)
+
+
+def summary(row: Mapping[str, Any], time: Time, rules: Settings) -> dict[str, Any]:
+    """The `session` object of the wire, as it stands at this instant."""
+    row, now = billing.settled(row, time, rules), time.now
+    bill = billing.bill(row, now)
+    is_open = row["status"] != "ended"
+    exhausted = billing.exhausted_at(row, now) if is_open else None
     return {
         "id": row["id"],
         "status": row["status"],
         "end_reason": row["end_reason"],
-        "duration_minutes": 0,
-        "total_cost": Cents(0),
+        "pause_reason": row["pause_reason"],
+        "duration_minutes": bill.duration_minutes,
+        "total_cost": Cents(bill.cents),
+        "duration_seconds": bill.active_seconds,
+        "billed_minutes": bill.billed_minutes,
+        "rate_per_minute": Cents(row["rate_cents"]),
+        "currency": row["currency"],
+        "free_seconds_left": bill.free_seconds_left,
+        "is_clock_running": row["running_since"] is not None,
+        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),
+        "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
+        "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],
+        "last_message_id": row["last_message_id"],
+        "client_read_id": row["client_read_id"],
+        "agent_read_id": row["agent_read_id"],
+        "client_delivered_id": row["client_delivered_id"],
+        "agent_delivered_id": row["agent_delivered_id"],
+        "transfer": None
+        if row["transfer_agent_id"] is None
+        else {
+            "agent_id": row["transfer_agent_id"],
+            "rate_per_minute": Cents(row["transfer_rate_cents"]),
+        },
     }
 
 
-def end(database: Database, hub: Hub, chat_session_id: int, user_id: int, now: int) -> dict[str, Any]:
-    """End it and let all who wait on it go; ending twice gives the same answer."""
+def details(db: Connection, engine: Engine, row: Mapping[str, Any], time: Time) -> dict[str, Any]:
+    """The summary, with who takes part, since when, the place in the queue and the rating."""
+    is_waiting = row["status"] == "waiting"
+    return {
+        **summary(row, time, engine.rules),
+        "client": {
+            "id": row["client_id"],
+            "name": row["client_name"],
+            "presence": engine.presence.state(row, "client", time.now),
+        },
+        "agent": None
+        if row["agent_id"] is None
+        else {
+            "id": row["agent_id"],
+            "name": row["agent_name"],
+            "presence": engine.presence.state(row, "agent", time.now),
+        },
+        "created_at": clock.text(row["created_at"]),
+        "accepted_at": clock.text(row["accepted_at"]),
+        "ended_at": clock.text(row["ended_at"]),
+        "waiting_seconds": (time.now - row["created_at"]) // 1000 if is_waiting else None,
+        "position": stored.ahead(db, row["id"], row["agent_id"]) + 1 if is_waiting else None,
+        "rating": row["rating"],
+        "rating_comment": row["rating_comment"],
+        "revision": row["revision"],
+    }
 
-    def end_once(db: Connection) -> tuple[Row, int]:
-        side = of_user(db, chat_session_id, user_id)["side"]
-        head = revision.advance(db)
-        sessions.end(db, chat_session_id, f"ended_by_{side}", now, head)
-        return of_user(db, chat_session_id, user_id), head
 
-    row, head = database.write(end_once)
-    hub.publish(topic(chat_session_id), head)
-    return summary(row)
+def receipt_address(chat_session_id: int) -> str:
+    """Where the receipt is."""
+    return f"/api/chat/sessions/{chat_session_id}/receipt"
+
+
+def _settle_money(db: Connection, meter: Meter) -> None:
+    session = meter.session
+    for debit in meter.debits:
+        if not ledger.debit_minute(db, session["client_id"], session["id"], *debit):
+            raise InsufficientBalance
+    if session["status"] == "ended" and meter.row["status"] != "ended" and session["is_prepaid"]:
+        minutes = billing.bill(session, session["ended_at"]).billed_minutes
+        ledger.refund_minutes(db, session["client_id"], session["id"], minutes, session["ended_at"])

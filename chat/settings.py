@@ -61,6 +61,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _currency(text: str) -> str:
+    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+        raise SettingError("three capital letters (ISO 4217), like EUR")
+    return text
+
+
 def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any]) -> Any:
     return field(default=default, metadata={"unit": unit, "help": help, "parse": parse})
 
@@ -140,6 +146,52 @@ class Settings:
         "requests",
         "A worker is replaced after about so many; 0 is never.",
         _integer(0, 1_000_000_000),
+    )
+    currency: str = _setting("EUR", "ISO 4217", "What all amounts are in.", _currency)
+    free_seconds: int = _setting(
+        0, "s", "Not billed at the start of the first session of a client with an agent.", _integer(0, 86_400)
+    )
+    billing_starts: str = _setting(
+        "first_message",
+        "first_message, accept",
+        "What starts the clock: the agent's first message after accepting, or the accepting.",
+        _choice("first_message", "accept"),
+    )
+    prepaid: bool = _setting(
+        False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
+    )
+    request_seconds: int = _setting(
+        120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)
+    )
+    absence_seconds: int = _setting(
+        45,
+        "s",
+        "Client or agent away for so long: the clock has stopped since they were last seen.",
+        _integer(15, 86_400),
+    )
+    outage_seconds: int = _setting(
+        30,
+        "s",
+        "The server away for so long: the clock has stopped since its last heartbeat.",
+        _integer(15, 86_400),
+    )
+    silence_prompt_seconds: int = _setting(
+        180, "s", "Nobody writes for so long: `is_silent` is told.", _integer(1, 86_400)
+    )
+    silence_pause_seconds: int = _setting(
+        300, "s", "Nobody writes for so long: the session is paused.", _integer(1, 86_400)
+    )
+    silence_end_seconds: int = _setting(
+        900, "s", "Nobody writes for so long, while both were there: the session ends.", _integer(1, 86_400)
+    )
+    abandon_seconds: int = _setting(
+        86_400,
+        "s",
+        "A session that is paused for any other cause ends after so long.",
+        _integer(60, 2_592_000),
+    )
+    sessions_per_agent: int = _setting(
+        5, "sessions", "With so many active ones an agent is shown as busy.", _integer(1, 1000)
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from time import monotonic
 
 from chat import demo
-from chat.clock import now
 from chat.database import Database
+from chat.settings import Settings
+from chat.store import server as store
 from tests.client import Client, Conversation
 
 ROOT = Path(__file__).parent.parent
@@ -36,6 +37,7 @@ class Server:
         }
         self.database = Database(self.path, write_queue=100)
         self.database.migrate()
+        self.database.write(store.anchor)
 
     def __enter__(self) -> "Server":
         self.start()
@@ -96,7 +98,7 @@ class Server:
 
     def conversation(self) -> Conversation:
         """A new active session with its two people."""
-        made = demo.create(self.database, 1, "correct horse", 1, now())[0]
+        made = demo.create(self.database, 1, "correct horse", 1, Settings())[0]
         people = {side: self.client(token) for side, token in made.tokens.items()}
         return Conversation(made.id, people["client"], people["agent"], made.emails)
 

@@ -20,8 +20,9 @@ def test_the_answer_is_the_contract_to_the_letter(talk):
     assert isinstance(message["sender_name"], str)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", message["created_at"])
     session = answer.json["session"]
-    assert (session["status"], session["duration_minutes"]) == ("active", 0)
-    assert b'"total_cost":0.00' in answer.body
+    assert session["status"] == "active"
+    assert isinstance(session["duration_minutes"], int)
+    assert re.search(rb'"total_cost":\d+\.\d\d[,}]', answer.body)
     assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("no-store", "Cookie")
 
 

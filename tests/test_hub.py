@@ -34,15 +34,15 @@ def soon():
 
 def test_a_publication_between_subscribing_and_waiting_is_not_lost(hub):
     with hub.subscribe(1, ["a"]) as waiter:
-        hub.publish("a", 5)
+        hub.publish(["a"], 5)
         assert waiter.wait(4, LONG_AGO) == 5
 
 
 def test_what_was_read_already_wakes_nobody(hub):
     with hub.subscribe(1, ["a"]) as waiter:
-        hub.publish("a", 5)
+        hub.publish(["a"], 5)
         assert waiter.wait(5, LONG_AGO) is None
-        hub.publish("b", 6)
+        hub.publish(["b"], 6)
         assert waiter.wait(5, LONG_AGO) is None
 
 
@@ -50,7 +50,7 @@ def test_what_was_read_already_wakes_nobody(hub):
 def test_any_topic_of_a_waiter_wakes_it(hub, topic):
     with ThreadPoolExecutor() as threads, hub.subscribe(1, ["first", "second"]) as waiter:
         waiting = threads.submit(waiter.wait, 0, soon())
-        hub.publish(topic, 1)
+        hub.publish([topic], 1)
         assert waiting.result() == 1
 
 
@@ -70,10 +70,10 @@ def test_a_closed_hub_keeps_nobody(hub):
 
 def test_after_a_reset_lower_generations_wake_again(hub):
     with hub.subscribe(1, ["a"]):
-        hub.publish("a", 100)
+        hub.publish(["a"], 100)
         hub.reset()
         with hub.subscribe(1, ["a"]) as waiter:
-            hub.publish("a", 7)
+            hub.publish(["a"], 7)
             assert waiter.wait(6, LONG_AGO) == 7
 
 
@@ -88,12 +88,21 @@ def test_the_caps_hold_for_the_process_and_for_each_owner():
         assert hub.waiter_count() == 1
 
 
+def test_a_nudge_wakes_without_a_generation(hub):
+    with hub.subscribe(1, ["a"]) as waiter:
+        hub.nudge("b")
+        assert waiter.wait(5, LONG_AGO) is None
+        hub.nudge("a")
+        assert waiter.wait(5, LONG_AGO) == 5
+        assert waiter.wait(5, LONG_AGO) is None
+
+
 def test_every_local_publication_is_relayed_once():
     relayed = []
-    hub = Hub(1, 1, lambda topic, generation: relayed.append((topic, generation)))
-    hub.publish("a", 1)
-    hub.wake("a", 2)
-    assert relayed == [("a", 1)]
+    hub = Hub(1, 1, lambda topics, generation: relayed.append((topics, generation)))
+    hub.publish(["a"], 1)
+    hub.wake(["a"], 2)
+    assert relayed == [(["a"], 1)]
 
 
 def test_a_topic_lives_as_long_as_its_waiters(hub):
@@ -113,7 +122,7 @@ def test_thousands_of_random_publications_lose_no_wake_up(hasty_threads):
         with commit:
             stored["head"] += 1
             generation = stored[name] = stored["head"]
-        hub.publish(name, generation)
+        hub.publish([name], generation)
 
     def write(seed):
         pick = random.Random(seed)
@@ -144,6 +153,6 @@ def test_thousands_of_random_publications_lose_no_wake_up(hasty_threads):
         with commit:
             stored.update(dict.fromkeys(stored, last))
         for name in names:
-            hub.publish(name, last)
+            hub.publish([name], last)
         assert sum(each.result() for each in reading) > readers
     assert (hub.topic_count(), hub.waiter_count()) == (0, 0)

@@ -39,7 +39,7 @@ def test_a_path_gives_the_values_that_are_in_it(app, path, values):
 def test_a_request_leaves_nothing_to_the_collector(app):
     """Only the requests: sending takes a thread, which has its own."""
     process = app.extensions["chat"]
-    talk = demo.create(process.database, 1, "correct horse", 1, process.clock())[0]
+    talk = demo.create(process.database, 1, "correct horse", 1, process.settings)[0]
     client = app.test_client()
 
     def garbage(url):

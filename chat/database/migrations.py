@@ -103,3 +103,128 @@ def m001_conversations(db: Connection) -> None:
         """,
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m002_sessions_and_billing(db: Connection) -> None:
+    for statement in (
+        # One row: the clock that all processes share (chat/clock.py), and who sweeps.
+        """
+        CREATE TABLE server (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            boot_id TEXT NOT NULL,
+            clock_offset INTEGER NOT NULL,
+            heartbeat_at INTEGER NOT NULL,
+            leader TEXT NOT NULL,
+            lease_until INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO server VALUES (1, '', 0, 0, '', 0)",
+        "ALTER TABLE users ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE users ADD COLUMN rate_cents INTEGER NOT NULL DEFAULT 0 CHECK (rate_cents >= 0)",
+        "ALTER TABLE users ADD COLUMN is_available INTEGER NOT NULL DEFAULT 0 CHECK (is_available IN (0, 1))",
+        "ALTER TABLE users ADD COLUMN balance_cents INTEGER NOT NULL DEFAULT 0 CHECK (balance_cents >= 0)",
+        *(
+            f"ALTER TABLE chat_sessions ADD COLUMN {column}"
+            for column in (
+                "is_for_any INTEGER NOT NULL DEFAULT 0 CHECK (is_for_any IN (0, 1))",
+                "previous_agent_id INTEGER REFERENCES users (id)",
+                # When it last came to an agent or a queue, or left one.
+                "owner_revision INTEGER NOT NULL DEFAULT 0",
+                "accepted_at INTEGER",
+                "active_since INTEGER",
+                "paused_at INTEGER",
+                """pause_reason TEXT CHECK (pause_reason IN ('paused_by_client', 'paused_by_agent',
+                    'client_absent', 'agent_absent', 'outage', 'inactive', 'spending_limit', 'balance'))""",
+                "last_activity_at INTEGER NOT NULL DEFAULT 0",
+                "prompted_at INTEGER",
+                # Snapshots, taken when the agent accepted or took over.
+                "rate_cents INTEGER NOT NULL DEFAULT 0 CHECK (rate_cents >= 0)",
+                "currency TEXT NOT NULL DEFAULT 'EUR' CHECK (length(currency) = 3)",
+                "free_seconds INTEGER NOT NULL DEFAULT 0 CHECK (free_seconds >= 0)",
+                "is_prepaid INTEGER NOT NULL DEFAULT 0 CHECK (is_prepaid IN (0, 1))",
+                "limit_cents INTEGER CHECK (limit_cents >= 0)",
+                "warned_seconds INTEGER",
+                # The clock: what the closed intervals add up to, and since when the open one runs.
+                "is_clock_started INTEGER NOT NULL DEFAULT 0 CHECK (is_clock_started IN (0, 1))",
+                "billed_ms INTEGER NOT NULL DEFAULT 0 CHECK (billed_ms >= 0)",
+                "running_since INTEGER",
+                "earlier_minutes INTEGER NOT NULL DEFAULT 0",
+                "earlier_cents INTEGER NOT NULL DEFAULT 0",
+                "paid_minutes INTEGER NOT NULL DEFAULT 0",
+                "total_cents INTEGER CHECK (total_cents >= 0)",
+                "transfer_agent_id INTEGER REFERENCES users (id)",
+                "transfer_rate_cents INTEGER",
+                "rating INTEGER CHECK (rating BETWEEN 1 AND 5)",
+                "rating_comment TEXT CHECK (length(rating_comment) <= 1000)",
+                "client_delivered_id INTEGER NOT NULL DEFAULT 0",
+                "agent_delivered_id INTEGER NOT NULL DEFAULT 0",
+                # Nothing happens by itself before this; NULL when nothing ever will.
+                "due_at INTEGER",
+            )
+        ),
+        """
+        UPDATE chat_sessions SET accepted_at = created_at, active_since = created_at,
+            last_activity_at = created_at, due_at = 0 WHERE status <> 'ended'
+        """,
+        "UPDATE chat_sessions SET total_cents = 0 WHERE status = 'ended'",
+        "DROP INDEX chat_sessions_client",
+        "DROP INDEX chat_sessions_agent",
+        # In parts, so that a message changes none of them.
+        *(
+            f"CREATE INDEX chat_sessions_{name}_{side} ON chat_sessions ({side}_id{more}) WHERE {which}"
+            for side in ("client", "agent")
+            for name, more, which in (
+                ("open", "", "status <> 'ended'"),
+                ("ended", ", revision", "status = 'ended'"),
+                ("history", ", id", "status = 'ended'"),
+            )
+        ),
+        "CREATE INDEX chat_sessions_rated ON chat_sessions (agent_id, rating) WHERE rating IS NOT NULL",
+        "CREATE INDEX chat_sessions_waiting ON chat_sessions (agent_id, id) WHERE status = 'waiting'",
+        "CREATE INDEX chat_sessions_owner ON chat_sessions (owner_revision) WHERE owner_revision > 0",
+        "CREATE INDEX chat_sessions_due ON chat_sessions (due_at) WHERE due_at IS NOT NULL",
+        """
+        CREATE TABLE billing_intervals (
+            id INTEGER PRIMARY KEY,
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            rate_cents INTEGER NOT NULL CHECK (rate_cents >= 0),
+            reason TEXT NOT NULL CHECK (reason IN ('active', 'transfer', 'paused_by_client',
+                'paused_by_agent', 'client_absent', 'agent_absent', 'outage', 'inactive', 'spending_limit',
+                'balance')),
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER CHECK (ended_at >= started_at),
+            first_message_id INTEGER REFERENCES messages (id),
+            last_message_id INTEGER REFERENCES messages (id)
+        ) STRICT
+        """,
+        "CREATE INDEX billing_intervals_session ON billing_intervals (chat_session_id, id)",
+        """
+        CREATE UNIQUE INDEX billing_intervals_open ON billing_intervals (chat_session_id)
+        WHERE ended_at IS NULL
+        """,
+        """
+        CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY,
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            kind TEXT NOT NULL CHECK (kind IN ('top_up', 'refund', 'minute', 'minute_refund')),
+            amount_cents INTEGER NOT NULL CHECK (amount_cents <> 0),
+            chat_session_id INTEGER REFERENCES chat_sessions (id),
+            minute INTEGER,
+            actor_id INTEGER REFERENCES users (id),
+            reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+            created_at INTEGER NOT NULL,
+            UNIQUE (chat_session_id, minute, kind)
+        ) STRICT
+        """,
+        "CREATE INDEX ledger_user ON ledger (user_id, id)",
+        *(
+            f"""
+            CREATE TRIGGER ledger_no_{verb} BEFORE {verb} ON ledger
+            BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END
+            """
+            for verb in ("UPDATE", "DELETE")
+        ),
+    ):
+        db.conn.execute(statement)

@@ -16,14 +16,20 @@ def advance(db: Connection) -> int:
 
 
 def changed_topics(db: Connection, since: int) -> list[tuple[str, int]]:
-    """What changed after `since`, as (topic, revision)."""
+    """What changed after `since`, as (topic, revision); the names are those of `chat.topics`."""
     return [
         (topic, revision)
         for topic, revision in db.conn.execute(
             """
-            SELECT 'session:' || id, revision FROM chat_sessions WHERE revision > :since
-            UNION ALL
-            SELECT 'token:' || hex(token_hash), revision FROM auth_tokens WHERE revision > :since
+            WITH changed AS MATERIALIZED (SELECT * FROM chat_sessions WHERE revision > :since)
+            SELECT 'session:' || id, revision FROM changed
+            UNION ALL SELECT 'messages:' || id, revision FROM changed
+            UNION ALL SELECT 'user:' || client_id, revision FROM changed
+            UNION ALL SELECT 'user:' || agent_id, revision FROM changed WHERE agent_id IS NOT NULL
+            UNION ALL SELECT 'user:' || previous_agent_id, revision FROM changed
+                WHERE previous_agent_id IS NOT NULL
+            UNION ALL SELECT 'queue', owner_revision FROM changed WHERE owner_revision > :since
+            UNION ALL SELECT 'token:' || hex(token_hash), revision FROM auth_tokens WHERE revision > :since
             """,
             {"since": since},
         ).fetchall()

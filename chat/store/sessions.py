@@ -1,74 +1,237 @@
 """Chat sessions."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from chat.database import Connection, Row
 
+# With both people's names and last signs of life, and the client's balance.
+_SELECT = """
+    SELECT s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
+        agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
+    FROM chat_sessions s
+    JOIN users client ON client.id = s.client_id
+    LEFT JOIN users agent ON agent.id = s.agent_id
+"""
+# The columns that belong to other tables.
+_JOINED = {"client_name", "client_seen_at", "balance_cents", "agent_name", "agent_seen_at"}
 
-def insert(db: Connection, client_id: int, agent_id: int | None, status: str, now: int, revision: int) -> int:
-    """The new chat session's id."""
+
+def insert(
+    db: Connection,
+    client_id: int,
+    agent_id: int | None,
+    limit_cents: int | None,
+    due_at: int,
+    now: int,
+    revision: int,
+) -> int:
+    """The id of a new request, to one agent or (None) to any."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, status, created_at, revision)
-        VALUES (?, ?, ?, ?, ?)
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, limit_cents, created_at,
+            last_activity_at, due_at, owner_revision, revision)
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :limit_cents, :now, :now, :due_at,
+            :revision, :revision)
         """,
-        (client_id, agent_id, status, now, revision),
+        {
+            "client_id": client_id,
+            "agent_id": agent_id,
+            "limit_cents": limit_cents,
+            "due_at": due_at,
+            "now": now,
+            "revision": revision,
+        },
     )
     return int(cursor.lastrowid or 0)
 
 
+def differences(was: Mapping[str, Any], session: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of the session's own row that are no longer what they were."""
+    return {name: value for name, value in session.items() if value != was[name] and name not in _JOINED}
+
+
+def save(db: Connection, was: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Store the changed columns; raises RuntimeError when the status is no longer the one that it `was`."""
+    assignments = ", ".join(f"{name} = :{name}" for name in changed)
+    cursor = db.conn.execute(
+        f"UPDATE chat_sessions SET {assignments} WHERE id = :id AND status = :was_status",
+        {**changed, "id": was["id"], "was_status": was["status"]},
+    )
+    if cursor.rowcount != 1:
+        raise RuntimeError(f"chat session {was['id']} is no longer {was['status']}")
+
+
 def of_participant(db: Connection, chat_session_id: int, user_id: int) -> Row | None:
-    """The row, with `side` (client or agent), if the user takes part in it."""
-    row: Row | None = db.conn.execute(
-        """
-        SELECT *, CASE client_id WHEN :user_id THEN 'client' ELSE 'agent' END AS side
-        FROM chat_sessions WHERE id = :id AND (client_id = :user_id OR agent_id = :user_id)
-        """,
-        {"id": chat_session_id, "user_id": user_id},
-    ).fetchone()
-    return row
+    """The row, if the user takes part in it."""
+    return _one(
+        db,
+        "WHERE s.id = ? AND (s.client_id = ? OR s.agent_id = ?)",
+        chat_session_id,
+        user_id,
+        user_id,
+    )
+
+
+def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | None:
+    """The row, if it is the agent's, or was before a transfer."""
+    return _one(
+        db,
+        "WHERE s.id = ? AND (s.agent_id = ? OR s.previous_agent_id = ?)",
+        chat_session_id,
+        agent_id,
+        agent_id,
+    )
+
+
+def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | None:
+    """The row, if it is the agent's or waits for any."""
+    return _one(
+        db,
+        "WHERE s.id = ? AND (s.agent_id = ? OR (s.status = 'waiting' AND s.agent_id IS NULL))",
+        chat_session_id,
+        agent_id,
+    )
 
 
 def by_id(db: Connection, chat_session_id: int) -> Row | None:
-    """The row, whoever takes part: for the operator's commands."""
-    row: Row | None = db.conn.execute(
-        "SELECT * FROM chat_sessions WHERE id = ?", (chat_session_id,)
-    ).fetchone()
-    return row
+    """The row, whoever takes part."""
+    return _one(db, "WHERE s.id = ?", chat_session_id)
 
 
-def record_message(db: Connection, chat_session_id: int, message_id: int, revision: int) -> bool:
-    """Remember the newest message; False when the session has ended."""
-    cursor = db.conn.execute(
+def open_request(db: Connection, client_id: int, agent_id: int | None) -> Row | None:
+    """The client's session with this agent that has not ended; with None, their request to any."""
+    return _one(
+        db,
         """
-        UPDATE chat_sessions SET last_message_id = ?, revision = ?
-        WHERE id = ? AND status <> 'ended'
+        WHERE s.client_id = ? AND s.status <> 'ended'
+            AND iif(?2 IS NULL, s.status = 'waiting' AND s.agent_id IS NULL, s.agent_id = ?2)
+        ORDER BY s.id LIMIT 1
+        """,
+        client_id,
+        agent_id,
+    )
+
+
+def due(db: Connection, now: int, limit: int) -> list[int]:
+    """The ids of those in which something has fallen due."""
+    rows = db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def active(db: Connection) -> list[int]:
+    """The ids of all that are active."""
+    rows = db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE status = 'active' AND due_at IS NOT NULL"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def absent_of_users(db: Connection, user_ids: list[int]) -> list[int]:
+    """The ids of those that are paused for an absence and that one of these users takes part in."""
+    marks = ", ".join("?" * len(user_ids))
+    rows = db.conn.execute(  # `<> 'ended'` says that the indexes of open sessions will do.
+        f"""
+        SELECT id FROM chat_sessions WHERE status = 'paused' AND status <> 'ended'
+            AND pause_reason IN ('client_absent', 'agent_absent', 'outage')
+            AND (client_id IN ({marks}) OR agent_id IN ({marks}))
+        """,
+        (*user_ids, *user_ids),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def record_message(
+    db: Connection, chat_session_id: int, message_id: int, side: str, now: int, revision: int
+) -> None:
+    """Remember the newest message; its sender has read up to it."""
+    db.conn.execute(
+        f"""
+        UPDATE chat_sessions SET last_message_id = ?1, {side}_read_id = ?1, {side}_delivered_id = ?1,
+            last_activity_at = ?2, revision = ?3 WHERE id = ?4
+        """,
+        (message_id, now, revision, chat_session_id),
+    )
+
+
+def mark_read(db: Connection, chat_session_id: int, side: str, message_id: int, revision: int) -> bool:
+    """Whether that is further than before; never beyond the newest message."""
+    cursor = db.conn.execute(
+        f"""
+        UPDATE chat_sessions SET {side}_read_id = min(?1, last_message_id),
+            {side}_delivered_id = max({side}_delivered_id, min(?1, last_message_id)), revision = ?2
+        WHERE id = ?3 AND {side}_read_id < min(?1, last_message_id)
         """,
         (message_id, revision, chat_session_id),
     )
     return bool(cursor.rowcount)
 
 
-def end(db: Connection, chat_session_id: int, reason: str, now: int, revision: int) -> bool:
-    """Whether this call ended it."""
+def mark_delivered(db: Connection, chat_session_id: int, side: str, message_id: int, revision: int) -> bool:
+    """The same, for what has arrived."""
     cursor = db.conn.execute(
-        """
-        UPDATE chat_sessions SET status = 'ended', end_reason = ?, ended_at = ?, revision = ?
-        WHERE id = ? AND status <> 'ended'
+        f"""
+        UPDATE chat_sessions SET {side}_delivered_id = min(?1, last_message_id), revision = ?2
+        WHERE id = ?3 AND {side}_delivered_id < min(?1, last_message_id)
         """,
-        (reason, now, revision, chat_session_id),
+        (message_id, revision, chat_session_id),
     )
     return bool(cursor.rowcount)
 
 
+def rate(db: Connection, chat_session_id: int, rating: int, comment: str | None, revision: int) -> None:
+    """Store the client's rating."""
+    db.conn.execute(
+        "UPDATE chat_sessions SET rating = ?, rating_comment = ?, revision = ? WHERE id = ?",
+        (rating, comment, revision, chat_session_id),
+    )
+
+
+def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
+    """Whether this pair has used its free seconds, or is about to."""
+    row = db.conn.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM chat_sessions WHERE client_id = ? AND agent_id = ? AND free_seconds > 0
+                AND (status <> 'ended' OR billed_ms > 0)
+        )
+        """,
+        (client_id, agent_id),
+    ).fetchone()
+    return bool(row[0])
+
+
+def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
+    """How many requests to the same agent (or to any) wait for longer."""
+    row = db.conn.execute(
+        "SELECT count(*) FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id < ?",
+        (agent_id, chat_session_id),
+    ).fetchone()
+    return int(row[0])
+
+
+def all_ids(db: Connection) -> list[int]:
+    """Every session's id."""
+    return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
+
+
 def first_active_of_domain(db: Connection, domain: str) -> Row | None:
-    """The oldest active session whose people have an email at `domain`, with both emails."""
+    """The oldest session that has not ended whose people have an email at `domain`, with both emails."""
     row: Row | None = db.conn.execute(
         """
         SELECT s.*, client.email AS client_email, agent.email AS agent_email FROM chat_sessions s
         JOIN users client ON client.id = s.client_id
         JOIN users agent ON agent.id = s.agent_id
-        WHERE s.status = 'active' AND client.email LIKE :pattern AND agent.email LIKE :pattern
+        WHERE s.status IN ('active', 'paused') AND client.email LIKE :pattern AND agent.email LIKE :pattern
         ORDER BY s.id LIMIT 1
         """,
         {"pattern": f"%@{domain}"},
     ).fetchone()
+    return row
+
+
+def _one(db: Connection, where: str, *values: Any) -> Row | None:
+    row: Row | None = db.conn.execute(_SELECT + where, values).fetchone()
     return row

@@ -5,14 +5,16 @@ from typing import Any
 from chat.database import Connection, Row
 
 
-def insert(db: Connection, role: str, name: str, email: str, password_hash: str, now: int) -> int:
+def insert(
+    db: Connection, role: str, name: str, email: str, password_hash: str, rate_cents: int, now: int
+) -> int:
     """The new user's id; 0 when the email is taken."""
     row = db.conn.execute(
         """
-        INSERT INTO users (role, name, email, password_hash, created_at) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (email) DO NOTHING RETURNING id
+        INSERT INTO users (role, name, email, password_hash, rate_cents, created_at)
+        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (email) DO NOTHING RETURNING id
         """,
-        (role, name, email, password_hash, now),
+        (role, name, email, password_hash, rate_cents, now),
     ).fetchone()
     return row[0] if row else 0
 
@@ -21,6 +23,49 @@ def by_email(db: Connection, email: str) -> Row | None:
     """Their row."""
     row: Row | None = db.conn.execute("SELECT * FROM users WHERE email = ?", (email,)).fetchone()
     return row
+
+
+def by_id(db: Connection, user_id: int) -> Row | None:
+    """Their row."""
+    row: Row | None = db.conn.execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
+    return row
+
+
+def see(db: Connection, user_ids: list[int], now: int) -> None:
+    """They are there."""
+    marks = ", ".join("?" * len(user_ids))
+    db.conn.execute(
+        f"UPDATE users SET seen_at = ? WHERE id IN ({marks}) AND seen_at < ?", (now, *user_ids, now)
+    )
+
+
+def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None) -> list[Row]:
+    """Agents with higher ids, each with the number of their active sessions and their ratings."""
+    rows: list[Row] = db.conn.execute(
+        f"""
+        SELECT id, name, rate_cents, is_available, seen_at,
+            (SELECT count(*) FROM chat_sessions s
+                WHERE s.agent_id = users.id AND status <> 'ended' AND status <> 'waiting') AS open_sessions,
+            (SELECT count(*) FROM chat_sessions s
+                WHERE s.agent_id = users.id AND rating IS NOT NULL) AS ratings,
+            (SELECT avg(rating) FROM chat_sessions s
+                WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
+        FROM users WHERE role = 'agent' AND id > ? AND (?2 IS NULL OR id = ?2)
+        ORDER BY id LIMIT {limit:d}
+        """,
+        (after_id, only_id),
+    ).fetchall()
+    return rows
+
+
+def set_available(db: Connection, user_id: int, is_available: bool) -> None:
+    """Whether they take requests."""
+    db.table("users").update(user_id, {"is_available": int(is_available)})
+
+
+def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
+    """What a minute with them costs from the next session on."""
+    db.table("users").update(user_id, {"rate_cents": rate_cents})
 
 
 def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:

@@ -1,13 +1,41 @@
 """Answers that are given when there is something to say."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Response
+from pydantic import Field
 
+from chat.settings import Settings
 from chat.web import problems
+from chat.web.answer import PERSONAL
+from chat.web.request import Flag, Query
 
 Headers = list[tuple[str, str]]
+ALWAYS: Headers = list(PERSONAL.items())
+# Past a cap: the client asks again after so long, without expecting to be held.
+NOT_HELD: Headers = [*ALWAYS, ("Retry-After", "3")]
+# Thousands of polls that began together must not all end in the same instant.
+SHORTEST_HOLD = 0.9
+
+
+class LongPoll(Query):
+    """The part of a query string that asks to be held."""
+
+    long_poll: Flag | None = Field(default=None, alias="longPoll")
+    wait: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+    @property
+    def is_long_poll(self) -> bool:
+        """A `wait` asks for one by itself."""
+        return self.wait is not None if self.long_poll is None else self.long_poll
+
+    def seconds(self, settings: Settings) -> float:
+        """How long to hold it."""
+        longest = settings.long_poll_seconds
+        asked = longest if self.wait is None else min(self.wait, longest)
+        return asked * random.uniform(SHORTEST_HOLD, 1.0)
 
 
 class Held(Response):

@@ -36,7 +36,6 @@ def log_in() -> Response:
             credentials.email,
             credentials.password,
             days,
-            here.clock(),
         )
     except QueueFull:
         raise Overloaded from None
@@ -55,7 +54,7 @@ def log_in() -> Response:
 @login.post("/api/auth/logout")
 def log_out() -> Response:
     here, user = process(), signed_in()
-    accounts.log_out(here.database, here.hub, user.token_hash, here.clock())
+    accounts.log_out(here.database, here.hub, user.token_hash)
     response = personal({"success": True})
     response.delete_cookie(COOKIE, httponly=True, secure=request.is_secure, samesite="Lax")
     return response

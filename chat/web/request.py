@@ -1,5 +1,6 @@
 """Reading a request strictly: who asks, and what."""
 
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 
 from flask import current_app, request
@@ -19,6 +20,7 @@ from chat.process import Process
 
 COOKIE = "session"
 MAX_INTEGER = 2**63 - 1
+MAX_AMOUNT = 1_000_000
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,7 +33,9 @@ def process() -> Process:
 def signed_in() -> User:
     """The user that the request's token belongs to; raises NotAuthenticated."""
     here, token_hash = process(), accounts.hash_token(token())
-    return here.database.read(lambda db: accounts.authenticate(db, token_hash, here.clock()))
+    user = here.database.read(lambda db: accounts.authenticate(db, token_hash))
+    here.presence.see(user.id)
+    return user
 
 
 def token() -> str:
@@ -69,9 +73,18 @@ def _key(value: str) -> str:
     return value
 
 
+def _cents(value: Any) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_AMOUNT:
+        cents = Decimal(str(value)) * 100
+        if cents == cents.to_integral_value():
+            return int(cents)
+    raise PydanticCustomError("amount", "must be a number from 0 to 1000000, with two decimals at most")
+
+
 Digits = Annotated[int, BeforeValidator(_digits)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
+Amount = Annotated[int, BeforeValidator(_cents)]
 Key = Annotated[str, Field(strict=True), AfterValidator(_key)]
 Text = Annotated[str, Field(strict=True)]
 
@@ -84,6 +97,12 @@ class Query(BaseModel):
 
 class Body(BaseModel):
     """A JSON object; what it does not know, it leaves alone."""
+
+
+def connection() -> int | None:
+    """The client's file descriptor, where the server tells it."""
+    sock = request.environ.get("gunicorn.socket")
+    return sock.fileno() if sock is not None else None
 
 
 def path_id(value: str) -> int:

@@ -31,13 +31,11 @@ def send() -> Response:
         raise TooManyRequests(f"At most {here.settings.sends_per_minute} messages a minute.")
     message = body(Message)
     message_id, duplicate = messages.send(
-        here.database,
-        here.hub,
+        here.engine,
         user,
         message.chat_session_id,
         message.message,
         _idempotency_key(message.client_message_id),
-        here.clock(),
     )
     if duplicate:
         return personal({"success": True, "messageId": message_id, "duplicate": True})

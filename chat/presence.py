@@ -1,0 +1,88 @@
+"""Who is there, who types, and what has arrived: in memory, for this process.
+
+Nothing here decides a bill: the sweeper writes who is there into the database, and typing is never written.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+from chat import topics
+from chat.hub import Hub
+
+TYPING_SECONDS = 5.0
+# Somebody who goes on typing is told of again no sooner.
+TYPING_AGAIN_SECONDS = 2.0
+# Somebody who was seen within so long is online: a poll is held for 25 s.
+ONLINE_MS = 30_000
+TYPING = "typing:"
+
+
+class Presence:
+    """`hub` is told who begins or stops typing; `relay(topics, value)` tells the other processes."""
+
+    def __init__(self, hub: Hub, relay: Callable[[list[str], int], None]) -> None:
+        self._hub = hub
+        self._relay = relay
+        self._lock = threading.Lock()
+        self._seen: set[int] = set()
+        self._typing: dict[tuple[int, str], float] = {}
+        self._delivered: dict[tuple[int, str], int] = {}
+
+    def see(self, user_id: int) -> None:
+        """They made a request."""
+        self._seen.add(user_id)
+
+    def take_seen(self) -> set[int]:
+        """Who made a request since the last call, or has one held."""
+        with self._lock:
+            seen, self._seen = self._seen, set()
+        return seen | self._hub.owners()
+
+    def deliver(self, chat_session_id: int, side: str, message_id: int) -> None:
+        """Their client has everything up to this message."""
+        with self._lock:
+            key = (chat_session_id, side)
+            self._delivered[key] = max(message_id, self._delivered.get(key, 0))
+
+    def take_delivered(self) -> dict[tuple[int, str], int]:
+        """What arrived since the last call: {(chat session, side): message id}."""
+        with self._lock:
+            delivered, self._delivered = self._delivered, {}
+        return delivered
+
+    def type(self, chat_session_id: int, side: str, is_typing: bool) -> None:
+        """They type, or stop; said again within 2 s it changes nothing."""
+        left = self._typing.get((chat_session_id, side), 0.0) - monotonic()
+        if (is_typing and left > TYPING_SECONDS - TYPING_AGAIN_SECONDS) or (not is_typing and left <= 0):
+            return
+        topic = f"{TYPING}{chat_session_id}:{side}"
+        self.hear(topic, int(is_typing))
+        self._relay([topic], int(is_typing))
+
+    def hear(self, topic: str, is_typing: int) -> None:
+        """What `type` said, here or in another process."""
+        chat_session_id, side = topic.removeprefix(TYPING).split(":")
+        with self._lock:
+            if is_typing:
+                self._typing[int(chat_session_id), side] = monotonic() + TYPING_SECONDS
+            else:
+                self._typing.pop((int(chat_session_id), side), None)
+        self._hub.nudge(topics.session(int(chat_session_id)))
+
+    def expire(self) -> None:
+        """Forget who has not typed for 5 s."""
+        now = monotonic()
+        with self._lock:
+            expired = [key for key, until in self._typing.items() if until <= now]
+            for key in expired:
+                del self._typing[key]
+        for chat_session_id, _ in expired:
+            self._hub.nudge(topics.session(chat_session_id))
+
+    def state(self, row: Mapping[str, Any], side: str, now: int) -> str:
+        """How the other side sees this one: typing, online or away."""
+        if self._typing.get((row["id"], side), 0.0) > monotonic():
+            return "typing"
+        return "online" if now - row[f"{side}_seen_at"] < ONLINE_MS else "away"

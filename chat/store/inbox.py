@@ -1,0 +1,72 @@
+"""A user's chat sessions, each with its last message and what the user has not read."""
+
+from typing import Any
+
+from chat.database import Connection, Row
+
+# The count stops at 100: "99+" is all that anybody wants to know.
+_SELECT = """
+    SELECT s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
+        agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
+        substr(last.message, 1, 200) AS last_message, last.sender_type AS last_sender_type,
+        datetime(last.created_at / 1000, 'unixepoch') AS last_message_at,
+        (
+            SELECT count(*) FROM (
+                SELECT 1 FROM messages m WHERE m.chat_session_id = s.id AND m.sender_id <> :user_id
+                    AND m.id > iif(s.client_id = :user_id, s.client_read_id, s.agent_read_id)
+                LIMIT 100
+            )
+        ) AS unread
+    FROM chat_sessions s
+    JOIN users client ON client.id = s.client_id
+    LEFT JOIN users agent ON agent.id = s.agent_id
+    LEFT JOIN messages last ON last.id = s.last_message_id
+"""
+_OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "0"}
+_QUEUE = "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
+
+
+def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: int) -> list[Row]:
+    """What changed after `cursor`, in the order of the changes; without one, all that has not ended."""
+    own = _OWN[role]
+    visible = [f"SELECT id FROM chat_sessions WHERE {own} AND status <> 'ended'"]
+    if cursor is not None:
+        visible.append(
+            f"SELECT id FROM chat_sessions WHERE {own} AND status = 'ended' AND revision > :cursor"
+        )
+    if role == "agent":
+        visible.append(_QUEUE)
+    return _rows(
+        db,
+        f"WHERE s.id IN ({' UNION '.join(visible)}) AND s.revision > :cursor ORDER BY s.revision",
+        limit,
+        user_id=user_id,
+        cursor=cursor or 0,
+    )
+
+
+def ended(db: Connection, user_id: int, role: str, before_id: int, limit: int) -> list[Row]:
+    """The newest ones that have ended, with lower ids."""
+    where = f"WHERE {_OWN[role]} AND s.status = 'ended' AND s.id < :before_id ORDER BY s.id DESC"
+    return _rows(db, where, limit, user_id=user_id, before_id=before_id)
+
+
+def lost(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> list[int]:
+    """The ids of those that the agent saw at `cursor` and that now are another's, or nobody's."""
+    if role != "agent":
+        return []
+    rows = db.conn.execute(
+        """
+        SELECT id FROM chat_sessions
+        WHERE owner_revision > :cursor AND owner_revision <= :upto AND agent_id IS NOT :user_id
+            AND ((is_for_any AND (agent_id IS NOT NULL OR status = 'ended')) OR previous_agent_id = :user_id)
+        ORDER BY owner_revision
+        """,
+        {"cursor": cursor, "upto": upto, "user_id": user_id},
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _rows(db: Connection, where: str, limit: int, **values: Any) -> list[Row]:
+    rows: list[Row] = db.conn.execute(f"{_SELECT} {where} LIMIT {limit:d}", values).fetchall()
+    return rows

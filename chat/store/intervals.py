@@ -1,0 +1,47 @@
+"""The billing intervals of chat sessions."""
+
+from chat.database import Connection, Row
+
+
+def switch(
+    db: Connection,
+    chat_session_id: int,
+    at: int,
+    reason: str | None,
+    agent_id: int,
+    rate_cents: int,
+    message_id: int | None,
+) -> None:
+    """Close the open interval, and open the next one unless `reason` is None."""
+    db.conn.execute(
+        """
+        UPDATE billing_intervals SET ended_at = :at,
+            last_message_id = (
+                SELECT max(id) FROM messages WHERE chat_session_id = :id AND created_at <= :at
+                    AND id >= coalesce(first_message_id, 0)
+            )
+        WHERE chat_session_id = :id AND ended_at IS NULL
+        """,
+        {"at": at, "id": chat_session_id},
+    )
+    if reason is not None:
+        db.conn.execute(
+            """
+            INSERT INTO billing_intervals
+                (chat_session_id, agent_id, rate_cents, reason, started_at, first_message_id)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            (chat_session_id, agent_id, rate_cents, reason, at, message_id),
+        )
+
+
+def of_session(db: Connection, chat_session_id: int) -> list[Row]:
+    """In order, with the agents' names."""
+    rows: list[Row] = db.conn.execute(
+        """
+        SELECT i.*, users.name AS agent_name FROM billing_intervals i JOIN users ON users.id = i.agent_id
+        WHERE chat_session_id = ? ORDER BY i.id
+        """,
+        (chat_session_id,),
+    ).fetchall()
+    return rows

@@ -1,0 +1,84 @@
+"""The append-only ledger of prepaid balances; `users.balance_cents` is its sum."""
+
+from chat.database import Connection, Row
+
+
+def append(
+    db: Connection, user_id: int, kind: str, amount_cents: int, actor_id: int | None, reason: str, now: int
+) -> bool:
+    """Change a balance by hand; False when it would go below zero."""
+    return _change_balance(db, user_id, amount_cents) and bool(
+        db.conn.execute(
+            """
+            INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            (user_id, kind, amount_cents, actor_id, reason, now),
+        ).rowcount
+    )
+
+
+def debit_minute(
+    db: Connection, user_id: int, chat_session_id: int, minute: int, cents: int, at: int
+) -> bool:
+    """Take the price of a minute; False when there is not enough."""
+    return _change_balance(db, user_id, -cents) and bool(
+        db.conn.execute(
+            """
+            INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, minute, reason, created_at)
+            VALUES (?, 'minute', ?, ?, ?, 'Minute ' || ?4, ?)
+            """,
+            (user_id, -cents, chat_session_id, minute, at),
+        ).rowcount
+    )
+
+
+def refund_minutes(db: Connection, user_id: int, chat_session_id: int, after: int, at: int) -> None:
+    """Give back the minutes with higher numbers: they were paid, and then found not to be due."""
+    rows = db.conn.execute(
+        """
+        INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, minute, reason, created_at)
+        SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, minute,
+            'Minute ' || minute || ' not used', ?
+        FROM ledger WHERE chat_session_id = ? AND kind = 'minute' AND minute > ? RETURNING amount_cents
+        """,
+        (at, chat_session_id, after),
+    ).fetchall()
+    _change_balance(db, user_id, sum(row[0] for row in rows))
+
+
+def of_session(db: Connection, chat_session_id: int) -> list[Row]:
+    """In order."""
+    rows: list[Row] = db.conn.execute(
+        "SELECT * FROM ledger WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
+    ).fetchall()
+    return rows
+
+
+def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[Row]:
+    """The newest with lower ids."""
+    rows: list[Row] = db.conn.execute(
+        f"SELECT * FROM ledger WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT {limit:d}",
+        (user_id, before_id),
+    ).fetchall()
+    return rows
+
+
+def wrong_balances(db: Connection) -> list[Row]:
+    """Users whose balance is not the sum of their ledger: (id, balance_cents, ledger_cents)."""
+    rows: list[Row] = db.conn.execute(
+        """
+        SELECT users.id, balance_cents, coalesce(sum(amount_cents), 0) AS ledger_cents
+        FROM users LEFT JOIN ledger ON ledger.user_id = users.id
+        GROUP BY users.id HAVING balance_cents <> ledger_cents ORDER BY users.id
+        """
+    ).fetchall()
+    return rows
+
+
+def _change_balance(db: Connection, user_id: int, cents: int) -> bool:
+    cursor = db.conn.execute(
+        "UPDATE users SET balance_cents = balance_cents + ?1 WHERE id = ?2 AND balance_cents + ?1 >= 0",
+        (cents, user_id),
+    )
+    return bool(cursor.rowcount)

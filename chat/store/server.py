@@ -1,0 +1,99 @@
+"""The one row about the server: its clock, its heartbeat, and which process sweeps."""
+
+from typing import NamedTuple
+
+from chat import clock
+from chat.database import Connection
+
+# The wall clock and ours may differ by so much; beyond it one of them was set.
+DRIFT_MS = 1000
+
+
+class Time(NamedTuple):
+    """The server's time, and when it was last known to be up; ms since 1970."""
+
+    now: int
+    heartbeat_at: int
+
+
+def time(db: Connection) -> Time:
+    """What it is."""
+    row = db.conn.execute("SELECT clock_offset, heartbeat_at FROM server").fetchone()
+    return Time(clock.steady() + row[0], row[1])
+
+
+def now(db: Connection) -> int:
+    """The time."""
+    return time(db).now
+
+
+def is_anchored(db: Connection) -> bool:
+    """Whether the clock is right, or must not be touched: it goes on through a boot's every start, and is
+    set by the wall clock again only while no process sweeps and no session's clock runs.
+    """
+    row = db.conn.execute("SELECT * FROM server").fetchone()
+    if row["boot_id"] != clock.boot_id():
+        return False
+    now = clock.steady() + row["clock_offset"]
+    return _is_running(db) or now < row["lease_until"] or abs(clock.wall() - now) <= DRIFT_MS
+
+
+def anchor(db: Connection) -> None:
+    """Set the clock by the wall clock.
+
+    While a session's clock runs it does not go back, and the heartbeat stays, so that a jump is an outage.
+    """
+    if is_anchored(db):
+        return
+    heartbeat_at = time(db).heartbeat_at
+    start = clock.wall()
+    if _is_running(db):
+        start = max(start, heartbeat_at)
+    else:
+        heartbeat_at = start
+    db.conn.execute(
+        "UPDATE server SET boot_id = ?, clock_offset = ?, heartbeat_at = ?, lease_until = 0",
+        (clock.boot_id(), start - clock.steady(), heartbeat_at),
+    )
+    db.conn.execute("UPDATE users SET seen_at = ?1 WHERE seen_at > ?1", (start,))
+
+
+class Lease(NamedTuple):
+    """Which process sweeps, until when; and the time."""
+
+    leader: str
+    until: int
+    heartbeat_at: int
+    now: int
+
+
+def lease(db: Connection) -> Lease:
+    """As it is now."""
+    row = db.conn.execute("SELECT leader, lease_until, heartbeat_at, clock_offset FROM server").fetchone()
+    return Lease(row[0], row[1], row[2], clock.steady() + row[3])
+
+
+def take_lease(db: Connection, leader: str, now: int, until: int) -> bool:
+    """Take or renew it; False while another process has it."""
+    cursor = db.conn.execute(
+        "UPDATE server SET leader = ?1, lease_until = ?2 WHERE leader = ?1 OR lease_until <= ?3",
+        (leader, until, now),
+    )
+    return bool(cursor.rowcount)
+
+
+def release(db: Connection, leader: str) -> None:
+    """Give it back."""
+    db.conn.execute("UPDATE server SET lease_until = 0 WHERE leader = ?", (leader,))
+
+
+def beat(db: Connection, at: int) -> None:
+    """The server was up at this time."""
+    db.conn.execute("UPDATE server SET heartbeat_at = ?", (at,))
+
+
+def _is_running(db: Connection) -> bool:
+    row = db.conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM chat_sessions WHERE status = 'active' AND running_since IS NOT NULL)"
+    ).fetchone()
+    return bool(row[0])

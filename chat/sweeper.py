@@ -1,0 +1,147 @@
+"""What must happen without anybody asking: one thread per process, once a second.
+
+Each process stores who is connected to it, and what has arrived. One process, the leader, settles what has
+fallen due in any session, and keeps the heartbeat that tells an outage. Nothing in memory decides a bill:
+whoever reads a session computes the same.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import islice
+from time import monotonic
+from typing import TypeVar
+
+from chat import sessions
+from chat.database import Connection
+from chat.engine import Engine
+from chat.errors import Problem
+from chat.sessions import Change
+from chat.store import revision, server, users
+from chat.store import sessions as stored
+
+TICK_SECONDS = 1.0
+BEAT_MS = 5_000
+LEASE_MS = 15_000
+# Who stays connected is stored so often; an absence is told to a few seconds.
+SEEN_SECONDS = 10.0
+# In one transaction: it keeps sends waiting for a few ms.
+USERS = 1000
+SESSIONS = 50
+SESSIONS_PER_TICK = 500
+LONG_AGO = float("-inf")
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Sweeper:
+    """Runs from `start` to `stop`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._name = secrets.token_hex(8)
+        self._stored_at: dict[int, float] = {}
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def stop(self) -> None:
+        """End, and leave the lease to another process."""
+        self._stopped.set()
+
+    def sweep(self) -> None:
+        """Everything once."""
+        self._engine.presence.expire()
+        self._store_seen()
+        self._store_delivered()
+        if self._leads():
+            now = self._engine.database.read(server.now)
+            due = self._engine.database.read(lambda db: stored.due(db, now, SESSIONS_PER_TICK))
+            for some in _slices(due, SESSIONS):
+                sessions.settle(self._engine, some)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(TICK_SECONDS):
+            try:
+                self.sweep()
+            except Problem as problem:
+                log.warning("The sweep goes on later: %s", problem)
+            except Exception:
+                log.exception("The sweep failed, and goes on")
+        with suppress(Problem):
+            self._engine.database.write(lambda db: server.release(db, self._name))
+
+    def _store_seen(self) -> None:
+        now = monotonic()
+        due = [
+            user_id
+            for user_id in self._engine.presence.take_seen()
+            if now - self._stored_at.get(user_id, LONG_AGO) >= SEEN_SECONDS
+        ]
+        for some in _slices(due, USERS):
+            self._engine.database.write(partial(_see, some))
+        back = [
+            user_id for user_id in due if now - self._stored_at.get(user_id, LONG_AGO) >= 2 * SEEN_SECONDS
+        ]
+        for some in _slices(back, USERS):
+            ids = self._engine.database.read(partial(stored.absent_of_users, user_ids=some))
+            sessions.settle(self._engine, ids)
+        self._stored_at |= dict.fromkeys(due, now)
+        if len(self._stored_at) > 2 * len(due) + USERS:
+            self._stored_at = {
+                user_id: at for user_id, at in self._stored_at.items() if now - at < 3 * SEEN_SECONDS
+            }
+
+    def _store_delivered(self) -> None:
+        def store(db: Connection) -> list[Change]:
+            changes = []
+            for (chat_session_id, side), message_id in delivered.items():
+                head = revision.advance(db)
+                if stored.mark_delivered(db, chat_session_id, side, message_id, head):
+                    row = sessions.found(stored.by_id(db, chat_session_id))
+                    changes.append(sessions.told(row, head))
+            return changes
+
+        if delivered := self._engine.presence.take_delivered():
+            for change in self._engine.database.write(store):
+                sessions.publish(self._engine, change)
+
+    def _leads(self) -> bool:
+        """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
+        lease = self._engine.database.read(server.lease)
+        if lease.leader != self._name and lease.until > lease.now:
+            return False
+        if lease.leader == self._name and lease.now - lease.heartbeat_at < BEAT_MS:
+            return True
+
+        def beat(db: Connection) -> list[Change | None] | None:
+            time = server.time(db)
+            if not server.take_lease(db, self._name, time.now, time.now + LEASE_MS):
+                return None
+            changes: list[Change | None] = []
+            if time.now - time.heartbeat_at > self._engine.rules.outage_seconds * 1000:
+                changes = sessions.settle_each(db, self._engine.rules, stored.active(db))
+            server.beat(db, time.now)
+            return changes
+
+        changes = self._engine.database.write(beat)
+        for change in changes or []:
+            sessions.publish(self._engine, change)
+        return changes is not None
+
+
+def _see(user_ids: list[int], db: Connection) -> None:
+    users.see(db, user_ids, server.now(db))
+
+
+def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
