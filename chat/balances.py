@@ -8,8 +8,9 @@ from chat.engine import Engine
 from chat.errors import Forbidden, InsufficientBalance, InvalidParameter
 from chat.money import Cents
 from chat.receipts import entry
-from chat.sessions import found
+from chat.sessions import Change, found, publish, settle_each
 from chat.store import ledger, server, users
+from chat.store import sessions as stored
 
 
 def of_user(engine: Engine, user: User, before_id: int, limit: int) -> dict[str, Any]:
@@ -41,14 +42,17 @@ def change(engine: Engine, actor: User | None, user_id: int, kind: str, cents: i
     if not 1 <= len(reason.strip()) <= 500:
         raise InvalidParameter("reason must have 1 to 500 characters")
 
-    def store(db: Connection) -> int:
+    def store(db: Connection) -> tuple[int, list[Change | None]]:
         if found(users.by_id(db, user_id))["role"] != "client":
             raise InvalidParameter(f"user {user_id} is no client; only clients have a balance")
+        # What the old balance did comes first.
+        changes = settle_each(db, engine.rules, stored.active_of_users(db, [user_id]))
         amount = cents if kind == "top_up" else -cents
         actor_id = None if actor is None else actor.id
         if not ledger.append(db, user_id, kind, amount, actor_id, reason.strip(), server.now(db)):
             raise InsufficientBalance(f"The balance is below {Cents(cents)}.")
-        left: int = found(users.by_id(db, user_id))["balance_cents"]
-        return left
+        return found(users.by_id(db, user_id))["balance_cents"], changes
 
-    return Cents(engine.database.write(store))
+    left, changes = engine.database.write(store)
+    publish(engine, changes)
+    return Cents(left)

@@ -116,7 +116,8 @@ def settled(row: Mapping[str, Any], time: Time, rules: Settings) -> Mapping[str,
 class Meter:
     """One session's row, and what happens to it: by itself (`settle`), and by what people do.
 
-    `session` is the changed copy of the row; `switches` and `debits` are to be stored with it.
+    `session` is the changed copy of the row; `switches` and `debits` are to be stored with it, and what was
+    paid of the row's segment for minutes after `refund_after` is to be given back.
     """
 
     def __init__(self, row: Mapping[str, Any], rules: Settings) -> None:
@@ -125,6 +126,7 @@ class Meter:
         self.rules = rules
         self.switches: list[Switch] = []
         self.debits: list[Debit] = []
+        self.refund_after: int | None = None
 
     def settle(self, time: Time) -> None:
         """Let everything happen that has fallen due, in the order in which it takes effect."""
@@ -137,12 +139,6 @@ class Meter:
     def due_at(self) -> int | None:
         """Before this instant nothing happens by itself, but for an outage."""
         return min((timer.due_at for timer in self._timers(None)), default=None)
-
-    def see(self, side: str, now: int) -> None:
-        """Somebody is there; a pause for absence is over when both are."""
-        self.session[f"{side}_seen_at"] = max(now, self.session[f"{side}_seen_at"])
-        if self.session["pause_reason"] in ABSENCES:
-            self.resume(now)
 
     def accept(self, agent: Mapping[str, Any], free_seconds: int, now: int) -> None:
         """The agent takes it; what it will cost is fixed now."""
@@ -161,7 +157,11 @@ class Meter:
     def transfer(self, agent: Mapping[str, Any], now: int) -> None:
         """Another agent goes on, at their own rate; minutes that have begun keep theirs."""
         so_far = bill(self.session, now)
+        self.refund_after = so_far.billed_minutes
         self.session |= {
+            "balance_cents": self.session["balance_cents"] + self._unused_cents(so_far),
+            "paid_minutes": min(self.session["paid_minutes"], so_far.billed_minutes),
+            "segment": self.session["segment"] + 1,
             "earlier_minutes": so_far.billed_minutes,
             "earlier_cents": so_far.cents,
             "previous_agent_id": self.session["agent_id"],
@@ -211,6 +211,8 @@ class Meter:
     def end(self, reason: str, at: int) -> None:
         """Close it, and fix the total."""
         self._switch(at, None)
+        so_far = bill(self.session, at)
+        self.refund_after = so_far.billed_minutes
         self.session |= {
             "status": "ended",
             "end_reason": reason,
@@ -218,7 +220,7 @@ class Meter:
             "pause_reason": None,
             "transfer_agent_id": None,
             "transfer_rate_cents": None,
-            "total_cents": bill(self.session, at).cents,
+            "total_cents": so_far.cents,
         }
 
     def _timers(self, time: Time | None) -> Iterator[_Timer]:
@@ -230,8 +232,8 @@ class Meter:
             yield self._end_of_pause()
         elif session["status"] == "active":
             since = session["active_since"]
-            if time and since <= time.heartbeat_at < time.now - _ms(rules.outage_seconds):
-                yield _at(time.heartbeat_at, self.pause, "outage")
+            if time and time.heartbeat_at < time.now - _ms(rules.outage_seconds):
+                yield _at(max(time.heartbeat_at, since), self.pause, "outage")
             for side in SIDES:
                 seen_at = session[f"{side}_seen_at"]
                 due_at = seen_at + _ms(rules.absence_seconds)
@@ -279,6 +281,11 @@ class Meter:
         self.session["paid_minutes"] += 1
         self.session["balance_cents"] -= rate
         self.debits.append(Debit(self.session["paid_minutes"], rate, at))
+
+    def _unused_cents(self, so_far: Bill) -> int:
+        """What was taken for minutes that then were found not to be due."""
+        minutes: int = max(0, self.session["paid_minutes"] - so_far.billed_minutes)
+        return minutes * self.session["rate_cents"]  # type: ignore[no-any-return]
 
     def _assign(self, agent: Mapping[str, Any]) -> None:
         self.session |= {

@@ -156,11 +156,12 @@ def tail(session_id: int, side: str, token: str | None, url: str | None, last_id
             raise click.ClickException(f"chat session {session_id} has no {side}")
         token = _issue_token(row[f"{side}_id"])
     address = f"{(url or _url()).rstrip('/')}/api/chat/messages/{session_id}"
+    position = f"lastMessageId={last_id}"
     while True:
-        answer = _poll(f"{address}?lastMessageId={last_id}&longPoll=true", token)
+        answer = _poll(f"{address}?{position}&longPoll=true", token)
         for message in answer["messages"]:
             click.echo("{created_at}  {sender_name}: {message}".format(**message))
-            last_id = message["id"]
+        position = f"cursor={answer['cursor']}"
         if answer["session"]["status"] == "ended" and not answer["has_more"]:
             click.echo("The session has ended.")
             return

@@ -67,7 +67,7 @@ def _create_one(db: Connection, number: int, password_hash: str, days: int, rule
     users.set_available(db, people["agent"], True)
     users.see(db, list(people.values()), now)
     head = revision.advance(db)
-    chat_session_id = sessions.insert(db, people["client"], people["agent"], None, now, now, head)
+    chat_session_id = sessions.insert(db, people["client"], people["agent"], 0, None, now, now, head)
     meter = Meter(found(sessions.by_id(db, chat_session_id)), rules)
     meter.accept(found(users.by_id(db, people["agent"])), 0, now)
     for side, text in OPENING:

@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
 
@@ -19,7 +19,9 @@ from chat.database.connection import FileConnection, sqlite3
 from chat.hub import Hub
 from chat.store import revision
 
-DATAGRAM_BYTES = 1000
+DATAGRAM_BYTES = 4096
+# So many fit into one: a topic has at most 30 characters, a token's 70.
+TOPICS = 50
 # A socket's queue holds 10 datagrams by default (net.unix.max_dgram_qlen) and drops what comes then:
 # having found that many at once means looking into the database for the ones that were dropped.
 FULL_QUEUE = 10
@@ -41,11 +43,13 @@ class Doorbell:
         self._stopped = threading.Event()
         self._changes = Changes(database)
 
-    def ring(self, topics: Iterable[str], generation: int) -> None:
+    def ring(self, topics: Sequence[str], generation: int) -> None:
         """Tell the other processes."""
         if not self._enabled:
             return
-        datagram = " ".join([str(generation), *topics]).encode()
+        if len(topics) > TOPICS:
+            self.ring(topics[TOPICS:], generation)
+        datagram = " ".join([str(generation), *topics[:TOPICS]]).encode()
         # No server has started yet, or too many files are open: the others will look.
         with suppress(OSError), self._opened_folder() as folder:
             for name in os.listdir(folder):

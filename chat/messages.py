@@ -16,6 +16,8 @@ from chat.store import messages, revision, server
 from chat.store import sessions as stored_sessions
 
 MAX_CHARACTERS = 4000
+# How old a sign of life may be before somebody who sends gives a new one.
+SEEN_AGAIN_MS = 10_000
 OTHER = {"client": "agent", "agent": "client"}
 
 
@@ -63,27 +65,31 @@ def send(
     """
     text = trimmed(text)
 
-    def store(db: Connection) -> tuple[int, Change | None, bool]:
-        time = server.time(db)
+    def store(db: Connection) -> tuple[int, list[Change | None], str, bool]:
+        time, changes = server.time(db), []
         row = sessions.of_user(db, chat_session_id, user.id)
+        side = sessions.side_of(row, user.id)
         if client_message_id is not None:
             earlier = messages.by_key(db, chat_session_id, user.id, client_message_id)
             if earlier is not None:
                 if earlier["message"] != text:
                     raise IdempotencyMismatch
-                return earlier["id"], None, True
+                return earlier["id"], [], side, True
+        if time.now - min(row[f"{side}_seen_at"], time.heartbeat_at) >= SEEN_AGAIN_MS:
+            changes = sessions.arrive(db, engine.rules, [user.id])
+            row = sessions.of_user(db, chat_session_id, user.id)
         meter = Meter(row, engine.rules)
         meter.settle(time)
         if meter.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
-        head, side = revision.advance(db), sessions.side_of(row, user.id)
+        head = revision.advance(db)
         message_id = insert(db, chat_session_id, user.id, side, text, client_message_id, time.now, head)
-        sessions.see(db, meter, user, time.now)
         meter.hear(side, message_id, time.now)
-        return message_id, sessions.save(db, meter, head), False
+        return message_id, [*changes, sessions.save(db, meter, head)], side, False
 
-    message_id, change, is_old = engine.database.write(store)
-    sessions.publish(engine, change)
+    message_id, changes, side, is_old = engine.database.write(store)
+    engine.presence.type(chat_session_id, side, False)
+    sessions.publish(engine, changes)
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.
     return message_id, is_old
 
@@ -100,7 +106,7 @@ def insert(
 ) -> int:
     """The new message's id; the session knows of it."""
     message_id = messages.insert(db, chat_session_id, sender_id, side, text, client_message_id, now, head)
-    stored_sessions.record_message(db, chat_session_id, message_id, side, now, head)
+    stored_sessions.record_message(db, chat_session_id, message_id, now, head)
     return message_id
 
 
@@ -122,7 +128,7 @@ def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, 
         cursor = _cursor_of_cut_page(db, chat_session_id, position, rows[-1])
     return Page(
         messages=rows,
-        session=sessions.summary(row, time, engine.rules),
+        session=sessions.summary(db, row, time, engine.rules),
         peer=engine.presence.state(row, OTHER[side], time.now),
         server_time=time.now,
         cursor=cursor,

@@ -83,6 +83,6 @@ class Presence:
 
     def state(self, row: Mapping[str, Any], side: str, now: int) -> str:
         """How the other side sees this one: typing, online or away."""
-        if self._typing.get((row["id"], side), 0.0) > monotonic():
+        if row["status"] != "ended" and self._typing.get((row["id"], side), 0.0) > monotonic():
             return "typing"
         return "online" if now - row[f"{side}_seen_at"] < ONLINE_MS else "away"

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from chat import billing, clock, sessions
+from chat import clock, sessions
 from chat.accounts import User
-from chat.billing import MINUTE_SECONDS
+from chat.billing import MINUTE_SECONDS, Meter, Switch
 from chat.database import Connection
 from chat.engine import Engine
 from chat.money import Cents
@@ -20,8 +20,10 @@ def of_session(engine: Engine, user: User, chat_session_id: int) -> dict[str, An
     def read(db: Connection) -> dict[str, Any]:
         row, time = sessions.of_user(db, chat_session_id, user.id), server.time(db)
         paid = ledger.of_session(db, chat_session_id) if row["client_id"] == user.id else []
-        found = intervals.of_session(db, chat_session_id)
-        minutes = _prices(found, billing.settled(row, time, engine.rules), time.now)
+        meter = Meter(row, engine.rules)
+        meter.settle(time)
+        found = _switched(intervals.of_session(db, chat_session_id), meter.switches)
+        minutes = prices(_active(found, time.now), row["free_seconds"])
         return {
             "session": sessions.details(db, engine, row, time),
             "is_final": row["status"] == "ended",
@@ -83,35 +85,42 @@ def prices(parts: Iterable[tuple[int, int]], free_seconds: int) -> list[int]:
     return found
 
 
-def _prices(found: Sequence[Mapping[str, Any]], session: Mapping[str, Any], now: int) -> list[int]:
-    """Of a settled session until now: what its closed intervals have no place for yet runs at its rate."""
-    closed = _active(found)
-    since = session["running_since"]
-    active_ms = session["billed_ms"] + (0 if since is None else now - since)
-    left_ms = active_ms - sum(ms for ms, _ in closed)
-    return prices([*closed, (left_ms, session["rate_cents"])], session["free_seconds"])
+def _switched(found: Sequence[Mapping[str, Any]], switches: Iterable[Switch]) -> list[Mapping[str, Any]]:
+    """The intervals as they will be when these switches are stored."""
+    intervals = list(found)
+    for switch in switches:
+        last = intervals[-1]
+        intervals[-1] = {**last, "ended_at": switch.at}
+        if switch.reason is not None:
+            intervals.append({**last, "reason": switch.reason, "started_at": switch.at, "ended_at": None})
+    return intervals
 
 
-def _active(found: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
-    """(milliseconds, cents a minute) of each closed interval that is billed."""
+def _active(found: Sequence[Mapping[str, Any]], now: int) -> list[tuple[int, int]]:
+    """(milliseconds until now, cents a minute) of each interval that is billed."""
     return [
-        (each["ended_at"] - each["started_at"], each["rate_cents"])
+        (_end(each, now) - each["started_at"], each["rate_cents"])
         for each in found
-        if each["reason"] == "active" and each["ended_at"] is not None
+        if each["reason"] == "active"
     ]
+
+
+def _end(interval: Mapping[str, Any], now: int) -> int:
+    end: int = now if interval["ended_at"] is None else interval["ended_at"]
+    return end
 
 
 def _differences(db: Connection, row: Mapping[str, Any]) -> Iterator[str]:
     found = intervals.of_session(db, row["id"])
     yield from _gaps(found)
-    closed_ms = sum(ms for ms, _ in _active(found))
+    closed_ms = sum(ms for ms, _ in _active([each for each in found if each["ended_at"] is not None], 0))
     if closed_ms != row["billed_ms"]:
         yield f"{row['billed_ms']} ms are billed, the intervals are {closed_ms} ms"
     if row["status"] != "ended":
         return
     if any(each["ended_at"] is None for each in found):
         yield "it has ended, and an interval is open"
-    total = sum(prices(_active(found), row["free_seconds"]))
+    total = sum(prices(_active(found, row["ended_at"]), row["free_seconds"]))
     if total != row["total_cents"]:
         yield f"the total is {Cents(row['total_cents'])}, the intervals make {Cents(total)}"
     paid = -sum(each["amount_cents"] for each in ledger.of_session(db, row["id"]))
@@ -129,7 +138,7 @@ def _interval(row: Mapping[str, Any], now: int) -> dict[str, Any]:
     return {
         "started_at": clock.text(row["started_at"]),
         "ended_at": clock.text(row["ended_at"]),
-        "milliseconds": (row["ended_at"] or now) - row["started_at"],
+        "milliseconds": _end(row, now) - row["started_at"],
         "reason": row["reason"],
         "is_billed": row["reason"] == "active",
         "agent": {"id": row["agent_id"], "name": row["agent_name"]},

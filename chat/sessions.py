@@ -1,6 +1,6 @@
 """Chat sessions: who takes part, how one stands, and how a change to it is stored and told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chat import billing, clock, topics
@@ -14,9 +14,6 @@ from chat.settings import Settings
 from chat.store import intervals, ledger, revision, server, users
 from chat.store import sessions as stored
 from chat.store.server import Time
-
-# How old a sign of life may be before somebody who acts gives a new one.
-SEEN_AGAIN_MS = 10_000
 
 Act = Callable[[Connection, Meter, int], None]
 
@@ -61,7 +58,7 @@ def mark_read(engine: Engine, user: User, chat_session_id: int, message_id: int)
         is_new = stored.mark_read(db, chat_session_id, side_of(row, user.id), message_id, head)
         return told(row, head) if is_new else None
 
-    publish(engine, engine.database.write(mark))
+    publish(engine, [engine.database.write(mark)])
 
 
 def type_(engine: Engine, user: User, chat_session_id: int, is_typing: bool) -> None:
@@ -85,34 +82,47 @@ def change(
 ) -> dict[str, Any]:
     """Settle, act, save and tell; returns the session as it is then."""
 
-    def settle_and_act(db: Connection) -> tuple[Change | None, dict[str, Any]]:
-        time = server.time(db)
+    def settle_and_act(db: Connection) -> tuple[list[Change | None], dict[str, Any]]:
+        arrived, time = arrive(db, engine.rules, [user.id]), server.time(db)
         meter = Meter(found(find(db, chat_session_id, user.id)), engine.rules)
         meter.settle(time)
-        see(db, meter, user, time.now)
         act(db, meter, time.now)
         saved = save(db, meter)
-        return saved, details(db, engine, found(stored.by_id(db, chat_session_id)), time)
+        session = details(db, engine, found(stored.by_id(db, chat_session_id)), time)
+        return [*arrived, saved], session
 
-    saved, session = engine.database.write(settle_and_act)
-    publish(engine, saved)
+    changes, session = engine.database.write(settle_and_act)
+    publish(engine, changes)
     return session
 
 
-def see(db: Connection, meter: Meter, user: User, now: int) -> None:
-    """Who acts is there; that is stored once in a while only."""
-    side = side_of(meter.session, user.id)
-    seen_at = meter.session[f"{side}_seen_at"]
-    meter.see(side, now)
-    if now - seen_at >= SEEN_AGAIN_MS:
-        users.see(db, [user.id], now)
+def arrive(db: Connection, rules: Settings, user_ids: Sequence[int]) -> list[Change | None]:
+    """These users are there.
+
+    First what an outage and their absence did is stored, for once they have been seen nothing tells of it;
+    then what it had stopped goes on.
+    """
+    woken, now = wake(db, rules), server.now(db)
+    gone = stored.active_of_users(db, user_ids, now - rules.absence_seconds * 1000)
+    settled = settle_each(db, rules, gone)
+    users.see(db, user_ids, now)
+    return [*woken, *settled, *settle_each(db, rules, stored.paused_by_absence(db, user_ids))]
+
+
+def wake(db: Connection, rules: Settings) -> list[Change | None]:
+    """After an outage, and before anything else: store what it did to all sessions, and beat again."""
+    time = server.time(db)
+    if time.now - time.heartbeat_at <= rules.outage_seconds * 1000:
+        return []
+    changes = settle_each(db, rules, stored.active(db))
+    server.beat(db, time.now)
+    return changes
 
 
 def settle(engine: Engine, chat_session_ids: Sequence[int]) -> None:
     """Store and tell what has happened by itself."""
     if chat_session_ids:
-        for saved in engine.database.write(lambda db: settle_each(db, engine.rules, chat_session_ids)):
-            publish(engine, saved)
+        publish(engine, engine.database.write(lambda db: settle_each(db, engine.rules, chat_session_ids)))
 
 
 def settle_each(db: Connection, rules: Settings, chat_session_ids: Sequence[int]) -> list[Change | None]:
@@ -134,31 +144,38 @@ def save(db: Connection, meter: Meter, message_head: int | None = None) -> Chang
     """
     row, session = meter.row, meter.session
     changed = stored.differences(row, session)
-    head = message_head
+    head, others = message_head, []
     if changed:
         head = head or revision.advance(db)
         changed |= {"due_at": meter.due_at(), "revision": head}
-        if "agent_id" in changed or (row["status"] == "waiting" and "status" in changed):
+        left_the_queue = row["status"] == "waiting" and "status" in changed
+        if "agent_id" in changed or left_the_queue:
             changed["owner_revision"] = head
         stored.save(db, row, changed)
         for switch in meter.switches:
             intervals.switch(db, row["id"], *switch)
-        _settle_money(db, meter)
+        _settle_money(db, meter, server.now(db))
+        if left_the_queue:
+            others = stored.move_up(db, row["id"], row["agent_id"], head)
     elif (due_at := meter.due_at()) != row["due_at"]:
         stored.save(db, row, {"due_at": due_at})
     if head is None:
         return None
     current = {**session, **changed, "revision": head}
-    return Change(topics.of_change(current, has_message=message_head is not None), head)
+    told = topics.of_change(current, has_message=message_head is not None)
+    for other in others:
+        told += [topics.session(other["id"]), topics.user(other["client_id"])]
+    return Change(told, head)
 
 
-def publish(engine: Engine, change: Change | None) -> None:
+def publish(engine: Engine, changes: Iterable[Change | None]) -> None:
     """Tell all who wait, after COMMIT."""
-    if change:
-        engine.hub.publish(change.topics, change.head)
+    for change in changes:
+        if change:
+            engine.hub.publish(change.topics, change.head)
 
 
-def summary(row: Mapping[str, Any], time: Time, rules: Settings) -> dict[str, Any]:
+def summary(db: Connection, row: Mapping[str, Any], time: Time, rules: Settings) -> dict[str, Any]:
     """The `session` object of the wire, as it stands at this instant."""
     row, now = billing.settled(row, time, rules), time.now
     bill = billing.bill(row, now)
@@ -169,11 +186,12 @@ def summary(row: Mapping[str, Any], time: Time, rules: Settings) -> dict[str, An
         "status": row["status"],
         "end_reason": row["end_reason"],
         "pause_reason": row["pause_reason"],
+        "position": stored.ahead(db, row["id"], row["agent_id"]) + 1 if row["status"] == "waiting" else None,
         "duration_minutes": bill.duration_minutes,
         "total_cost": Cents(bill.cents),
         "duration_seconds": bill.active_seconds,
         "billed_minutes": bill.billed_minutes,
-        "rate_per_minute": Cents(row["rate_cents"]),
+        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
         "currency": row["currency"],
         "free_seconds_left": bill.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
@@ -195,10 +213,10 @@ def summary(row: Mapping[str, Any], time: Time, rules: Settings) -> dict[str, An
 
 
 def details(db: Connection, engine: Engine, row: Mapping[str, Any], time: Time) -> dict[str, Any]:
-    """The summary, with who takes part, since when, the place in the queue and the rating."""
+    """The summary, with who takes part, since when, and the rating."""
     is_waiting = row["status"] == "waiting"
     return {
-        **summary(row, time, engine.rules),
+        **summary(db, row, time, engine.rules),
         "client": {
             "id": row["client_id"],
             "name": row["client_name"],
@@ -215,7 +233,6 @@ def details(db: Connection, engine: Engine, row: Mapping[str, Any], time: Time) 
         "accepted_at": clock.text(row["accepted_at"]),
         "ended_at": clock.text(row["ended_at"]),
         "waiting_seconds": (time.now - row["created_at"]) // 1000 if is_waiting else None,
-        "position": stored.ahead(db, row["id"], row["agent_id"]) + 1 if is_waiting else None,
         "rating": row["rating"],
         "rating_comment": row["rating_comment"],
         "revision": row["revision"],
@@ -227,11 +244,11 @@ def receipt_address(chat_session_id: int) -> str:
     return f"/api/chat/sessions/{chat_session_id}/receipt"
 
 
-def _settle_money(db: Connection, meter: Meter) -> None:
-    session = meter.session
-    for debit in meter.debits:
-        if not ledger.debit_minute(db, session["client_id"], session["id"], *debit):
+def _settle_money(db: Connection, meter: Meter, now: int) -> None:
+    """What a prepaid session took, and what of it is given back."""
+    client_id, chat_session_id, segment = (meter.row[name] for name in ("client_id", "id", "segment"))
+    for minute, cents, at in meter.debits:
+        if not ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):
             raise InsufficientBalance
-    if session["status"] == "ended" and meter.row["status"] != "ended" and session["is_prepaid"]:
-        minutes = billing.bill(session, session["ended_at"]).billed_minutes
-        ledger.refund_minutes(db, session["client_id"], session["id"], minutes, session["ended_at"])
+    if meter.refund_after is not None:
+        ledger.refund_minutes(db, client_id, chat_session_id, segment, meter.refund_after, now)

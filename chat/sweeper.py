@@ -20,7 +20,7 @@ from chat.database import Connection
 from chat.engine import Engine
 from chat.errors import Problem
 from chat.sessions import Change
-from chat.store import revision, server, users
+from chat.store import revision, server
 from chat.store import sessions as stored
 
 TICK_SECONDS = 1.0
@@ -86,13 +86,8 @@ class Sweeper:
             if now - self._stored_at.get(user_id, LONG_AGO) >= SEEN_SECONDS
         ]
         for some in _slices(due, USERS):
-            self._engine.database.write(partial(_see, some))
-        back = [
-            user_id for user_id in due if now - self._stored_at.get(user_id, LONG_AGO) >= 2 * SEEN_SECONDS
-        ]
-        for some in _slices(back, USERS):
-            ids = self._engine.database.read(partial(stored.absent_of_users, user_ids=some))
-            sessions.settle(self._engine, ids)
+            arrive = partial(sessions.arrive, rules=self._engine.rules, user_ids=some)
+            sessions.publish(self._engine, self._engine.database.write(arrive))
         self._stored_at |= dict.fromkeys(due, now)
         if len(self._stored_at) > 2 * len(due) + USERS:
             self._stored_at = {
@@ -110,8 +105,7 @@ class Sweeper:
             return changes
 
         if delivered := self._engine.presence.take_delivered():
-            for change in self._engine.database.write(store):
-                sessions.publish(self._engine, change)
+            sessions.publish(self._engine, self._engine.database.write(store))
 
     def _leads(self) -> bool:
         """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
@@ -125,20 +119,13 @@ class Sweeper:
             time = server.time(db)
             if not server.take_lease(db, self._name, time.now, time.now + LEASE_MS):
                 return None
-            changes: list[Change | None] = []
-            if time.now - time.heartbeat_at > self._engine.rules.outage_seconds * 1000:
-                changes = sessions.settle_each(db, self._engine.rules, stored.active(db))
+            changes = sessions.wake(db, self._engine.rules)
             server.beat(db, time.now)
             return changes
 
         changes = self._engine.database.write(beat)
-        for change in changes or []:
-            sessions.publish(self._engine, change)
+        sessions.publish(self._engine, changes or [])
         return changes is not None
-
-
-def _see(user_ids: list[int], db: Connection) -> None:
-    users.see(db, user_ids, server.now(db))
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

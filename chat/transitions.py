@@ -24,7 +24,7 @@ from chat.errors import (
     WrongStatus,
 )
 from chat.money import Cents
-from chat.sessions import Change, change, details, found, publish, receipt_address, side_of
+from chat.sessions import Change, arrive, change, details, found, publish, receipt_address, side_of
 from chat.store import revision, server, users
 from chat.store import sessions as stored
 
@@ -42,24 +42,24 @@ def request(
         raise Forbidden("Only a client asks for a session.")
     opening = None if text is None else messages.trimmed(text)
 
-    def insert(db: Connection) -> tuple[Change | None, dict[str, Any], bool]:
-        time = server.time(db)
-        users.see(db, [client.id], time.now)
+    def insert(db: Connection) -> tuple[list[Change | None], dict[str, Any], bool]:
+        changes, time = arrive(db, engine.rules, [client.id]), server.time(db)
         earlier = stored.open_request(db, client.id, agent_id)
         if earlier is not None:
-            return None, details(db, engine, earlier, time), True
-        if agent_id is not None:
-            agents.available(db, engine.rules, agent_id)
+            return changes, details(db, engine, earlier, time), True
+        # What it costs now; what counts is the agent's rate when they accept.
+        rate = 0 if agent_id is None else agents.available(db, engine.rules, agent_id)["rate_cents"]
         head = revision.advance(db)
         due_at = time.now + engine.rules.request_seconds * 1000
-        new_id = stored.insert(db, client.id, agent_id, limit_cents, due_at, time.now, head)
+        new_id = stored.insert(db, client.id, agent_id, rate, limit_cents, due_at, time.now, head)
         if opening is not None:
             messages.insert(db, new_id, client.id, "client", opening, None, time.now, head)
         row = found(stored.by_id(db, new_id))
-        return Change(topics.of_change(row, opening is not None), head), details(db, engine, row, time), False
+        changes.append(Change(topics.of_change(row, opening is not None), head))
+        return changes, details(db, engine, row, time), False
 
-    asked, session, is_old = engine.database.write(insert)
-    publish(engine, asked)
+    changes, session, is_old = engine.database.write(insert)
+    publish(engine, changes)
     return session, is_old
 
 

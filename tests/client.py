@@ -32,9 +32,10 @@ class Answer:
 class Client:
     """One person, who signs in with a bearer token."""
 
-    def __init__(self, address: tuple[str, int], token: str | None = None) -> None:
+    def __init__(self, address: tuple[str, int], token: str | None = None, user_id: int = 0) -> None:
         self.address = address
         self.token = token
+        self.id = user_id
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Any request; header names are written with underscores."""
@@ -63,6 +64,26 @@ class Client:
     def poll(self, chat_session_id: int, **query: object) -> "Future[Answer]":
         """The same, held by the server, while this goes on."""
         return _threads.submit(self.fetch, chat_session_id, longPoll="true", **query)
+
+    def ask(self, **what: object) -> dict[str, Any]:
+        """The session that the server makes of this request."""
+        return self.post("/api/chat/sessions", what).json["session"]
+
+    def do(self, transition: str, chat_session_id: int, **content: object) -> Answer:
+        """Accept, end, pause, …"""
+        return self.post(f"/api/chat/sessions/{chat_session_id}/{transition}", content)
+
+    def show(self, chat_session_id: int) -> dict[str, Any]:
+        """The session as it is."""
+        return self.get(f"/api/chat/sessions/{chat_session_id}").json["session"]
+
+    def inbox(self, **query: object) -> Answer:
+        """GET the inbox."""
+        return self.get(f"/api/chat/sessions?{urlencode(query)}")
+
+    def await_inbox(self, cursor: int) -> "Future[Answer]":
+        """The same, held by the server."""
+        return _threads.submit(self.inbox, cursor=cursor, longPoll="true")
 
     def send(self, chat_session_id: int, message: str, **more: object) -> Answer:
         return self.post(

@@ -1,5 +1,6 @@
 """A real gunicorn on a port and a database of its own."""
 
+import itertools
 import os
 import signal
 import socket
@@ -7,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
-from chat import demo
+from chat import accounts, demo
 from chat.database import Database
 from chat.settings import Settings
 from chat.store import server as store
+from chat.store import users
 from tests.client import Client, Conversation
+from tests.time_travel import pass_time
 
 ROOT = Path(__file__).parent.parent
 FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
@@ -35,6 +39,7 @@ class Server:
             "CHAT_BIND": f"fd://{self.listener.fileno()}",
             **{f"CHAT_{name.upper()}": str(value) for name, value in settings.items()},
         }
+        self._numbers = itertools.count(1)
         self.database = Database(self.path, write_queue=100)
         self.database.migrate()
         self.database.write(store.anchor)
@@ -95,6 +100,18 @@ class Server:
     def client(self, token: str | None = None) -> Client:
         """Somebody who may be signed in."""
         return Client(self.address, token)
+
+    def person(self, role: str, name: str = "Somebody", rate_cents: int = 250) -> Client:
+        """A new user, signed in; an agent takes requests."""
+        email = f"{role}{next(self._numbers)}@example.org"
+        user_id = accounts.create_user(self.database, role, name, email, "correct horse", rate_cents)
+        if role == "agent":
+            self.database.write(lambda db: users.set_available(db, user_id, True))
+        return Client(self.address, accounts.issue_token(self.database, user_id, 1), user_id)
+
+    def advance(self, seconds: float, **how: Any) -> None:
+        """Let the server's time pass."""
+        pass_time(self.database, seconds, **how)
 
     def conversation(self) -> Conversation:
         """A new active session with its two people."""

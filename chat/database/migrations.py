@@ -152,6 +152,8 @@ def m002_sessions_and_billing(db: Connection) -> None:
                 "earlier_minutes INTEGER NOT NULL DEFAULT 0",
                 "earlier_cents INTEGER NOT NULL DEFAULT 0",
                 "paid_minutes INTEGER NOT NULL DEFAULT 0",
+                # How many transfers there were.
+                "segment INTEGER NOT NULL DEFAULT 0",
                 "total_cents INTEGER CHECK (total_cents >= 0)",
                 "transfer_agent_id INTEGER REFERENCES users (id)",
                 "transfer_rate_cents INTEGER",
@@ -211,11 +213,13 @@ def m002_sessions_and_billing(db: Connection) -> None:
             kind TEXT NOT NULL CHECK (kind IN ('top_up', 'refund', 'minute', 'minute_refund')),
             amount_cents INTEGER NOT NULL CHECK (amount_cents <> 0),
             chat_session_id INTEGER REFERENCES chat_sessions (id),
+            segment INTEGER,
             minute INTEGER,
             actor_id INTEGER REFERENCES users (id),
             reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
             created_at INTEGER NOT NULL,
-            UNIQUE (chat_session_id, minute, kind)
+            -- A minute that was begun, given back, and begun again with another agent is in two segments.
+            UNIQUE (chat_session_id, segment, minute, kind)
         ) STRICT
         """,
         "CREATE INDEX ledger_user ON ledger (user_id, id)",

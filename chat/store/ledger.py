@@ -19,30 +19,35 @@ def append(
 
 
 def debit_minute(
-    db: Connection, user_id: int, chat_session_id: int, minute: int, cents: int, at: int
+    db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
     """Take the price of a minute; False when there is not enough."""
     return _change_balance(db, user_id, -cents) and bool(
         db.conn.execute(
             """
-            INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, minute, reason, created_at)
-            VALUES (?, 'minute', ?, ?, ?, 'Minute ' || ?4, ?)
+            INSERT INTO ledger
+                (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
+            VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
             """,
-            (user_id, -cents, chat_session_id, minute, at),
+            (user_id, -cents, chat_session_id, segment, minute, at),
         ).rowcount
     )
 
 
-def refund_minutes(db: Connection, user_id: int, chat_session_id: int, after: int, at: int) -> None:
+def refund_minutes(
+    db: Connection, user_id: int, chat_session_id: int, segment: int, after: int, at: int
+) -> None:
     """Give back the minutes with higher numbers: they were paid, and then found not to be due."""
     rows = db.conn.execute(
         """
-        INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, minute, reason, created_at)
-        SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, minute,
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
+        SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, segment, minute,
             'Minute ' || minute || ' not used', ?
-        FROM ledger WHERE chat_session_id = ? AND kind = 'minute' AND minute > ? RETURNING amount_cents
+        FROM ledger WHERE chat_session_id = ? AND segment = ? AND kind = 'minute' AND minute > ?
+        RETURNING amount_cents
         """,
-        (at, chat_session_id, after),
+        (at, chat_session_id, segment, after),
     ).fetchall()
     _change_balance(db, user_id, sum(row[0] for row in rows))
 

@@ -35,27 +35,43 @@ def is_anchored(db: Connection) -> bool:
     if row["boot_id"] != clock.boot_id():
         return False
     now = clock.steady() + row["clock_offset"]
-    return _is_running(db) or now < row["lease_until"] or abs(clock.wall() - now) <= DRIFT_MS
+    is_running = db.conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM chat_sessions WHERE status = 'active' AND running_since IS NOT NULL)"
+    ).fetchone()[0]
+    return bool(is_running or now < row["lease_until"] or abs(clock.wall() - now) <= DRIFT_MS)
 
 
 def anchor(db: Connection) -> None:
     """Set the clock by the wall clock.
 
-    While a session's clock runs it does not go back, and the heartbeat stays, so that a jump is an outage.
+    While there are sessions that have not ended it does not go back, and the heartbeat stays, so that a
+    jump is an outage.
     """
     if is_anchored(db):
         return
-    heartbeat_at = time(db).heartbeat_at
-    start = clock.wall()
-    if _is_running(db):
-        start = max(start, heartbeat_at)
-    else:
+    heartbeat_at, start = time(db).heartbeat_at, clock.wall()
+    newest = _newest_of_open(db)
+    if newest is None:
         heartbeat_at = start
+    else:
+        start = max(start, heartbeat_at, newest)
     db.conn.execute(
         "UPDATE server SET boot_id = ?, clock_offset = ?, heartbeat_at = ?, lease_until = 0",
         (clock.boot_id(), start - clock.steady(), heartbeat_at),
     )
     db.conn.execute("UPDATE users SET seen_at = ?1 WHERE seen_at > ?1", (start,))
+
+
+def _newest_of_open(db: Connection) -> int | None:
+    """The latest instant that a session which has not ended knows of; None when all have."""
+    row = db.conn.execute(
+        """
+        SELECT max(max(created_at, last_activity_at, coalesce(active_since, 0), coalesce(paused_at, 0)))
+        FROM chat_sessions WHERE status <> 'ended'
+        """
+    ).fetchone()
+    newest: int | None = row[0]
+    return newest
 
 
 class Lease(NamedTuple):
@@ -90,10 +106,3 @@ def release(db: Connection, leader: str) -> None:
 def beat(db: Connection, at: int) -> None:
     """The server was up at this time."""
     db.conn.execute("UPDATE server SET heartbeat_at = ?", (at,))
-
-
-def _is_running(db: Connection) -> bool:
-    row = db.conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM chat_sessions WHERE status = 'active' AND running_since IS NOT NULL)"
-    ).fetchone()
-    return bool(row[0])

@@ -1,6 +1,6 @@
 """Chat sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chat.database import Connection, Row
@@ -21,6 +21,7 @@ def insert(
     db: Connection,
     client_id: int,
     agent_id: int | None,
+    rate_cents: int,
     limit_cents: int | None,
     due_at: int,
     now: int,
@@ -29,14 +30,15 @@ def insert(
     """The id of a new request, to one agent or (None) to any."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, limit_cents, created_at,
-            last_activity_at, due_at, owner_revision, revision)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :limit_cents, :now, :now, :due_at,
-            :revision, :revision)
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents,
+            created_at, last_activity_at, due_at, owner_revision, revision)
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :limit_cents,
+            :now, :now, :due_at, :revision, :revision)
         """,
         {
             "client_id": client_id,
             "agent_id": agent_id,
+            "rate_cents": rate_cents,
             "limit_cents": limit_cents,
             "due_at": due_at,
             "now": now,
@@ -129,29 +131,35 @@ def active(db: Connection) -> list[int]:
     return [row[0] for row in rows]
 
 
-def absent_of_users(db: Connection, user_ids: list[int]) -> list[int]:
-    """The ids of those that are paused for an absence and that one of these users takes part in."""
-    marks = ", ".join("?" * len(user_ids))
-    rows = db.conn.execute(  # `<> 'ended'` says that the indexes of open sessions will do.
-        f"""
-        SELECT id FROM chat_sessions WHERE status = 'paused' AND status <> 'ended'
-            AND pause_reason IN ('client_absent', 'agent_absent', 'outage')
-            AND (client_id IN ({marks}) OR agent_id IN ({marks}))
+def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | None = None) -> list[int]:
+    """The ids of the active ones of these users, or of those among them last seen before then."""
+    return _of_users(
+        db,
+        """
+        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id WHERE status = 'active'
+            AND status <> 'ended'
         """,
-        (*user_ids, *user_ids),
-    ).fetchall()
-    return [row[0] for row in rows]
+        user_ids,
+        seen_before,
+    )
 
 
-def record_message(
-    db: Connection, chat_session_id: int, message_id: int, side: str, now: int, revision: int
-) -> None:
-    """Remember the newest message; its sender has read up to it."""
+def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:
+    """The ids of those that are paused because somebody, or the server, was away."""
+    return _of_users(
+        db,
+        """
+        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id WHERE status = 'paused'
+            AND status <> 'ended' AND pause_reason IN ('client_absent', 'agent_absent', 'outage')
+        """,
+        user_ids,
+    )
+
+
+def record_message(db: Connection, chat_session_id: int, message_id: int, now: int, revision: int) -> None:
+    """Remember the newest message."""
     db.conn.execute(
-        f"""
-        UPDATE chat_sessions SET last_message_id = ?1, {side}_read_id = ?1, {side}_delivered_id = ?1,
-            last_activity_at = ?2, revision = ?3 WHERE id = ?4
-        """,
+        "UPDATE chat_sessions SET last_message_id = ?, last_activity_at = ?, revision = ? WHERE id = ?",
         (message_id, now, revision, chat_session_id),
     )
 
@@ -174,7 +182,7 @@ def mark_delivered(db: Connection, chat_session_id: int, side: str, message_id: 
     cursor = db.conn.execute(
         f"""
         UPDATE chat_sessions SET {side}_delivered_id = min(?1, last_message_id), revision = ?2
-        WHERE id = ?3 AND {side}_delivered_id < min(?1, last_message_id)
+        WHERE id = ?3 AND status <> 'ended' AND {side}_delivered_id < min(?1, last_message_id)
         """,
         (message_id, revision, chat_session_id),
     )
@@ -194,8 +202,14 @@ def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
     row = db.conn.execute(
         """
         SELECT EXISTS (
-            SELECT 1 FROM chat_sessions WHERE client_id = ? AND agent_id = ? AND free_seconds > 0
-                AND (status <> 'ended' OR billed_ms > 0)
+            SELECT 1 FROM chat_sessions s WHERE client_id = ?1 AND free_seconds > 0
+                AND (
+                    (agent_id = ?2 AND status <> 'ended')
+                    OR EXISTS (
+                        SELECT 1 FROM billing_intervals i
+                        WHERE i.chat_session_id = s.id AND i.agent_id = ?2 AND reason = 'active'
+                    )
+                )
         )
         """,
         (client_id, agent_id),
@@ -210,6 +224,18 @@ def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
         (agent_id, chat_session_id),
     ).fetchone()
     return int(row[0])
+
+
+def move_up(db: Connection, chat_session_id: int, agent_id: int | None, revision: int) -> list[Row]:
+    """Those that waited behind this one have changed, too: (id, client_id) of each."""
+    rows: list[Row] = db.conn.execute(
+        """
+        UPDATE chat_sessions SET revision = ? WHERE status = 'waiting' AND agent_id IS ? AND id > ?
+        RETURNING id, client_id
+        """,
+        (revision, agent_id, chat_session_id),
+    ).fetchall()
+    return rows
 
 
 def all_ids(db: Connection) -> list[int]:
@@ -230,6 +256,24 @@ def first_active_of_domain(db: Connection, domain: str) -> Row | None:
         {"pattern": f"%@{domain}"},
     ).fetchone()
     return row
+
+
+def _of_users(
+    db: Connection, select: str, user_ids: Sequence[int], seen_before: int | None = None
+) -> list[int]:
+    """The ids that `select` gives for either `side` of the users, who are `gone`."""
+    # `<> 'ended'` in it says that the indexes of open sessions will do.
+    marks = ", ".join("?" * len(user_ids))
+    rows = db.conn.execute(
+        f"""
+        WITH gone AS MATERIALIZED (
+            SELECT id AS user_id FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
+        )
+        {select.format(side="client")} UNION {select.format(side="agent")}
+        """,
+        (seen_before, *user_ids),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _one(db: Connection, where: str, *values: Any) -> Row | None:

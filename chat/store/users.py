@@ -1,5 +1,6 @@
 """People."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chat.database import Connection, Row
@@ -31,7 +32,7 @@ def by_id(db: Connection, user_id: int) -> Row | None:
     return row
 
 
-def see(db: Connection, user_ids: list[int], now: int) -> None:
+def see(db: Connection, user_ids: Sequence[int], now: int) -> None:
     """They are there."""
     marks = ", ".join("?" * len(user_ids))
     db.conn.execute(

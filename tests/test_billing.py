@@ -1,0 +1,510 @@
+"""What a session costs, case by case; after each, the bill is computed again from its receipt alone."""
+
+import re
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chat import agents, errors, receipts
+from chat.process import Process
+from chat.settings import from_environment
+from chat.store import sessions as stored
+from tests.story import Story
+
+# name = what the last session comes to (the reasons of its intervals, where they matter)
+#     settings; steps: the second, what happens (a method below), to whom or with what
+CASES = """
+0 s = 0 s, 0 min, 0.00
+    0 talk; 0 end
+0.999 s = 0 s, 0 min, 0.00
+    0 talk; 0.999 end
+1 s = 1 s, 1 min, 2.50
+    0 talk; 1 end
+59 s = 59 s, 1 min, 2.50
+    0 talk; 59 end
+60 s = 60 s, 1 min, 2.50
+    0 talk; 60 end
+60.999 s = 60 s, 1 min, 2.50
+    0 talk; 60.999 end
+61 s = 61 s, 2 min, 5.00
+    0 talk; 61 end
+119 s = 119 s, 2 min, 5.00
+    0 talk; 119 end
+120 s = 120 s, 2 min, 5.00
+    0 talk; 120 end
+121 s = 121 s, 3 min, 7.50
+    0 talk; 121 end
+five minutes at 2.50 = 300 s, 5 min, 12.50 (active)
+    0 talk; 150 say client; 300 end
+301 s = 301 s, 6 min, 15.00 (active)
+    0 talk; 150 say client; 301 end
+
+accepted without a word = 0 s, 0 min, 0.00 ()
+    0 met; 100 end
+accepted, and only the client writes = 0 s, 0 min, 0.00 ()
+    0 met; 50 say client; 100 end
+ended before the agent's first message = 0 s, 0 min, 0.00 ()
+    0 met; 30 say client; 40 end agent
+the clock waits for the agent's first message = 60 s, 1 min, 2.50 (active)
+    0 met; 30 say agent; 90 end
+the agent's word before accepting starts no clock = 0 s, 0 min, 0.00 ()
+    0 ask; 5 say agent; 10 accept; 70 end
+first message in a pause = 60 s, 1 min, 2.50 (paused_by_client active)
+    0 met; 10 pause client; 20 say agent; 50 resume client; 110 end
+billing starts at accept = 61 s, 2 min, 5.00 (active)
+    billing_starts=accept; 0 met; 61 end
+billing starts at accept, a message changes nothing = 61 s, 2 min, 5.00
+    billing_starts=accept; 0 met; 30 say agent; 61 end
+declined = 0 s, 0 min, 0.00 ()
+    0 ask; 30 decline; 40 shows end_reason declined
+cancelled = 0 s, 0 min, 0.00 ()
+    0 ask; 30 cancel; 40 shows end_reason cancelled
+ended while it waits = 0 s, 0 min, 0.00 ()
+    0 ask; 30 end; 40 shows end_reason cancelled
+expired = 0 s, 0 min, 0.00 ()
+    0 ask; 119 shows status waiting; 120 shows end_reason expired
+too late to accept = 0 s, 0 min, 0.00 ()
+    0 ask; 121 refused SessionEnded accept
+declined where billing starts at accept = 0 s, 0 min, 0.00 ()
+    billing_starts=accept; 0 ask; 30 decline
+
+a rate of nothing = 150 s, 3 min, 0.00 (active)
+    0 rate anna 0; 0 talk; 150 end
+a rate of one cent = 150 s, 3 min, 0.03
+    0 rate anna 1; 0 talk; 150 end
+the rate is the one at accept = 61 s, 2 min, 8.00
+    0 ask; 5 rate anna 400; 9 accept; 9 say agent; 70 end
+a new rate is for the next session = 150 s, 3 min, 7.50
+    0 talk; 30 rate anna 999; 150 end
+a new rate is for the next session, pause or not = 61 s, 2 min, 5.00
+    0 talk; 30 rate anna 999; 40 pause client; 50 resume client; 71 end
+any agent, at their own rate = 61 s, 2 min, 2.00
+    0 ask any; 5 accept ben; 5 say agent; 66 end
+
+shorter than the free seconds = 59 s, 0 min, 0.00 (active)
+    free_seconds=60; 0 talk; 59 end
+as long as the free seconds = 60 s, 0 min, 0.00 (active)
+    free_seconds=60; 0 talk; 60 end
+one second more than the free ones = 61 s, 1 min, 2.50 (active)
+    free_seconds=60; 0 talk; 61 end
+a minute more than the free seconds = 120 s, 1 min, 2.50 (active)
+    free_seconds=60; 0 talk; 120 end
+a minute and a second more than the free ones = 121 s, 2 min, 5.00 (active)
+    free_seconds=60; 0 talk; 121 end
+free seconds that are no whole minute = 91 s, 2 min, 5.00 (active)
+    free_seconds=30; 0 talk; 91 end
+a pause uses no free seconds = 60 s, 0 min, 0.00 (active paused_by_client active)
+    free_seconds=60; 0 talk; 40 pause client; 100 resume client; 120 end
+the same pair again is not free = 30 s, 1 min, 2.50
+    free_seconds=60; 0 talk; 70 end; 80 talk; 110 end
+nor when the first left some = 30 s, 1 min, 2.50
+    free_seconds=60; 0 talk; 1 end; 80 talk; 110 end
+another agent is free = 30 s, 0 min, 0.00
+    free_seconds=60; 0 talk; 70 end; 80 talk cora; 110 end
+another client is free = 30 s, 0 min, 0.00
+    free_seconds=60; 0 talk; 70 end; 80 turn other; 80 talk; 110 end
+one that never ran uses no free seconds = 60 s, 0 min, 0.00
+    free_seconds=60; 0 met; 20 end; 30 talk; 90 end
+a cancelled one uses no free seconds = 60 s, 0 min, 0.00
+    free_seconds=60; 0 ask; 20 cancel; 30 talk; 90 end
+transferred within the free seconds = 91 s, 1 min, 1.00 (active transfer active)
+    free_seconds=60; 0 talk; 30 transfer ben; 40 say agent; 101 end
+a transfer gives no free seconds back = 61 s, 2 min, 5.00
+    free_seconds=60; 0 talk; 70 transfer ben; 70 say agent; 80 end; 90 talk; 151 end
+
+paused by the client = 120 s, 2 min, 5.00 (active paused_by_client active)
+    0 talk; 60 pause client; 120 resume client; 180 end
+paused by the agent = 121 s, 3 min, 7.50 (active paused_by_agent active)
+    0 talk; 60 pause agent; 120 resume agent; 181 end
+paused several times, by both = 61 s, 2 min, 5.00
+    0 talk; 20 pause client; 50 resume client; 60 pause agent; 90 resume agent; 95 pause client;
+    100 resume client; 126 end
+the agent cannot resume the client's pause = 60 s, 1 min, 2.50 (active paused_by_client)
+    0 talk; 60 pause client; 70 refused Forbidden resume agent; 80 shows is_clock_running False; 100 end
+the client cannot resume the agent's pause = 60 s, 1 min, 2.50 (active paused_by_agent)
+    0 talk; 60 pause agent; 70 refused Forbidden resume client; 80 shows is_clock_running False; 100 end
+pausing twice is pausing once = 120 s, 2 min, 5.00 (active paused_by_client active)
+    0 talk; 60 pause client; 70 pause client; 75 refused WrongStatus pause agent; 80 resume client; 140 end
+resuming twice is resuming once = 60 s, 1 min, 2.50 (active paused_by_client active)
+    0 talk; 30 pause client; 60 resume client; 70 resume client; 90 end
+talk in a pause is free = 60 s, 1 min, 2.50 (active paused_by_client)
+    0 talk; 60 pause client; 70 say client; 80 say agent; 150 end agent
+a pause of hours = 120 s, 2 min, 5.00
+    0 talk; 60 pause agent; 9060 resume agent; 9120 end
+a pause that nobody ends ends the session = 60 s, 1 min, 2.50 (active paused_by_client)
+    0 talk; 60 pause client; 86459 shows status paused; 86460 shows end_reason inactive
+
+the client goes, and comes back with a message = 120 s, 2 min, 5.00 (active client_absent active)
+    0 talk; 60 leave client; 200 say client; 260 end
+the client goes, and comes back with a request = 121 s, 3 min, 7.50 (active client_absent active)
+    0 talk; 60 leave client; 200 come client; 261 end
+the agent goes, and comes back with a message = 120 s, 2 min, 5.00 (active agent_absent active)
+    0 talk; 60 leave agent; 200 say agent; 260 end
+the agent goes, and comes back with a request = 120 s, 2 min, 5.00 (active agent_absent active)
+    0 talk; 60 leave agent; 200 come agent; 260 end
+the client goes for good = 60 s, 1 min, 2.50 (active client_absent)
+    0 talk; 60 leave client; 200 end agent
+the agent goes for good = 60 s, 1 min, 2.50 (active agent_absent)
+    0 talk; 60 leave agent; 200 end client
+both go, and come back = 90 s, 2 min, 5.00 (active client_absent agent_absent active)
+    0 talk; 60 leave client; 80 leave agent; 200 come client; 220 shows pause_reason agent_absent;
+    300 come agent; 330 end
+both go, and nobody comes back for a day = 60 s, 1 min, 2.50
+    0 talk; 60 leave client; 60 leave agent; 90000 shows end_reason inactive
+44 s away is no absence = 120 s, 2 min, 5.00 (active)
+    0 talk; 60 leave client; 104 come client; 120 end
+44 s away is none for the agent = 121 s, 3 min, 7.50 (active)
+    0 talk; 60 leave agent; 104 say agent; 121 end
+46 s away is an absence = 75 s, 2 min, 5.00 (active client_absent active)
+    0 talk; 60 leave client; 106 come client; 121 end
+two times 44 s away = 120 s, 2 min, 5.00 (active)
+    0 talk; 10 leave client; 54 come client; 60 leave client; 104 come client; 120 end
+an absence reaches back to the last sign of life = 58 s, 1 min, 2.50 (active client_absent)
+    0 talk; 58 leave client; 102 shows billed_minutes 2; 104 shows billed_minutes 1; 200 end agent
+a request before anybody noticed the absence = 120 s, 2 min, 5.00 (active client_absent active)
+    0 talk; 60 leave client; 200 poll client; 260 end
+a request to another agent before anybody noticed = 120 s, 2 min, 5.00 (active client_absent active)
+    0 talk; 60 leave client; 200 ask ben; 200 cancel; 200 ask anna; 260 end
+resumed while the other is gone = 120 s, 2 min, 5.00 (active paused_by_agent client_absent active)
+    0 talk; 60 pause agent; 70 leave client; 200 resume agent; 250 come client; 310 end
+away in a pause, and back in time = 120 s, 2 min, 5.00 (active paused_by_agent active)
+    0 talk; 60 pause agent; 70 leave client; 120 come client; 130 resume agent; 190 end
+
+an outage of 29 s is none = 120 s, 2 min, 5.00 (active)
+    0 talk; 60 crash; 89 boot; 120 end
+an outage of 31 s = 120 s, 2 min, 5.00 (active outage active)
+    0 talk; 60 crash; 91 boot; 151 end
+an outage of an hour = 121 s, 3 min, 7.50 (active outage active)
+    0 talk; 60 crash; 3660 boot; 3721 end
+two outages = 120 s, 2 min, 5.00
+    0 talk; 60 crash; 100 boot; 120 crash; 160 boot; 200 end
+ended in the first moment after an outage = 60 s, 1 min, 2.50
+    0 talk; 60 crash; 3660 boot; 3660 end
+the agent stays away after an outage = 120 s, 2 min, 5.00
+    0 talk; 60 crash; 120 leave agent; 3660 boot; 3700 say agent; 3760 end
+away already before the outage = 120 s, 2 min, 5.00
+    0 talk; 50 leave client; 60 crash; 120 boot; 200 come client; 270 end
+an outage in a pause = 120 s, 2 min, 5.00 (active paused_by_client active)
+    0 talk; 60 pause client; 70 crash; 3670 boot; 3680 resume client; 3740 end
+an hour's outage before the session's first heartbeat = 60 s, 1 min, 2.50
+    0 crash; 4 talk; 3604 boot; 3664 end
+40 s of outage before the session's first heartbeat = 60 s, 1 min, 2.50
+    0 crash; 4 talk; 44 boot; 104 end
+a reboot = 120 s, 2 min, 5.00 (active outage active)
+    0 talk; 60 crash; 160 boot another; 220 end
+
+the wall clock goes ahead, and a process starts = 120 s, 2 min, 5.00 (active)
+    0 talk; 60 wall 3600; 70 boot; 120 end
+the wall clock goes back, and a process starts = 121 s, 3 min, 7.50 (active)
+    0 talk; 60 wall -3600; 70 boot; 121 end
+the wall clock goes ahead and back = 60 s, 1 min, 2.50 (active)
+    0 talk; 20 wall 3600; 30 boot; 40 wall -7200; 50 boot; 60 end
+the wall clock goes ahead over a reboot = 120 s, 2 min, 5.00 (active outage active)
+    0 talk; 60 crash; 60 wall 3600; 100 boot another; 160 end
+the wall clock goes back over a reboot = 120 s, 2 min, 5.00
+    0 talk; 60 crash; 60 wall -3600; 100 boot another; 160 end
+the wall clock goes ahead in a pause = 120 s, 2 min, 5.00 (active paused_by_client active)
+    0 talk; 60 pause client; 70 crash; 70 wall 3600; 100 boot; 110 resume client; 170 end
+the wall clock goes back in a pause = 120 s, 2 min, 5.00 (active paused_by_client active)
+    0 talk; 60 pause client; 70 crash; 70 wall -3600; 100 boot; 110 resume client; 170 end
+the wall clock goes back in a silence = 360 s, 6 min, 15.00 (active inactive active)
+    0 talk; 310 crash; 310 wall -3600; 320 boot; 330 say client; 390 end
+the wall clock goes back in an absence = 120 s, 2 min, 5.00 (active client_absent active)
+    0 talk; 60 leave client; 120 sweep; 120 crash; 120 wall -3600; 130 boot; 140 say client; 200 end
+the wall clock goes back over a reboot before the first heartbeat = 0 s, 0 min, 0.00
+    0 crash; 4 talk; 4 wall -3600; 6 boot another; 6 end
+
+a limit stops the clock at its boundary = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 0 limit 500; 250 shows status paused; 250 end
+a limit from the start = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk anna 500; 119 shows status active; 120 shows pause_reason spending_limit; 200 end
+a limit between two minutes = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 0 limit 749; 250 end
+warned two minutes and one minute before the limit = 180 s, 3 min, 7.50
+    0 talk; 0 limit 750; 59 sweep; 59 shows warned_seconds None; 60 sweep; 60 shows warned_seconds 120;
+    60 shows seconds_left 120; 119 sweep; 119 shows warned_seconds 120; 120 sweep;
+    120 shows warned_seconds 60; 120 shows seconds_left 60; 200 end
+a limit raised after it was reached = 180 s, 3 min, 7.50 (active spending_limit active)
+    0 talk; 0 limit 500; 200 limit 1000; 260 end
+a limit raised before it is reached = 180 s, 3 min, 7.50 (active)
+    0 talk; 0 limit 500; 100 limit 1000; 180 end
+a limit lifted = 220 s, 4 min, 10.00 (active spending_limit active)
+    0 talk; 0 limit 500; 150 limit none; 250 end
+a limit below one minute = 0 s, 0 min, 0.00
+    0 talk; 0 limit 249; 100 end
+a limit below one minute, and free seconds = 60 s, 0 min, 0.00 (active spending_limit)
+    free_seconds=60; 0 talk; 0 limit 249; 100 end
+a limit of nothing = 0 s, 0 min, 0.00
+    0 talk anna 0; 90 end
+a limit, and free seconds = 180 s, 2 min, 5.00 (active spending_limit)
+    free_seconds=60; 0 talk; 0 limit 500; 250 end
+no limit stops a rate of nothing = 90 s, 2 min, 0.00 (active)
+    0 rate anna 0; 0 talk anna 0; 90 end
+a limit is never below what it costs already = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 70 refused InvalidParameter limit 499; 70 limit 500; 250 end
+no going on at the limit without raising it = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 0 limit 500; 150 refused SpendingLimitReached resume client;
+    160 refused Forbidden resume agent; 170 say client; 250 end
+a limit that stays reached ends it = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 0 limit 500; 1019 shows status paused; 1020 shows end_reason spending_limit
+a receipt read before anybody noticed the limit = 120 s, 2 min, 5.00 (active spending_limit)
+    0 talk; 0 limit 500; 250 agrees; 250 end
+a receipt read before anybody noticed the absence = 60 s, 1 min, 2.50 (active client_absent)
+    0 talk; 60 leave client; 250 agrees; 250 end agent
+
+silence is told at 180 s = 200 s, 4 min, 10.00 (active)
+    0 talk; 179 shows is_silent False; 180 shows is_silent True; 200 end
+silence pauses at 300 s = 300 s, 5 min, 12.50 (active inactive)
+    0 talk; 299 shows status active; 300 shows pause_reason inactive; 500 end
+silence ends at 900 s = 300 s, 5 min, 12.50 (active inactive)
+    0 talk; 899 shows status paused; 900 shows end_reason inactive
+silence noticed after a day = 300 s, 5 min, 12.50 (active inactive)
+    0 talk; 86400 shows end_reason inactive; 86400 refused SessionEnded say client
+a message ends the silence = 361 s, 7 min, 17.50 (active inactive active)
+    0 talk; 500 say client; 561 end
+the agent resumes after silence = 360 s, 6 min, 15.00 (active inactive active)
+    0 talk; 500 resume agent; 560 end
+no silence while they write = 660 s, 11 min, 27.50 (active)
+    0 talk; 200 say client; 400 say agent; 600 say client; 660 end
+silence after accepting = 0 s, 0 min, 0.00 ()
+    0 met; 900 shows end_reason inactive
+
+transferred to a cheaper agent = 151 s, 3 min, 6.00 (active transfer active)
+    0 talk; 90 transfer ben; 120 say agent; 181 end
+transferred at the same rate = 150 s, 3 min, 7.50 (active transfer active)
+    0 talk; 90 transfer cora; 120 say agent; 180 end
+transferred to a dearer agent, agreed = 190 s, 4 min, 11.50 (active transfer active)
+    0 talk; 90 transfer dora; 100 shows rate_per_minute 2.50; 130 answer yes; 140 say agent; 200 end
+transferred to a dearer agent, refused = 181 s, 4 min, 10.00 (active)
+    0 talk; 90 transfer dora; 130 answer no; 140 refused NotFound say dora; 181 end
+transferred to a dearer agent, no answer = 181 s, 4 min, 10.00 (active)
+    0 talk; 90 transfer dora; 181 end
+the client agreed to that rate and no other = 180 s, 3 min, 9.00
+    0 talk; 60 transfer dora; 70 rate dora 900; 120 answer yes; 120 say agent; 180 end
+the new agent never writes = 90 s, 2 min, 5.00 (active transfer)
+    0 talk; 90 transfer ben; 150 say client; 250 end
+transferred as a minute ends = 120 s, 2 min, 3.50
+    0 talk; 60 transfer ben; 60 say agent; 120 end
+transferred as a minute has begun = 121 s, 3 min, 6.00
+    0 talk; 61 transfer ben; 61 say agent; 121 end
+transferred within a minute's first second = 120 s, 2 min, 3.50
+    0 talk; 60.5 transfer ben; 60.5 say agent; 120 end
+transferred there and back = 161 s, 3 min, 6.00
+    0 talk; 30 transfer ben; 40 say agent; 110 transfer anna; 110 answer yes; 120 say agent; 181 end
+transferred in a pause = 120 s, 2 min, 3.50
+    0 talk; 60 pause client; 70 transfer ben; 80 say agent; 90 resume client; 150 end
+transferred before the clock started = 61 s, 2 min, 2.00 (active)
+    0 met; 10 transfer ben; 20 say agent; 81 end
+transferred where billing starts at accept = 121 s, 3 min, 4.50
+    billing_starts=accept; 0 met; 60 transfer ben; 121 end
+transferred at the limit = 120 s, 2 min, 5.00
+    0 talk; 0 limit 500; 70 transfer ben; 80 say agent; 250 end
+transferred with a limit that pays for one more = 180 s, 3 min, 6.00
+    0 talk; 0 limit 650; 70 transfer ben; 80 say agent; 250 end
+transferred while the client is away = 121 s, 3 min, 4.50
+    0 talk; 60 leave client; 120 transfer ben; 130 say agent; 140 come client; 201 end
+
+debited in each minute's first second = 90 s, 2 min, 5.00 (active)
+    prepaid=1; 0 top_up 1000; 0 talk; 0.999 sweep; 0.999 shows balance 10.00; 1 sweep; 1 shows balance 7.50;
+    60.999 sweep; 60.999 shows balance 7.50; 61 sweep; 61 shows balance 5.00; 90 end; 90 shows balance 5.00
+debited at the end at the latest = 121 s, 3 min, 7.50
+    prepaid=1; 0 top_up 1000; 0 talk; 121 end; 121 shows balance 2.50
+an empty balance stops the clock at the boundary = 120 s, 2 min, 5.00 (active balance)
+    prepaid=1; 0 top_up 600; 0 talk; 250 shows pause_reason balance; 250 end; 250 shows balance 1.00
+nothing paid, nothing begun = 0 s, 0 min, 0.00
+    prepaid=1; 0 talk; 90 end; 90 shows balance 0.00
+nothing paid, and free seconds = 60 s, 0 min, 0.00 (active balance)
+    prepaid=1; free_seconds=60; 0 talk; 90 end
+topped up and resumed = 121 s, 3 min, 7.50 (active balance active)
+    prepaid=1; 0 top_up 250; 0 talk; 100 sweep; 100 refused InsufficientBalance resume client;
+    110 refused Forbidden resume agent; 120 top_up 500; 130 resume client; 191 end; 191 shows balance 0.00
+topped up in time = 179 s, 3 min, 7.50 (active)
+    prepaid=1; 0 top_up 250; 0 talk; 50 top_up 500; 179 end
+topped up before anybody noticed it was empty = 121 s, 3 min, 7.50 (active balance active)
+    prepaid=1; 0 top_up 250; 0 talk; 100 shows status paused; 110 top_up 500; 120 shows status paused;
+    130 resume client; 191 end
+empty for too long = 60 s, 1 min, 2.50 (active balance)
+    prepaid=1; 0 top_up 250; 0 talk; 960 shows end_reason spending_limit
+an absence gives a minute back = 58 s, 1 min, 2.50 (active client_absent)
+    prepaid=1; 0 top_up 1000; 0 talk; 58 leave client; 62 sweep; 62 shows balance 5.00; 200 end agent;
+    200 shows balance 7.50
+a minute begun twice is paid once = 78 s, 2 min, 5.00
+    prepaid=1; 0 top_up 1000; 0 talk; 58 leave client; 62 sweep; 200 come client; 210 sweep;
+    210 shows balance 5.00; 220 end; 220 shows balance 5.00
+a minute begun again with a cheaper agent = 98 s, 2 min, 3.50
+    prepaid=1; 0 top_up 1000; 0 talk; 58 leave client; 62 sweep; 110 transfer ben; 120 say agent;
+    130 come client; 170 end; 170 shows balance 6.50
+a minute begun again with a dearer agent = 108 s, 2 min, 6.50
+    prepaid=1; 0 top_up 1000; 0 talk; 58 leave client; 62 sweep; 110 transfer dora; 120 answer yes;
+    120 say agent; 170 end; 170 shows balance 3.50
+debited at the new agent's rate = 181 s, 4 min, 7.00
+    prepaid=1; 0 top_up 1000; 0 talk; 90 transfer ben; 100 say agent; 191 end; 191 shows balance 3.00
+the limit comes before the balance = 120 s, 2 min, 5.00 (active spending_limit)
+    prepaid=1; 0 top_up 1000; 0 talk anna 500; 250 shows pause_reason spending_limit; 250 end
+the balance comes before the limit = 120 s, 2 min, 5.00 (active balance)
+    prepaid=1; 0 top_up 500; 0 talk anna 1000; 250 shows pause_reason balance; 250 end
+a balance, and free seconds = 180 s, 2 min, 5.00 (active balance)
+    prepaid=1; free_seconds=60; 0 top_up 500; 0 talk; 60 sweep; 60 shows balance 5.00; 61 sweep;
+    61 shows balance 2.50; 250 end; 250 shows balance 0.00
+a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
+    prepaid=1; 0 rate anna 0; 0 talk; 100 end
+two sessions on one balance = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 750; 0 talk cora; 0 talk; 20 sweep; 70 sweep; 250 end; 250 shows balance 0.00
+"""
+CASE = re.compile(r"(.+) = (\d+) s, (\d+) min, (\d+)\.(\d\d)(?: \((.*)\))?\n((?: .+\n)+)")
+CASES_BY_NAME = {match[1]: match.groups()[1:] for match in CASE.finditer(CASES)}
+
+
+class Told(Story):
+    """One that is written down; its steps have the names of methods."""
+
+    def play(self, steps: list[str]) -> None:
+        for second, verb, *words in map(str.split, steps):
+            self.at(float(second))
+            self.do(verb, words)
+
+    def do(self, verb: str, words: list[str]) -> None:
+        values = {"yes": True, "no": False, "none": None}
+        getattr(self, verb)(*(values.get(word, int(word) if word.isdigit() else word) for word in words))
+
+    def met(self, *asked: Any) -> None:
+        self.ask(*asked)
+        self.accept()
+
+    def talk(self, *asked: Any) -> None:
+        """With the agent's first message the clock starts."""
+        self.met(*asked)
+        self.say("agent")
+
+    def rate(self, agent: str, cents: int) -> None:
+        agents.change(self.engine, self.people[agent], None, cents)
+
+    def turn(self, client: str) -> None:
+        self.client = client
+
+    def leave(self, side: str) -> None:
+        self.away.add(self.user(side).name)
+
+    def come(self, side: str) -> None:
+        """Back, long after the sweeper has noticed the absence."""
+        self.sweep()
+        self.poll(side)
+
+    def crash(self) -> None:
+        self.is_down = True
+
+    def wall(self, seconds: str | int) -> None:
+        """Somebody sets the machine's clock."""
+        self.wall_ms += int(seconds) * 1000
+
+    def refused(self, error: str, verb: str, *words: Any) -> None:
+        with pytest.raises(getattr(errors, error)):
+            getattr(self, verb)(*words)
+
+    def shows(self, name: str, value: Any) -> None:
+        row = self.engine.database.read(lambda db: stored.by_id(db, self.id))
+        known = {"balance": self.balance(), **row, **self.read()}
+        assert str(known[name]) == str(value), f"{name} at {self.ms} ms"
+
+    def agrees(self) -> None:
+        agrees(self)
+
+
+@pytest.fixture(scope="module")
+def process_of(tmp_path_factory):
+    """A process for each choice of settings; stories share it, for its threads stay."""
+    opened = []
+
+    @cache
+    def process_of(*settings: str) -> Process:
+        path = tmp_path_factory.mktemp("bills") / "chat.db"
+        environment = {
+            f"CHAT_{name.upper()}": value for name, value in (each.split("=") for each in settings)
+        }
+        process = Process(from_environment({**environment, "CHAT_DATABASE_URL": f"sqlite:///{path}"}))
+        process.prepare()
+        opened.append(process)
+        return process
+
+    yield process_of
+    for process in opened:
+        process.close()
+
+
+def priced(receipt: dict[str, Any]) -> tuple[int, list[int]]:
+    """From the design and not from the code: (active seconds, the price of each begun minute).
+
+    The first second after the free ones begins a minute, and so does every 60th from there. It costs the
+    rate of the interval in which that second is complete.
+    """
+    prices, active_ms = [], 0
+    for interval in receipt["intervals"]:
+        if interval["is_billed"]:
+            earlier_seconds = active_ms // 1000
+            active_ms += interval["milliseconds"]
+            for second in range(earlier_seconds + 1, active_ms // 1000 + 1):
+                if second > receipt["free_seconds"] and (second - receipt["free_seconds"]) % 60 == 1:
+                    prices.append(interval["rate_per_minute"])
+    return active_ms // 1000, prices
+
+
+def agrees(story: Story) -> dict[str, Any]:
+    """The receipt of the story's session, once it is found to agree with itself."""
+    receipt = story.receipt()
+    session, intervals = receipt["session"], receipt["intervals"]
+    seconds, prices = priced(receipt)
+    assert (session["duration_seconds"], session["billed_minutes"]) == (seconds, len(prices))
+    assert [minute["rate_per_minute"] for minute in receipt["minutes"]] == prices
+    assert receipt["total_cost"] == session["total_cost"] == sum(prices)
+    assert all(interval["milliseconds"] >= 0 for interval in intervals)
+    assert all(before["ended_at"] == after["started_at"] for before, after in pairwise(intervals))
+    assert session["spending_limit"] is None or receipt["total_cost"] <= session["spending_limit"]
+    assert story.balance() >= 0
+    if receipt["is_final"] and story.engine.rules.prepaid:
+        assert -sum(entry["amount"] for entry in receipt["ledger"]) == sum(prices)
+    return receipt
+
+
+def audit(story: Story) -> None:
+    """Of every session: `verify` finds nothing, the receipt agrees, and a second end changes nothing."""
+    mine = {f"user {user.id}" for user in story.people.values()} | {f"session {id}" for id in story.asked}
+    differences = story.engine.database.read(lambda db: list(receipts.verify(db)))
+    assert [difference for difference in differences if difference.split(":")[0] in mine] == []
+    for story.id, story.client in story.asked.items():  # noqa: B020
+        receipt = agrees(story)
+        if receipt["is_final"]:
+            story.later(100)
+            story.end()
+            assert lasting(agrees(story)) == lasting(receipt)
+
+
+def lasting(receipt: dict[str, Any]) -> dict[str, Any]:
+    """Without what is as it is now: the time, and who is there."""
+    session = {**receipt["session"], "client": None, "agent": None}
+    return {**receipt, "server_time": None, "session": session}
+
+
+@pytest.mark.parametrize("is_swept", [True, False], ids=["swept", "unswept"])
+@pytest.mark.parametrize("name", CASES_BY_NAME)
+def test_a_session_costs_what_the_rules_say(name, is_swept, process_of):
+    seconds, minutes, units, cents, reasons, script = CASES_BY_NAME[name]
+    steps = [step.strip() for step in script.split(";")]
+    settings = [step for step in steps if "=" in step]
+    story = Told(process_of(*settings), is_swept)
+    try:
+        story.play(steps[len(settings) :])
+        story.sweep()
+        session = story.receipt()["session"]
+        assert (session["duration_seconds"], session["billed_minutes"]) == (int(seconds), int(minutes))
+        assert session["total_cost"] == int(units + cents)
+        intervals = [each for each in story.receipt()["intervals"] if each["milliseconds"]]
+        assert reasons is None or reasons == " ".join(each["reason"] for each in intervals)
+        audit(story)
+    finally:
+        story.close()
+
+
+def test_the_table_was_read():
+    assert len(CASES_BY_NAME) == CASES.count(" = ") >= 65

@@ -1,0 +1,130 @@
+"""The inbox: one held request tells a user of everything."""
+
+import pytest
+
+from tests.test_processes import NEVER
+
+
+@pytest.fixture
+def client(server):
+    return server.person("client", "Camille Moreau")
+
+
+@pytest.fixture
+def agent(server):
+    return server.person("agent", "Dr Anaïs Laurent")
+
+
+def held(server, who):
+    """An inbox request that the server holds, and the cursor that it has."""
+    cursor = who.inbox().json["cursor"]
+    waiting = who.await_inbox(cursor)
+    server.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) > 0)
+    return waiting
+
+
+def test_a_request_arrives_in_the_agent_s_inbox(server, client, agent):
+    waiting = held(server, agent)
+    asked = client.ask(agent_id=agent.id, message="Bonjour")
+    answer = waiting.result().json
+    (card,) = answer["sessions"]
+    assert (card["id"], card["status"], card["unread"]) == (asked["id"], "waiting", 1)
+    assert card["client"]["name"] == "Camille Moreau"
+    assert card["last_message"]["message"] == "Bonjour"
+    assert card["waiting_seconds"] == 0
+    assert answer["longPolling"] is True
+
+
+def test_a_request_to_any_is_in_every_agent_s_queue_until_one_takes_it(server, client, agent):
+    other = server.person("agent")
+    asked = client.ask()
+    for each in (agent, other):
+        assert asked["id"] in [card["id"] for card in each.inbox().json["sessions"]]
+    cursor = other.inbox().json["cursor"]
+    agent.do("accept", asked["id"])
+    answer = other.inbox(cursor=cursor).json
+    assert (answer["sessions"], answer["removed"]) == ([], [asked["id"]])
+    agent.send(asked["id"], "Je vous écoute")
+    assert other.inbox(cursor=answer["cursor"]).json["removed"] == []
+
+
+@pytest.mark.parametrize("change", ["message", "end", "pause", "read"])
+def test_every_change_of_an_own_session_arrives(server, client, agent, change):
+    asked = client.ask(agent_id=agent.id, message="Bonjour")["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Oui ?")
+    waiting = held(server, agent)
+    if change == "message":
+        client.send(asked, "Voilà")
+    elif change == "read":
+        client.post("/api/chat/read", {"chat_session_id": asked, "message_id": 2**40})
+    else:
+        client.do(change, asked)
+    (card,) = waiting.result().json["sessions"]
+    assert card["id"] == asked
+    assert card["unread"] == (2 if change == "message" else 1)
+    expected = {"end": "ended", "pause": "paused"}.get(change, "active")
+    assert card["status"] == expected
+    if change == "read":
+        assert card["client_read_id"] == card["last_message_id"]
+
+
+def test_nothing_of_others_arrives(server, client, agent):
+    cursor = client.inbox().json["cursor"]
+    stranger, other = server.person("client"), server.person("agent")
+    asked = stranger.ask(agent_id=other.id)
+    other.do("accept", asked["id"])
+    for each in (client, agent):
+        answer = each.inbox(cursor=cursor, longPoll="true", wait="0.3").json
+        assert (answer["sessions"], answer["removed"], answer["longPolling"]) == ([], [], True)
+
+
+def test_ended_sessions_are_the_history_page_by_page(server, client, agent):
+    ids = []
+    for _ in range(5):
+        ids.append(client.ask(agent_id=agent.id)["id"])
+        client.do("end", ids[-1])
+    assert client.inbox().json["sessions"] == []
+    page = client.inbox(status="ended", limit=3).json
+    assert ([card["id"] for card in page["sessions"]], page["has_more"]) == (ids[:1:-1], True)
+    page = client.inbox(status="ended", limit=3, beforeSessionId=ids[2]).json
+    assert ([card["id"] for card in page["sessions"]], page["has_more"]) == (ids[1::-1], False)
+
+
+def test_changes_come_in_pages_without_a_gap(server, agent):
+    cursor = agent.inbox().json["cursor"]
+    ids = [server.person("client").ask(agent_id=agent.id)["id"] for _ in range(7)]
+    seen, more = [], True
+    while more:
+        page = agent.inbox(cursor=cursor, limit=3).json
+        seen += [card["id"] for card in page["sessions"]]
+        cursor, more = page["cursor"], page["has_more"]
+    assert seen == ids
+
+
+def test_who_waits_sees_the_queue_move(server, agent):
+    clients = [server.person("client") for _ in range(3)]
+    asked = [each.ask(agent_id=agent.id)["id"] for each in clients]
+    assert [each.show(one)["position"] for each, one in zip(clients, asked, strict=True)] == [1, 2, 3]
+    cursor = clients[2].fetch(asked[2]).json["cursor"]
+    agent.do("decline", asked[0])
+    assert clients[2].show(asked[2])["position"] == 2
+    assert clients[2].fetch(asked[2], cursor=cursor, longPoll="true").json["session"]["position"] == 2
+
+
+def test_a_cursor_ahead_is_told_to_start_again(client):
+    answer = client.inbox(cursor=2**50)
+    assert (answer.status, answer.json["code"]) == (410, "cursor_reset")
+
+
+@pytest.mark.parametrize("doorbell", [0, 1])
+def test_a_request_crosses_processes(start, doorbell):
+    interval = NEVER if doorbell else 0.5
+    near = start(doorbell=doorbell, check_interval_seconds=interval, long_poll_seconds=30)
+    far = start(folder=near.folder, doorbell=doorbell, check_interval_seconds=interval, long_poll_seconds=30)
+    client, agent = near.person("client"), near.person("agent")
+    there = far.client(agent.token)
+    waiting = there.await_inbox(there.inbox().json["cursor"])
+    far.wait_until_held(1)
+    asked = client.ask(agent_id=agent.id)
+    assert [card["id"] for card in waiting.result().json["sessions"]] == [asked["id"]]

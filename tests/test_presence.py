@@ -1,0 +1,143 @@
+"""Read, delivered, typing, and who is there."""
+
+import pytest
+
+
+@pytest.fixture
+def talk(server):
+    return server.conversation()
+
+
+def cursor_of(talk):
+    return talk.client.fetch(talk.id).json["cursor"]
+
+
+def test_reading_is_told_to_the_other_side_and_to_no_plain_client(server, talk):
+    newest = talk.last_id
+    answer = talk.agent.fetch(talk.id)
+    told = talk.agent.poll(talk.id, cursor=answer.json["cursor"], peer=answer.json["peer"])
+    plain = talk.agent.poll(talk.id, lastMessageId=newest)
+    server.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) >= 2)
+    talk.client.post("/api/chat/read", {"chat_session_id": talk.id, "message_id": newest})
+    assert told.result().json["session"]["client_read_id"] == newest
+    assert not plain.done()
+    talk.client.send(talk.id, "Lu")
+    assert plain.result().texts == ["Lu"]
+    assert [message["is_read"] for message in talk.agent.fetch(talk.id).json["messages"]] == [0, 1, 0]
+
+
+def test_a_read_mark_only_goes_forward_and_never_beyond_the_end(talk):
+    newest = talk.last_id
+    for message_id in (2**60, 1):
+        answer = talk.client.post("/api/chat/read", {"chat_session_id": talk.id, "message_id": message_id})
+        assert answer.status == 200
+        assert talk.client.fetch(talk.id).json["session"]["client_read_id"] == newest
+
+
+def test_returning_a_message_is_not_reading_it(talk):
+    talk.agent.send(talk.id, "Vous voyez ?")
+    talk.client.fetch(talk.id)
+    assert talk.agent.fetch(talk.id).json["messages"][-1]["is_read"] == 0
+
+
+def test_asking_for_what_is_newer_says_what_has_arrived(talk):
+    sent = talk.agent.send(talk.id, "Bien arrivé ?").json["messageId"]
+    answer = talk.agent.fetch(talk.id).json
+    assert answer["session"]["client_delivered_id"] < sent
+    talk.client.fetch(talk.id, lastMessageId=sent)
+    while answer["session"]["client_delivered_id"] < sent:
+        answer = talk.agent.fetch(talk.id, cursor=answer["cursor"], longPoll="true").json
+    assert answer["session"]["client_read_id"] < sent
+
+
+def test_typing_is_told_and_ends_with_the_message(server, talk):
+    answer = talk.client.fetch(talk.id).json
+    assert answer["peer"] == "online"
+    poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer="online")
+    server.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) >= 1)
+    for _ in range(3):
+        typed = talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
+        assert typed.status == 200
+    answer = follow(talk, poll, lambda answer: answer["peer"] == "typing")
+    assert answer["messages"] == []
+    poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer="typing")
+    talk.agent.send(talk.id, "Voilà")
+    answer = follow(talk, poll, lambda answer: answer["messages"])
+    assert talk.client.fetch(talk.id, cursor=answer["cursor"]).json["peer"] == "online"
+
+
+def follow(talk, poll, condition):
+    """Poll on, as a page does, until an answer is as it should be."""
+    while not condition(answer := poll.result().json):
+        poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer=answer["peer"])
+    return answer
+
+
+def test_typing_stops_by_itself(talk):
+    cursor = cursor_of(talk)
+    talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
+    peer = "typing"
+    while peer == "typing":
+        answer = talk.client.fetch(talk.id, cursor=cursor, peer="typing", longPoll="true").json
+        peer, cursor = answer["peer"], answer["cursor"]
+    assert peer == "online"
+
+
+def test_typing_crosses_processes(start):
+    near = start()
+    far = start(folder=near.folder)
+    talk = near.conversation()
+    there = far.client(talk.client.token)
+    answer = there.fetch(talk.id).json
+    poll = there.poll(talk.id, cursor=answer["cursor"], peer=answer["peer"])
+    far.wait_until_held(1)
+    talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
+    assert poll.result().json["peer"] == "typing"
+
+
+def test_an_outsider_neither_reads_nor_types(server, talk):
+    outsider = server.person("client")
+    for path in ("read", "typing"):
+        answers = [
+            outsider.post(f"/api/chat/{path}", {"chat_session_id": number, "message_id": 1})
+            for number in (talk.id, 2**62)
+        ]
+        assert [answer.status for answer in answers] == [404, 404]
+        assert answers[0].body == answers[1].body
+
+
+def test_who_holds_a_poll_is_there(start, worker_class):
+    """The client only polls: it stays present, and the clock runs on."""
+    server = start(worker_class=worker_class, workers=2)
+    client, agent = server.person("client"), server.person("agent")
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Prenez votre temps")
+    held = client.poll(asked, lastMessageId=1)
+    server.wait_until_held(1)
+    server.advance(60, away=(client.id,))
+    while client.show(asked)["client"]["presence"] != "online":
+        pass
+    agent.do("end", asked)
+    assert held.result().json["session"]["status"] == "ended"
+    assert agent.show(asked)["end_reason"] == "ended_by_agent"
+
+
+def test_absence_stops_the_clock_and_coming_back_starts_it(start):
+    server = start()
+    client, agent = server.person("client"), server.person("agent")
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Bonjour")
+    server.advance(100)
+    server.advance(50, away=(client.id,))
+    cursor = agent.fetch(asked).json["cursor"]
+    session = agent.fetch(asked, cursor=cursor - 1, longPoll="true").json["session"]
+    assert (session["status"], session["pause_reason"]) == ("paused", "client_absent")
+    assert 95 <= session["duration_seconds"] <= 101
+    poll = client.poll(asked, lastMessageId=1)
+    while session["status"] != "active":
+        answer = agent.fetch(asked, cursor=cursor, longPoll="true").json
+        session, cursor = answer["session"], answer["cursor"]
+    client.do("end", asked)
+    assert poll.result().json["session"]["duration_minutes"] == 2
