@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import json
 from argparse import Namespace
 from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any, TypeVar
 
-from bench.client import Pool
+from bench.client import Connection, Pool, post
+from bench.client import get as get_request
 from bench.meter import Figures, Meter
 from bench.readers import SETTLE_SECONDS, SIDES, Reader, Record, polling
 from bench.senders import finish, repeat, send, send_steadily, warm_up
@@ -17,6 +19,8 @@ Result = TypeVar("Result")
 
 # Opening and draining 10,000 polls, beside what a scenario measures.
 OVERHEAD_SECONDS = 300.0
+# After a poll has been written: by then the server holds it.
+HELD_SECONDS = 0.05
 
 
 def hold(options: Namespace) -> Figures:
@@ -78,6 +82,46 @@ async def _cross(
         await finish(sends, record)
     pool.close()
     return {"polls held": len(readers), **rates, **record.delivery(), **record.mistakes(readers)}
+
+
+def inbox(options: Namespace) -> Figures:
+    """An agent's inbox held by one gunicorn, requests for a session to another one."""
+    worker_class = options.worker_class
+    with (
+        fresh_database(2) as (database, sessions),
+        Server(database, worker_class, 2) as holding,
+        Server(database, worker_class, 0) as sending,
+    ):
+        return _run(_inbox(options, holding, sending, sessions), options.seconds)
+
+
+async def _inbox(
+    options: Namespace,
+    holding: Server,
+    sending: Server,
+    sessions: list[Session],
+) -> Figures:
+    record = Record()
+    agent, client = sessions[0].tokens["agent"], sessions[1].tokens["client"]
+    inbox, requests = await Connection.open(holding.port), await Connection.open(sending.port)
+    path = "/api/chat/sessions"
+    shown = await inbox.request(get_request(f"{path}/{sessions[0].id}", agent))
+    asked = json.dumps({"agent_id": json.loads(shown.body)["session"]["agent"]["id"]}).encode()
+    deadline = perf_counter() + options.seconds
+    while perf_counter() < deadline:
+        cursor = json.loads((await inbox.request(get_request(path, agent))).body)["cursor"]
+        held = inbox.request(get_request(f"{path}?cursor={cursor}&longPoll=true", agent))
+        await asyncio.sleep(HELD_SECONDS)
+        written = perf_counter()
+        answer = await requests.request(post(path, client, asked))
+        if answer.status != 201:
+            record.errors[f"request: status {answer.status}"] += 1
+        record.latencies.append((await held).arrived - written)
+        session_id = json.loads(answer.body)["session"]["id"]
+        await requests.request(post(f"{path}/{session_id}/cancel", client, b""))
+    for connection in (inbox, requests):
+        connection.close()
+    return {"requests": len(record.latencies), **record.delivery(), **record.error_counts()}
 
 
 def burst(options: Namespace) -> Figures:
@@ -201,7 +245,7 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, conversation, cross, get, stop)
+ALL = (hold, burst, conversation, cross, inbox, get, stop)
 
 
 def _run(scenario: Coroutine[Any, Any, Result], seconds: float) -> Result:

@@ -45,7 +45,7 @@ def hash_token(token: str) -> bytes:
 
 def authenticate(db: Connection, token_hash: bytes) -> User:
     """The user of a valid token; raises NotAuthenticated."""
-    row = tokens.user_of(db, token_hash, server.now(db))
+    row = tokens.user_of(db, token_hash)
     if row is None:
         raise NotAuthenticated
     return User(row["id"], row["role"], row["name"], token_hash)

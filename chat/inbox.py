@@ -9,7 +9,7 @@ from chat.accounts import User
 from chat.database import Connection, Row
 from chat.engine import Engine
 from chat.errors import CursorReset
-from chat.store import inbox, revision, server
+from chat.store import inbox, server
 from chat.store.server import Time
 
 
@@ -33,7 +33,8 @@ class Inbox:
 
 def fetch(engine: Engine, user: User, cursor: int | None, limit: int, db: Connection) -> Inbox:
     """What changed after `cursor`; without one, all that has not ended. Raises CursorReset."""
-    head, time = revision.head(db), server.time(db)
+    time = server.time(db)
+    head = time.head
     if cursor is not None and cursor > head:
         raise CursorReset(cursor=head)
     rows = inbox.changed(db, user.id, user.role, cursor, limit + 1)

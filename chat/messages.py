@@ -113,7 +113,8 @@ def insert(
 def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, db: Connection) -> Page:
     """The page at a position; raises NotFound and CursorReset."""
     row = sessions.of_user(db, chat_session_id, user.id)
-    head, time = revision.head(db), server.time(db)
+    time = server.time(db)
+    head = time.head
     if position.cursor is not None and position.cursor > head:
         raise CursorReset(cursor=head)
     side = sessions.side_of(row, user.id)

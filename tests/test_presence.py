@@ -1,5 +1,7 @@
 """Read, delivered, typing, and who is there."""
 
+import json
+
 import pytest
 
 
@@ -141,3 +143,19 @@ def test_absence_stops_the_clock_and_coming_back_starts_it(start):
         session, cursor = answer["session"], answer["cursor"]
     client.do("end", asked)
     assert poll.result().json["session"]["duration_minutes"] == 2
+
+
+def test_the_readme_s_lines_work_an_hour_later(start, run):
+    server = start()
+    made = json.loads(run(server, "demo", "--json"))["sessions"][0]
+    client, agent = (server.client(made["tokens"][side]) for side in ("client", "agent"))
+    for _ in range(4):
+        server.advance(900, away=(1, 2))
+        assert client.fetch(made["id"]).json["session"]["status"] == "paused"
+    poll = client.poll(made["id"], lastMessageId=2)
+    server.wait_until_held(1)
+    assert agent.send(made["id"], "Bonjour !").status == 201
+    answer = poll.result()
+    assert answer.texts == ["Bonjour !"]
+    assert answer.json["session"]["duration_minutes"] <= 1
+    server.wait_until(lambda _: client.fetch(made["id"]).json["session"]["status"] == "active")

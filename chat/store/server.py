@@ -10,16 +10,17 @@ DRIFT_MS = 1000
 
 
 class Time(NamedTuple):
-    """The server's time, and when it was last known to be up; ms since 1970."""
+    """The server's time, when it was last known to be up (ms since 1970), and the revision then."""
 
     now: int
     heartbeat_at: int
+    head: int
 
 
 def time(db: Connection) -> Time:
     """What it is."""
-    row = db.conn.execute("SELECT clock_offset, heartbeat_at FROM server").fetchone()
-    return Time(clock.steady() + row[0], row[1])
+    row = db.conn.execute("SELECT clock_offset, heartbeat_at, head FROM server, revision").fetchone()
+    return Time(clock.steady() + row[0], row[1], row[2])
 
 
 def now(db: Connection) -> int:

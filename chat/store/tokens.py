@@ -1,5 +1,6 @@
 """Sign-in tokens; only the SHA-256 of one is kept."""
 
+from chat import clock
 from chat.database import Connection, Row
 
 
@@ -11,15 +12,16 @@ def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at
     )
 
 
-def user_of(db: Connection, token_hash: bytes, now: int) -> Row | None:
-    """The user (id, role, name) that a valid token signs in."""
+def user_of(db: Connection, token_hash: bytes) -> Row | None:
+    """The user (id, role, name) that a token signs in which is valid now."""
     row: Row | None = db.conn.execute(
         """
         SELECT users.id, users.role, users.name FROM auth_tokens
         JOIN users ON users.id = auth_tokens.user_id
-        WHERE token_hash = ? AND revoked_at IS NULL AND expires_at > ?
+        WHERE token_hash = ? AND revoked_at IS NULL
+            AND expires_at > ? + (SELECT clock_offset FROM server)
         """,
-        (token_hash, now),
+        (token_hash, clock.steady()),
     ).fetchone()
     return row
 
