@@ -65,7 +65,7 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     """Make active chat sessions, and print how to use them."""
     here = _process()
     password, days = secrets.token_urlsafe(9), here.settings.token_days
-    renewed = demo.renew(here.database, password, days) if once else None
+    renewed = demo.renew(here.database, password, days, here.settings) if once else None
     made = [renewed] if renewed else demo.create(here.database, count, password, days, here.settings)
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))

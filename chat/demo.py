@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chat import accounts, messages
 from chat.billing import Meter
 from chat.database import Connection, Database
-from chat.sessions import found, save
+from chat.sessions import arrive, found, save
 from chat.settings import Settings
 from chat.store import revision, server, sessions, users
 
@@ -37,15 +37,18 @@ def create(database: Database, count: int, password: str, days: int, rules: Sett
     )
 
 
-def renew(database: Database, password: str, days: int) -> DemoSession | None:
-    """The first demo session with new tokens and a new password; None when there is none."""
+def renew(database: Database, password: str, days: int, rules: Settings) -> DemoSession | None:
+    """The first demo session that goes on, with new tokens and a new password; None when there is none."""
     password_hash = accounts.hash_password(password)
 
     def renew_first(db: Connection) -> DemoSession | None:
-        row = sessions.first_active_of_domain(db, DOMAIN)
-        if row is None:
+        while row := sessions.first_active_of_domain(db, DOMAIN):
+            people = {"client": row["client_id"], "agent": row["agent_id"]}
+            arrive(db, rules, list(people.values()))
+            if found(sessions.by_id(db, row["id"]))["status"] != "ended":
+                break
+        else:
             return None
-        people = {"client": row["client_id"], "agent": row["agent_id"]}
         for user_id in people.values():
             users.set_password_hash(db, user_id, password_hash)
         return DemoSession(

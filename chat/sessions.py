@@ -61,7 +61,7 @@ def mark_read(engine: Engine, user: User, chat_session_id: int, message_id: int)
     publish(engine, [engine.database.write(mark)])
 
 
-def type_(engine: Engine, user: User, chat_session_id: int, is_typing: bool) -> None:
+def note_typing(engine: Engine, user: User, chat_session_id: int, is_typing: bool) -> None:
     """The user types, or stops: the other side is told, and nothing is stored."""
     row = engine.database.read(lambda db: of_user(db, chat_session_id, user.id))
     if row["status"] != "ended":
@@ -162,10 +162,10 @@ def save(db: Connection, meter: Meter, message_head: int | None = None) -> Chang
     if head is None:
         return None
     current = {**session, **changed, "revision": head}
-    told = topics.of_change(current, has_message=message_head is not None)
+    where = topics.of_change(current, has_message=message_head is not None)
     for other in others:
-        told += [topics.session(other["id"]), topics.user(other["client_id"])]
-    return Change(told, head)
+        where += [topics.session(other["id"]), topics.user(other["client_id"])]
+    return Change(where, head)
 
 
 def publish(engine: Engine, changes: Iterable[Change | None]) -> None:

@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+from chat.store import sessions
 from tests.server import FLASK, ROOT, Server
+from tests.time_travel import pass_time
 
 
 @pytest.fixture
@@ -45,6 +47,16 @@ def test_the_demo_is_made_once_and_its_logins_renewed(start, run):
     password = texts[1].split("password ")[1].split()[0]
     login = {"email": "client1@demo.example", "password": password}
     assert server.client().post("/api/auth/login", login).status == 200
+
+
+def test_the_demo_goes_on_the_next_day(idle, run):
+    """What was abandoned for a day has ended; then there is another."""
+    for hours, number in ((0, 1), (23, 1), (1, 1), (25, 2)):
+        pass_time(idle.database, hours * 3600, outage=True)
+        text = run(idle, "demo", "--once")
+        assert text.startswith(f"Chat session {number},")
+        session = idle.database.read(lambda db, number=number: sessions.by_id(db, number))
+        assert session["status"] == "active"
 
 
 def test_a_created_user_can_sign_in(start, run):

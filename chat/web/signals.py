@@ -36,5 +36,5 @@ def read() -> Response:
 @signals.post("/api/chat/typing")
 def typing() -> Response:
     here, user, asked = process(), signed_in(), body(Typing)
-    sessions.type_(here.engine, user, asked.chat_session_id, asked.typing)
+    sessions.note_typing(here.engine, user, asked.chat_session_id, asked.typing)
     return personal({"success": True})
