@@ -125,8 +125,8 @@ def pause(engine: Engine, user: User, chat_session_id: int) -> dict[str, Any]:
         reason = f"paused_by_{side_of(meter.session, user.id)}"
         if meter.session["pause_reason"] != reason:
             _require(meter.session, "active", "paused")
-            if meter.session["pause_reason"] in ("paused_by_client", "paused_by_agent"):
-                raise WrongStatus("The other side has paused it.")
+            if meter.session["pause_reason"] in ("paused_by_client", "paused_by_agent", *EXHAUSTED):
+                raise WrongStatus(f"It is paused already: {meter.session['pause_reason']}.")
             meter.pause(reason, now)
 
     return change(engine, user, chat_session_id, act)

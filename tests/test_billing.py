@@ -167,6 +167,10 @@ a request before anybody noticed the absence = 120 s, 2 min, 5.00 (active client
     0 talk; 60 leave client; 200 poll client; 260 end
 a request to another agent before anybody noticed = 120 s, 2 min, 5.00 (active client_absent active)
     0 talk; 60 leave client; 200 ask ben; 200 cancel; 200 ask anna; 260 end
+the clock starts while the client is gone already = 0 s, 0 min, 0.00
+    0 ask; 0 accept; 5 leave client; 20 say agent; 100 end agent
+an empty balance is not turned into another pause = 60 s, 1 min, 2.50 (active balance)
+    prepaid=1; 0 top_up 250; 0 talk; 100 refused WrongStatus pause agent; 200 end
 resumed while the other is gone = 120 s, 2 min, 5.00 (active paused_by_agent client_absent active)
     0 talk; 60 pause agent; 70 leave client; 200 resume agent; 250 come client; 310 end
 away in a pause, and back in time = 120 s, 2 min, 5.00 (active paused_by_agent active)
@@ -215,6 +219,9 @@ the wall clock goes back in an absence = 120 s, 2 min, 5.00 (active client_absen
     0 talk; 60 leave client; 120 sweep; 120 crash; 120 wall -3600; 130 boot; 140 say client; 200 end
 the wall clock goes back over a reboot before the first heartbeat = 0 s, 0 min, 0.00
     0 crash; 4 talk; 4 wall -3600; 6 boot another; 6 end
+the wall clock goes back over a reboot after one of two came back = 120 s, 2 min, 5.00
+    0 talk; 60 leave client; 60 leave agent; 200 sweep; 200 crash; 203 come client; 203 wall -3600;
+    203 boot another; 204 come agent; 264 end
 
 a limit stops the clock at its boundary = 120 s, 2 min, 5.00 (active spending_limit)
     0 talk; 0 limit 500; 250 shows status paused; 250 end

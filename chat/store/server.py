@@ -67,8 +67,9 @@ def _newest_of_open(db: Connection) -> int | None:
     """The latest instant that a session which has not ended knows of; None when all have."""
     row = db.conn.execute(
         """
-        SELECT max(max(created_at, last_activity_at, coalesce(active_since, 0), coalesce(paused_at, 0)))
-        FROM chat_sessions WHERE status <> 'ended'
+        SELECT max(max(created_at, last_activity_at, coalesce(active_since, 0), coalesce(paused_at, 0),
+            coalesce((SELECT max(started_at) FROM billing_intervals WHERE chat_session_id = s.id), 0)))
+        FROM chat_sessions s WHERE status <> 'ended'
         """
     ).fetchone()
     newest: int | None = row[0]
