@@ -213,7 +213,7 @@ def summary(db: Connection, row: Mapping[str, Any], time: Time, rules: Settings)
 
 
 def details(db: Connection, engine: Engine, row: Mapping[str, Any], time: Time) -> dict[str, Any]:
-    """The summary, with who takes part, since when, and the rating."""
+    """The summary, with who takes part, since when, the rating, and the time."""
     is_waiting = row["status"] == "waiting"
     return {
         **summary(db, row, time, engine.rules),
@@ -236,6 +236,7 @@ def details(db: Connection, engine: Engine, row: Mapping[str, Any], time: Time) 
         "rating": row["rating"],
         "rating_comment": row["rating_comment"],
         "revision": row["revision"],
+        "server_time": time.now,
     }
 
 

@@ -94,7 +94,7 @@ def ask() -> Response:
         here.engine, user, asked.agent_id, asked.message, asked.spending_limit
     )
     more = {"duplicate": True} if is_old else {}
-    return personal({"success": True, "session": session, **more}, 200 if is_old else 201)
+    return _answer(session, 200 if is_old else 201, **more)
 
 
 @sessions.get(SESSION)
@@ -174,8 +174,9 @@ def receipt(chat_session_id: str) -> Response:
     return personal(receipts.of_session(here.engine, user, path_id(chat_session_id)))
 
 
-def _answer(session: dict[str, Any]) -> Response:
-    return personal({"success": True, "session": session})
+def _answer(session: dict[str, Any], status: int = 200, **more: Any) -> Response:
+    time = session.pop("server_time")
+    return personal({"success": True, "session": session, "server_time": time, **more}, status)
 
 
 def _content(page: Inbox) -> dict[str, Any]:
