@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.client import Conversation
+from tests.client import Client, Conversation
 from tests.server import FLASK, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
@@ -28,6 +28,18 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
 def talk(server) -> Conversation:
     """A conversation that no other test knows of."""
     return server.conversation()
+
+
+@pytest.fixture
+def client(server) -> Client:
+    """A new client."""
+    return server.person("client", "Camille Moreau")
+
+
+@pytest.fixture
+def agent(server) -> Client:
+    """A new agent, who takes requests."""
+    return server.person("agent", "Dr Anaïs Laurent")
 
 
 @pytest.fixture

@@ -5,16 +5,6 @@ import pytest
 from tests.test_processes import NEVER
 
 
-@pytest.fixture
-def client(server):
-    return server.person("client", "Camille Moreau")
-
-
-@pytest.fixture
-def agent(server):
-    return server.person("agent", "Dr Anaïs Laurent")
-
-
 def held(server, who):
     """An inbox request that the server holds, and the cursor that it has."""
     cursor = who.inbox().json["cursor"]

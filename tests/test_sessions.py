@@ -6,16 +6,6 @@ import pytest
 
 
 @pytest.fixture
-def client(server):
-    return server.person("client", "Camille Moreau")
-
-
-@pytest.fixture
-def agent(server):
-    return server.person("agent", "Dr Anaïs Laurent")
-
-
-@pytest.fixture
 def session(client, agent):
     """One that the agent has accepted."""
     asked = client.ask(agent_id=agent.id)

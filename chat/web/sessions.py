@@ -1,5 +1,6 @@
 """Chat sessions: the inbox, asking for one, and what can be done with one."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
@@ -8,6 +9,8 @@ from pydantic import Field
 from chat import inbox as domain
 from chat import receipts, transitions
 from chat import sessions as chat_sessions
+from chat.accounts import User
+from chat.engine import Engine
 from chat.errors import InvalidParameter
 from chat.inbox import Inbox
 from chat.web.answer import encode, personal
@@ -103,40 +106,22 @@ def show(chat_session_id: str) -> Response:
     return _answer(chat_sessions.read(here.engine, user, path_id(chat_session_id)))
 
 
-@sessions.post(f"{SESSION}/accept")
-def accept(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.accept(here.engine, user, path_id(chat_session_id)))
+def _transition(name: str, act: Callable[[Engine, User, int], dict[str, Any]]) -> None:
+    """A route for what needs no more than who does it to which session."""
+
+    def view(chat_session_id: str) -> Response:
+        here, user = process(), signed_in()
+        return _answer(act(here.engine, user, path_id(chat_session_id)))
+
+    sessions.add_url_rule(f"{SESSION}/{name}", name, view, methods=["POST"])
 
 
-@sessions.post(f"{SESSION}/decline")
-def decline(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.decline(here.engine, user, path_id(chat_session_id)))
-
-
-@sessions.post(f"{SESSION}/cancel")
-def cancel(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.cancel(here.engine, user, path_id(chat_session_id)))
-
-
-@sessions.post(f"{SESSION}/end")
-def end(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.end(here.engine, user, path_id(chat_session_id)))
-
-
-@sessions.post(f"{SESSION}/pause")
-def pause(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.pause(here.engine, user, path_id(chat_session_id)))
-
-
-@sessions.post(f"{SESSION}/resume")
-def resume(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(transitions.resume(here.engine, user, path_id(chat_session_id)))
+_transition("accept", transitions.accept)
+_transition("decline", transitions.decline)
+_transition("cancel", transitions.cancel)
+_transition("end", transitions.end)
+_transition("pause", transitions.pause)
+_transition("resume", transitions.resume)
 
 
 @sessions.post(f"{SESSION}/limit")
