@@ -24,8 +24,10 @@ def of_session(engine: Engine, user: User, chat_session_id: int) -> dict[str, An
         meter.settle(time)
         found = _switched(intervals.of_session(db, chat_session_id), meter.switches)
         minutes = prices(_active(found, time.now), row["free_seconds"])
+        session = sessions.details(db, engine, row, time)
         return {
-            "session": sessions.details(db, engine, row, time),
+            "server_time": session.pop("server_time"),
+            "session": session,
             "is_final": row["status"] == "ended",
             "free_seconds": row["free_seconds"],
             "intervals": [_interval(each, time.now) for each in found],
@@ -36,7 +38,6 @@ def of_session(engine: Engine, user: User, chat_session_id: int) -> dict[str, An
             "total_cost": Cents(sum(minutes)),
             "currency": row["currency"],
             "ledger": [entry(each) for each in paid],
-            "server_time": time.now,
         }
 
     receipt: dict[str, Any] = engine.database.read(read)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-TIMEOUT_SECONDS = 40
+TIMEOUT_SECONDS = 30
 _threads = ThreadPoolExecutor(max_workers=200)
 
 

@@ -37,6 +37,8 @@ class Server:
             **{name: value for name, value in os.environ.items() if not name.startswith("CHAT_")},
             "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
             "CHAT_BIND": f"fd://{self.listener.fileno()}",
+            # Longer than any client waits: a wake-up that is lost is seen.
+            "CHAT_LONG_POLL_SECONDS": "300",
             **{f"CHAT_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._numbers = itertools.count(1)

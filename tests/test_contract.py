@@ -3,6 +3,11 @@
 import re
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import pytest
+
+from chat import accounts
+from chat.store import tokens
+
 
 def test_the_answer_is_the_contract_to_the_letter(talk):
     sent = talk.agent.send(talk.id, "Bonjour !")
@@ -133,6 +138,12 @@ def test_a_key_belongs_to_its_sender_and_its_message(talk):
     assert (other.status, other.json["code"]) == (409, "idempotency_mismatch")
 
 
+def test_a_key_belongs_to_its_session(server, client):
+    for _ in range(2):
+        session = client.ask(agent_id=server.person("agent").id)
+        assert client.send(session["id"], "Bonjour", client_message_id="k").status == 201
+
+
 def test_many_retries_at_once_store_one_message(talk):
     def send(_):
         return talk.client.send(talk.id, "Encore", client_message_id="same")
@@ -182,8 +193,9 @@ def test_an_ended_session_is_no_hot_loop(server, talk):
     assert {poll.result().status for poll in held} == {401}
 
 
-def test_outsiders_learn_nothing(server, talk):
-    outsider = server.conversation().client
+@pytest.mark.parametrize("role", ["client", "agent"])
+def test_outsiders_learn_nothing(server, talk, role):
+    outsider = getattr(server.conversation(), role)
     for ask in (
         lambda session: outsider.fetch(session),
         lambda session: outsider.fetch(session, longPoll="true"),
@@ -233,6 +245,15 @@ def test_a_wrong_password_and_an_unknown_account_look_alike(server, talk):
     ]
     assert answers[0].status == 401
     assert answers[0].body == answers[1].body
+
+
+def test_nothing_is_delivered_to_a_token_that_was_revoked_meanwhile(server, talk):
+    poll = talk.client.poll(talk.id, lastMessageId=talk.last_id)
+    server.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) >= 1)
+    token_hash = accounts.hash_token(talk.client.token)
+    server.database.write(lambda db: tokens.revoke(db, token_hash, 1, 0))
+    talk.agent.send(talk.id, "Confidentiel")
+    assert poll.result().status == 401
 
 
 def test_signing_out_lets_the_held_polls_go(server, talk):

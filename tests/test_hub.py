@@ -32,6 +32,12 @@ def soon():
     return monotonic() + PATIENCE_SECONDS
 
 
+def until_it_waits(waiter):
+    """Its thread is in Condition.wait."""
+    while not waiter.condition._waiters:
+        assert not threading.Event().wait(0.001)
+
+
 def test_a_publication_between_subscribing_and_waiting_is_not_lost(hub):
     with hub.subscribe(1, ["a"]) as waiter:
         hub.publish(["a"], 5)
@@ -50,6 +56,7 @@ def test_what_was_read_already_wakes_nobody(hub):
 def test_any_topic_of_a_waiter_wakes_it(hub, topic):
     with ThreadPoolExecutor() as threads, hub.subscribe(1, ["first", "second"]) as waiter:
         waiting = threads.submit(waiter.wait, 0, soon())
+        until_it_waits(waiter)
         hub.publish([topic], 1)
         assert waiting.result() == 1
 

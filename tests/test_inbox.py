@@ -110,8 +110,8 @@ def test_a_cursor_ahead_is_told_to_start_again(client):
 @pytest.mark.parametrize("doorbell", [0, 1])
 def test_a_request_crosses_processes(start, doorbell):
     interval = NEVER if doorbell else 0.5
-    near = start(doorbell=doorbell, check_interval_seconds=interval, long_poll_seconds=30)
-    far = start(folder=near.folder, doorbell=doorbell, check_interval_seconds=interval, long_poll_seconds=30)
+    near = start(doorbell=doorbell, check_interval_seconds=interval)
+    far = start(folder=near.folder, doorbell=doorbell, check_interval_seconds=interval)
     client, agent = near.person("client"), near.person("agent")
     there = far.client(agent.token)
     waiting = there.await_inbox(there.inbox().json["cursor"])

@@ -25,14 +25,14 @@ def deliver_across(near, far):
 
 
 def test_the_doorbell_wakes_the_other_process(start, worker_class):
-    near, far = pair(start, worker_class=worker_class, check_interval_seconds=NEVER, long_poll_seconds=30)
+    near, far = pair(start, worker_class=worker_class, check_interval_seconds=NEVER)
     assert deliver_across(near, far).texts == ["De loin"]
 
 
 def test_the_doorbell_reaches_below_a_path_that_is_too_long_for_a_socket(start, tmp_path):
-    settings = {"check_interval_seconds": NEVER, "long_poll_seconds": 30}
-    near = start(folder=tmp_path / ("x" * 120), **settings)
-    assert deliver_across(near, start(folder=near.folder, **settings)).texts == ["De loin"]
+    near = start(folder=tmp_path / ("x" * 120), check_interval_seconds=NEVER)
+    far = start(folder=near.folder, check_interval_seconds=NEVER)
+    assert deliver_across(near, far).texts == ["De loin"]
 
 
 def test_the_poll_loop_finds_what_no_doorbell_told(start, worker_class):

@@ -46,6 +46,28 @@ def test_an_idle_connection_does_not_hold_the_exit(start, worker_class):
     assert "graceful timeout" not in server.log
 
 
+def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_class):
+    """It would be let go again at once, hundreds of times."""
+    server = start(worker_class=worker_class)
+    talk = server.conversation()
+    last, answers = talk.last_id, []
+
+    def poll_until_refused():
+        while True:
+            try:
+                answers.append(talk.client.fetch(talk.id, lastMessageId=last, longPoll="true"))
+            except OSError:
+                return
+
+    with ThreadPoolExecutor() as threads:
+        polling = threads.submit(poll_until_refused)
+        server.wait_until_held(1)
+        server.listener.close()
+        server.stop()
+        polling.result()
+    assert [answer.status for answer in answers] == [200]
+
+
 @pytest.mark.parametrize("cause", ["ttou", "max_requests"])
 def test_a_worker_that_leaves_hands_its_polls_over(start, worker_class, cause):
     limit = {"max_requests": 60} if cause == "max_requests" else {}

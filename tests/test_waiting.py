@@ -1,0 +1,46 @@
+"""Holding a request: nothing falls between reading and waiting, and it is held as long as it should be."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from chat import waiting
+from chat.accounts import User
+from chat.process import Process
+from chat.settings import Settings
+from chat.web.held import LongPoll
+
+USER = User(1, "client", "Camille", b"")
+PATIENCE_SECONDS = 20
+
+
+@pytest.fixture
+def engine(tmp_path):
+    process = Process(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    process.prepare()
+    yield process.engine
+    process.close()
+
+
+def test_what_is_published_right_after_a_read_is_not_missed(engine):
+    heads = []
+
+    def read(db):
+        heads.append(len(heads))
+        engine.hub.publish(["a"], len(heads))
+        return SimpleNamespace(head=heads[-1])
+
+    with ThreadPoolExecutor() as threads:
+        held = threads.submit(
+            waiting.wait, engine, USER, ["a"], read, lambda page: page.head == 3, 10**6, None
+        )
+        page, was_held = held.result(PATIENCE_SECONDS)
+    assert (page.head, was_held) == (3, True)
+
+
+@pytest.mark.parametrize(("asked", "longest"), [(None, 25), (10, 10), (1000, 25), (0, 0)])
+def test_the_hold_is_jittered_and_never_longer_than_asked_or_set(asked, longest):
+    holds = [LongPoll(wait=asked).seconds(Settings()) for _ in range(100)]
+    assert all(0.9 * longest <= hold <= longest for hold in holds)
+    assert len(set(holds)) > 90 or longest == 0
