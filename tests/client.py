@@ -100,6 +100,17 @@ class Conversation:
     agent: Client
     emails: dict[str, str]
 
+    def settle(self) -> int:
+        """Both have all messages and that is stored: now nothing happens by itself. Returns the last id."""
+        last = self.last_id
+        for who in (self.client, self.agent):
+            who.fetch(self.id, lastMessageId=last)
+        cursor, session = 0, {"client_delivered_id": 0, "agent_delivered_id": 0}
+        while min(session["client_delivered_id"], session["agent_delivered_id"]) < last:
+            answer = self.agent.fetch(self.id, cursor=cursor, longPoll="true").json
+            cursor, session = answer["cursor"], answer["session"]
+        return last
+
     @property
     def last_id(self) -> int:
         return int(self.client.fetch(self.id).json["messages"][-1]["id"])

@@ -79,10 +79,10 @@ class Server:
         """What it has said."""
         return (self.folder / "server.log").read_text()
 
-    def stop(self) -> int:
+    def stop(self, patience: float = PATIENCE_SECONDS) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(patience)
 
     def signal(self, number: signal.Signals) -> None:
         """To gunicorn's main process."""

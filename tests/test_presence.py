@@ -53,6 +53,7 @@ def test_asking_for_what_is_newer_says_what_has_arrived(talk):
 
 
 def test_typing_is_told_and_ends_with_the_message(server, talk):
+    talk.settle()
     answer = talk.client.fetch(talk.id).json
     assert answer["peer"] == "online"
     poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer="online")
@@ -89,6 +90,7 @@ def test_typing_crosses_processes(start):
     near = start()
     far = start(folder=near.folder)
     talk = near.conversation()
+    talk.settle()
     there = far.client(talk.client.token)
     answer = there.fetch(talk.id).json
     poll = there.poll(talk.id, cursor=answer["cursor"], peer=answer["peer"])

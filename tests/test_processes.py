@@ -18,7 +18,7 @@ def deliver_across(near, far):
     """What somebody who waits at `far` gets of what is sent at `near`."""
     talk = near.conversation()
     there = far.client(talk.client.token)
-    poll = there.poll(talk.id, lastMessageId=talk.last_id)
+    poll = there.poll(talk.id, lastMessageId=talk.settle())
     far.wait_until_held(1)
     talk.agent.send(talk.id, "De loin")
     return poll.result()
@@ -55,7 +55,7 @@ def test_a_burst_that_overflows_the_doorbell_loses_nothing(start):
 def test_a_sign_out_and_an_end_cross_processes_too(start, doorbell, what):
     near, far = pair(start, doorbell=doorbell)
     talk = near.conversation()
-    poll = far.client(talk.client.token).poll(talk.id, lastMessageId=talk.last_id)
+    poll = far.client(talk.client.token).poll(talk.id, lastMessageId=talk.settle())
     far.wait_until_held(1)
     if what == "logout":
         talk.client.post("/api/auth/logout")

@@ -14,6 +14,8 @@ import pytest
 HELD = 50
 MESSAGES = 10_000
 SENDERS = 4
+# When gunicorn itself cuts what does not end (graceful_timeout).
+CUT_SECONDS = 20
 
 
 def hold(server, talks):
@@ -42,8 +44,7 @@ def test_an_idle_connection_does_not_hold_the_exit(start, worker_class):
     with closing(HTTPConnection(*server.address)) as connection:
         connection.request("GET", "/healthz")
         assert connection.getresponse().read()
-        assert server.stop() == 0
-    assert "graceful timeout" not in server.log
+        assert server.stop(patience=CUT_SECONDS / 2) == 0
 
 
 def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_class):
