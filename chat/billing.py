@@ -5,7 +5,6 @@ Billing is data: intervals `(started_at, ended_at, reason)` in milliseconds, of 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chat.settings import Settings
@@ -21,8 +20,7 @@ ABSENCES = ("client_absent", "agent_absent", "outage")
 EXHAUSTED = ("spending_limit", "balance")
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(NamedTuple):
     """What has come together so far."""
 
     active_seconds: int

@@ -17,7 +17,7 @@ from chat.store import sessions as stored_sessions
 
 MAX_CHARACTERS = 4000
 # How old a sign of life may be before somebody who sends gives a new one.
-SEEN_AGAIN_MS = 10_000
+SEEN_AGAIN_MS = 20_000
 OTHER = {"client": "agent", "agent": "client"}
 
 

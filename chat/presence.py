@@ -28,7 +28,7 @@ class Presence:
         self._lock = threading.Lock()
         self._seen: set[int] = set()
         self._typing: dict[tuple[int, str], float] = {}
-        self._delivered: dict[tuple[int, str], int] = {}
+        self._delivered: dict[int, dict[str, int]] = {}
 
     def see(self, user_id: int) -> None:
         """They made a request."""
@@ -43,14 +43,14 @@ class Presence:
     def deliver(self, chat_session_id: int, side: str, message_id: int) -> None:
         """Their client has everything up to this message."""
         with self._lock:
-            key = (chat_session_id, side)
-            self._delivered[key] = max(message_id, self._delivered.get(key, 0))
+            sides = self._delivered.setdefault(chat_session_id, {"client": 0, "agent": 0})
+            sides[side] = max(sides[side], message_id)
 
-    def take_delivered(self) -> dict[tuple[int, str], int]:
-        """What arrived since the last call: {(chat session, side): message id}."""
+    def take_delivered(self) -> list[tuple[int, int, int]]:
+        """What arrived since the last call: (chat session, message at the client, message at the agent)."""
         with self._lock:
             delivered, self._delivered = self._delivered, {}
-        return delivered
+        return [(session_id, sides["client"], sides["agent"]) for session_id, sides in delivered.items()]
 
     def type(self, chat_session_id: int, side: str, is_typing: bool) -> None:
         """They type, or stop; said again within 2 s it changes nothing."""

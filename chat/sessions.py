@@ -56,7 +56,7 @@ def mark_read(engine: Engine, user: User, chat_session_id: int, message_id: int)
         row = of_user(db, chat_session_id, user.id)
         head = revision.advance(db)
         is_new = stored.mark_read(db, chat_session_id, side_of(row, user.id), message_id, head)
-        return told(row, head) if is_new else None
+        return Change(topics.of_mark(row), head) if is_new else None
 
     publish(engine, [engine.database.write(mark)])
 
@@ -66,11 +66,6 @@ def note_typing(engine: Engine, user: User, chat_session_id: int, is_typing: boo
     row = engine.database.read(lambda db: of_user(db, chat_session_id, user.id))
     if row["status"] != "ended":
         engine.presence.type(chat_session_id, side_of(row, user.id), is_typing)
-
-
-def told(row: Mapping[str, Any], head: int) -> Change:
-    """The change of a mark, which only who has a cursor is told of."""
-    return Change(topics.of_change({**row, "revision": head}, has_message=False), head)
 
 
 def change(

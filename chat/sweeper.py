@@ -15,7 +15,7 @@ from itertools import islice
 from time import monotonic
 from typing import TypeVar
 
-from chat import sessions
+from chat import sessions, topics
 from chat.database import Connection
 from chat.engine import Engine
 from chat.errors import Problem
@@ -29,8 +29,9 @@ LEASE_MS = 15_000
 # Who stays connected is stored so often; an absence is told to a few seconds.
 SEEN_SECONDS = 10.0
 # In one transaction: it keeps sends waiting for a few ms.
-USERS = 1000
-SESSIONS = 50
+USERS = 200
+SESSIONS = 20
+MARKS = 100
 SESSIONS_PER_TICK = 500
 LONG_AGO = float("-inf")
 
@@ -95,17 +96,8 @@ class Sweeper:
             }
 
     def _store_delivered(self) -> None:
-        def store(db: Connection) -> list[Change]:
-            changes = []
-            for (chat_session_id, side), message_id in delivered.items():
-                head = revision.advance(db)
-                if stored.mark_delivered(db, chat_session_id, side, message_id, head):
-                    row = sessions.found(stored.by_id(db, chat_session_id))
-                    changes.append(sessions.told(row, head))
-            return changes
-
-        if delivered := self._engine.presence.take_delivered():
-            sessions.publish(self._engine, self._engine.database.write(store))
+        for some in _slices(self._engine.presence.take_delivered(), MARKS):
+            sessions.publish(self._engine, [self._engine.database.write(partial(_mark_delivered, some))])
 
     def _leads(self) -> bool:
         """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
@@ -126,6 +118,12 @@ class Sweeper:
         changes = self._engine.database.write(beat)
         sessions.publish(self._engine, changes or [])
         return changes is not None
+
+
+def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> Change | None:
+    head = revision.advance(db)
+    rows = stored.mark_delivered(db, delivered, head)
+    return Change([topic for row in rows for topic in topics.of_mark(row)], head) if rows else None
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -26,13 +26,17 @@ def session(chat_session_id: int) -> str:
     return f"session:{chat_session_id}"
 
 
+def of_mark(row: Mapping[str, Any]) -> list[str]:
+    """Where it is published that something was read or has arrived: not to who waits for messages alone."""
+    people = [user(row[name]) for name in ("client_id", "agent_id") if row[name] is not None]
+    return [session(row["id"]), *people]
+
+
 def of_change(row: Mapping[str, Any], has_message: bool) -> list[str]:
     """Where a change of this chat session is published."""
-    topics = [session(row["id"]), user(row["client_id"])]
+    topics = of_mark(row)
     if has_message or row["status"] == "ended":
         topics.insert(0, messages(row["id"]))
-    if row["agent_id"] is not None:
-        topics.append(user(row["agent_id"]))
     if row["owner_revision"] == row["revision"]:
         topics.append(QUEUE)
         if row["previous_agent_id"] is not None:

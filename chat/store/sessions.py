@@ -1,6 +1,7 @@
 """Chat sessions."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chat.database import Connection, Row
@@ -177,24 +178,27 @@ def mark_read(db: Connection, chat_session_id: int, side: str, message_id: int, 
     return bool(cursor.rowcount)
 
 
-def mark_delivered(db: Connection, chat_session_id: int, side: str, message_id: int, revision: int) -> bool:
-    """The same, for what has arrived."""
-    cursor = db.conn.execute(
-        f"""
-        UPDATE chat_sessions SET {side}_delivered_id = min(?1, last_message_id), revision = ?2
-        WHERE id = ?3 AND status <> 'ended' AND {side}_delivered_id < min(?1, last_message_id)
+def mark_delivered(db: Connection, delivered: Iterable[tuple[int, int, int]], revision: int) -> list[Row]:
+    """What has arrived, as (id, up to which message at the client, at the agent).
+
+    Returns (id, client_id, agent_id) of those where that is further than before.
+    """
+    rows: list[Row] = db.conn.execute(
+        """
+        WITH delivered AS (
+            SELECT value ->> 0 AS id, value ->> 1 AS client, value ->> 2 AS agent FROM json_each(?)
+        )
+        UPDATE chat_sessions AS s SET revision = ?,
+            client_delivered_id = max(client_delivered_id, min(delivered.client, last_message_id)),
+            agent_delivered_id = max(agent_delivered_id, min(delivered.agent, last_message_id))
+        FROM delivered WHERE s.id = delivered.id AND status <> 'ended'
+            AND (client_delivered_id < min(delivered.client, last_message_id)
+                OR agent_delivered_id < min(delivered.agent, last_message_id))
+        RETURNING id, client_id, agent_id
         """,
-        (message_id, revision, chat_session_id),
-    )
-    return bool(cursor.rowcount)
-
-
-def rate(db: Connection, chat_session_id: int, rating: int, comment: str | None, revision: int) -> None:
-    """Store the client's rating."""
-    db.conn.execute(
-        "UPDATE chat_sessions SET rating = ?, rating_comment = ?, revision = ? WHERE id = ?",
-        (rating, comment, revision, chat_session_id),
-    )
+        (json.dumps(list(delivered)), revision),
+    ).fetchall()
+    return rows
 
 
 def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
@@ -277,5 +281,6 @@ def _of_users(
 
 
 def _one(db: Connection, where: str, *values: Any) -> Row | None:
-    row: Row | None = db.conn.execute(_SELECT + where, values).fetchone()
-    return row
+    row: Any = db.conn.execute(_SELECT + where, values).fetchone()
+    # A dict: sqlite3's rows find a column by trying one after the other.
+    return None if row is None else dict(zip(row.keys(), row, strict=True))
