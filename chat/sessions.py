@@ -114,6 +114,21 @@ def wake(db: Connection, rules: Settings) -> list[Change | None]:
     return changes
 
 
+def look(
+    rules: Settings, chat_session_ids: Sequence[int], db: Connection
+) -> tuple[list[int], list[tuple[int | None, int, int]]]:
+    """The ids of those in which something has happened, and for the others (due_at, id, revision)."""
+    time, happened, later = server.time(db), [], []
+    for chat_session_id in chat_session_ids:
+        meter = Meter(found(stored.by_id(db, chat_session_id)), rules)
+        meter.settle(time)
+        if stored.differences(meter.row, meter.session):
+            happened.append(chat_session_id)
+        else:
+            later.append((meter.due_at(), chat_session_id, meter.row["revision"]))
+    return happened, later
+
+
 def settle(engine: Engine, chat_session_ids: Sequence[int]) -> None:
     """Store and tell what has happened by itself."""
     if chat_session_ids:

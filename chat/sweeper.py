@@ -30,7 +30,7 @@ LEASE_MS = 15_000
 SEEN_SECONDS = 10.0
 # In one transaction: it keeps sends waiting for a few ms.
 USERS = 200
-SESSIONS = 20
+SESSIONS = 50
 MARKS = 100
 SESSIONS_PER_TICK = 500
 LONG_AGO = float("-inf")
@@ -63,10 +63,7 @@ class Sweeper:
         self._store_seen()
         self._store_delivered()
         if self._leads():
-            now = self._engine.database.read(server.now)
-            due = self._engine.database.read(lambda db: stored.due(db, now, SESSIONS_PER_TICK))
-            for some in _slices(due, SESSIONS):
-                sessions.settle(self._engine, some)
+            self._settle_due()
 
     def _run(self) -> None:
         while not self._stopped.wait(TICK_SECONDS):
@@ -99,6 +96,15 @@ class Sweeper:
         for some in _slices(self._engine.presence.take_delivered(), MARKS):
             sessions.publish(self._engine, [self._engine.database.write(partial(_mark_delivered, some))])
 
+    def _settle_due(self) -> None:
+        """Most are only looked at because somebody could be away: those do not keep the writer."""
+        database = self._engine.database
+        for some in _slices(database.read(partial(_due, SESSIONS_PER_TICK)), SESSIONS):
+            happened, later = database.read(partial(sessions.look, self._engine.rules, some))
+            if later:
+                database.write(partial(stored.postpone, later=later))
+            sessions.settle(self._engine, happened)
+
     def _leads(self) -> bool:
         """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
         lease = self._engine.database.read(server.lease)
@@ -118,6 +124,10 @@ class Sweeper:
         changes = self._engine.database.write(beat)
         sessions.publish(self._engine, changes or [])
         return changes is not None
+
+
+def _due(limit: int, db: Connection) -> list[int]:
+    return stored.due(db, server.now(db), limit)
 
 
 def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> Change | None:

@@ -124,6 +124,11 @@ def due(db: Connection, now: int, limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def postpone(db: Connection, later: Iterable[tuple[int | None, int, int]]) -> None:
+    """Set (due_at, id, revision), where the revision is still that one."""
+    db.conn.executemany("UPDATE chat_sessions SET due_at = ? WHERE id = ? AND revision = ?", later)
+
+
 def active(db: Connection) -> list[int]:
     """The ids of all that are active."""
     rows = db.conn.execute(
