@@ -237,6 +237,16 @@ def test_signing_in_gives_a_token_and_a_cookie(server, talk):
     assert server.client(token).fetch(talk.id).status == 200
 
 
+def test_the_cookie_is_for_https_only_where_there_is_https(server, talk):
+    for scheme, is_secure in (("https", True), ("http", False)):
+        answer = server.client().post(
+            "/api/auth/login",
+            {"email": talk.emails["client"], "password": "correct horse"},
+            X_Forwarded_Proto=scheme,
+        )
+        assert ("Secure" in answer.headers["Set-Cookie"]) is is_secure
+
+
 def test_a_wrong_password_and_an_unknown_account_look_alike(server, talk):
     stranger = server.client()
     answers = [

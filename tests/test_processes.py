@@ -1,5 +1,8 @@
 """Delivery between processes: the doorbell, the poll loop behind it, and programs beside the server."""
 
+import os
+import signal
+
 import pytest
 
 from chat.database.connection import connect
@@ -45,7 +48,11 @@ def test_a_burst_that_overflows_the_doorbell_loses_nothing(start):
     talks = [near.conversation() for _ in range(40)]
     polls = [far.client(talk.client.token).poll(talk.id, lastMessageId=talk.last_id) for talk in talks]
     far.wait_until_held(len(talks))
+    # It hears nothing meanwhile, and its queue has room for a few only.
+    (deaf,) = far.workers()
+    os.kill(deaf, signal.SIGSTOP)
     sends = [talk.agent.send(talk.id, "Tous ensemble") for talk in talks]
+    os.kill(deaf, signal.SIGCONT)
     assert {send.status for send in sends} == {201}
     assert {tuple(poll.result().texts) for poll in polls} == {("Tous ensemble",)}
 

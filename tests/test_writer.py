@@ -151,3 +151,15 @@ def test_a_url_names_a_relative_or_an_absolute_path(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert path_of("sqlite:///data/chat.db") == tmp_path / "data" / "chat.db"
     assert str(path_of("sqlite:////srv/chat.db")) == "/srv/chat.db"
+
+
+def test_a_file_that_was_replaced_is_the_one_to_write(database, tmp_path):
+    database.write(revision.advance)
+    assert database.read(revision.head) == 1
+    backup = tmp_path / "backup.db"
+    connect(database.path).conn.execute("VACUUM INTO ?", (str(backup),))
+    for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    backup.rename(database.path)
+    assert database.write(revision.advance) == 2
+    assert connect(database.path).conn.execute("SELECT head FROM revision").fetchone()[0] == 2
