@@ -3,7 +3,9 @@
 import logging
 import os
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.exceptions import BadRequest
+from werkzeug.routing import MapAdapter
 
 from chat import cli
 from chat.database.connection import check_version, sqlite3
@@ -23,7 +25,16 @@ log = logging.getLogger("chat")
 
 
 class Application(Flask):
+    """Flask, with routes that leave no garbage, and an answer to a Host that cannot be one."""
+
     url_map_class = Routes
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Flask's; raises BadRequest, which becomes the answer."""
+        try:
+            return super().create_url_adapter(request)
+        except UnicodeError:
+            raise BadRequest from None
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -27,6 +27,8 @@ max_requests_jitter = _settings.max_requests // 10
 # A worker's heartbeat, not the time that a request may take.
 timeout = 60
 graceful_timeout = 20
+# A proxy tells no path: by default anybody on this machine could, and a wrong one is answered 500.
+forwarder_headers = ""
 # On by default, and shared by all instances of one user.
 control_socket_disable = True
 accesslog = "-" if _settings.access_log else None

@@ -3,6 +3,7 @@
 gunicorn.conf.py runs this file by path, before any worker exists, so it imports nothing of chat.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -56,7 +57,9 @@ def _database_url(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    if not text or any(character.isspace() for character in text):
+    host, _, port = text.rpartition(":")
+    is_port = host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535
+    if not (is_port or re.fullmatch(r"unix:\S+|fd://\d+", text)) or " " in text:
         raise SettingError("host:port, unix:/path/to.sock or fd://N")
     return text
 

@@ -30,6 +30,8 @@ LEASE_MS = 15_000
 SEEN_SECONDS = 10.0
 # In one transaction: it keeps sends waiting for a few ms.
 USERS = 200
+# Of all users in one tick; well under SEEN_SECONDS ticks.
+SHARES = 8
 SESSIONS = 50
 MARKS = 100
 SESSIONS_PER_TICK = 500
@@ -77,12 +79,14 @@ class Sweeper:
             self._engine.database.write(lambda db: server.release(db, self._name))
 
     def _store_seen(self) -> None:
-        now = monotonic()
-        due = [
-            user_id
-            for user_id in self._engine.presence.take_seen()
-            if now - self._stored_at.get(user_id, LONG_AGO) >= SEEN_SECONDS
-        ]
+        """Who came most recently first, and of the others a share, so that they do not come all at once."""
+        now, seen = monotonic(), self._engine.presence.take_seen()
+        due = [user_id for user_id in seen if now - self._stored(user_id) >= SEEN_SECONDS]
+        due.sort(key=self._stored)
+        share = max(USERS, len(seen) // SHARES)
+        for user_id in due[share:]:
+            self._engine.presence.see(user_id)
+        due = due[:share]
         for some in _slices(due, USERS):
             arrive = partial(sessions.arrive, rules=self._engine.rules, user_ids=some)
             sessions.publish(self._engine, self._engine.database.write(arrive))
@@ -91,6 +95,9 @@ class Sweeper:
             self._stored_at = {
                 user_id: at for user_id, at in self._stored_at.items() if now - at < 3 * SEEN_SECONDS
             }
+
+    def _stored(self, user_id: int) -> float:
+        return self._stored_at.get(user_id, LONG_AGO)
 
     def _store_delivered(self) -> None:
         for some in _slices(self._engine.presence.take_delivered(), MARKS):

@@ -110,3 +110,49 @@ def test_a_database_that_is_away_is_told_and_when_it_is_back_it_goes_on(start, w
     away.rename(server.path)
     assert talk.client.send(talk.id, "De retour").status == 201
     assert talk.agent.fetch(talk.id).texts[-1] == "De retour"
+
+
+def raw(server, *lines, body=b""):
+    """What comes back for these lines, to the end of the connection."""
+    with socket.create_connection(server.address, timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("GET /healthz HTTP/1.1", "Host: a..b"),
+        ("GET /api/chat/agents HTTP/1.1", f"Host: {'x' * 70}.example"),
+        (
+            "GET /static/css/page.css HTTP/1.1",
+            "Host: chat",
+            "If-Modified-Since: Mon, 23 Nov 99999999999 15:38:54 GMT",
+        ),
+    ],
+)
+def test_a_header_that_cannot_be_meant_is_refused(start, worker_class, lines):
+    assert raw(start(worker_class=worker_class), *lines).startswith(b"HTTP/1.1 400")
+
+
+def test_a_path_in_a_header_is_not_believed(start, worker_class):
+    answer = raw(start(worker_class=worker_class), "GET /healthz HTTP/1.1", "Host: chat", "SCRIPT_NAME: /x")
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        ("Transfer-Encoding: chunked", b"zz\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b"-5\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b'20\r\n{"email":'),
+        ("Content-Length: 1000", b'{"email":"a@b.c","password":"x"}'),
+    ],
+)
+def test_a_body_that_is_broken_off_is_refused(start, worker_class, framing, body):
+    server = start(worker_class=worker_class)
+    head = ("POST /api/auth/login HTTP/1.1", "Host: chat", "Content-Type: application/json", framing)
+    answer = raw(server, *head, body=body)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"invalid_request" in answer

@@ -36,6 +36,11 @@ def test_a_path_gives_the_values_that_are_in_it(app, path, values):
         assert adapter.match(path, method)[1] == values
 
 
+def test_a_redirect_leads_to_the_same_session(app):
+    answer = app.test_client().get("/api/chat//messages/45")
+    assert (answer.status_code, answer.location) == (308, "http://localhost/api/chat/messages/45")
+
+
 def test_a_request_leaves_nothing_to_the_collector(app):
     """Only the requests: sending takes a thread, which has its own."""
     process = app.extensions["chat"]

@@ -33,7 +33,7 @@ def test_what_is_published_right_after_a_read_is_not_missed(engine):
 
     with ThreadPoolExecutor() as threads:
         held = threads.submit(
-            waiting.wait, engine, USER, ["a"], read, lambda page: page.head == 3, 10**6, None
+            waiting.wait, engine, USER, ["a"], read, lambda page: page.head == 3, 3 * PATIENCE_SECONDS, None
         )
         page, was_held = held.result(PATIENCE_SECONDS)
     assert (page.head, was_held) == (3, True)

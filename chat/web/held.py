@@ -64,4 +64,4 @@ def _wait_and_answer(
         yield from problems.answer_to(error)(environ, start_response)
     else:
         start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
-        yield body
+        yield b"" if environ["REQUEST_METHOD"] == "HEAD" else body

@@ -16,6 +16,7 @@ def register(app: Flask) -> None:
     """Answer every error of `app` from the catalogue."""
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(OverflowError, _answer_overflow)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -58,6 +59,11 @@ def _answer_http(error: HTTPException) -> Response:
     if allowed := getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
+
+
+def _answer_overflow(error: OverflowError) -> Response:
+    """A date in a header that is beyond all calendars."""
+    return _answer(InvalidRequest())
 
 
 def _answer_unexpected(error: Exception) -> Response:

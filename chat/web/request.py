@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 
 from flask import current_app, request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from chat import accounts
@@ -92,8 +92,6 @@ Text = Annotated[str, Field(strict=True)]
 class Query(BaseModel):
     """A query string; what it does not know, it leaves alone."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
 
 class Body(BaseModel):
     """A JSON object; what it does not know, it leaves alone."""
@@ -137,9 +135,14 @@ def _read_body() -> bytes:
     limit = process().settings.max_body_bytes
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
-    raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
+    try:
+        raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
+    except Exception as error:  # Broken chunks: each server has its own kinds.
+        raise InvalidRequest(f"The body cannot be read: {type(error).__name__}.") from None
     if len(raw) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
+    if len(raw) < (request.content_length or 0):
+        raise InvalidRequest(f"The body ends after {len(raw)} of {request.content_length} bytes.")
     return raw
 
 

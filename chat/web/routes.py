@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, RequestPath, Rule
 from werkzeug.routing.matcher import StateMachineMatcher
 
 ID = re.compile(r"(?<=/)[0-9]+(?=/|$)")
@@ -27,10 +28,11 @@ class _Matcher(StateMachineMatcher):
         self, domain: str, path: str, method: str, websocket: bool
     ) -> tuple[Rule, MutableMapping[str, Any]]:
         """The rule, and the values of its variables; raises NoMatch."""
-        rule, values = self._match_shape(domain, ID.sub("0", path), method, websocket)
-        ids = ID.findall(path)
-        if list(values.values()) == ["0"] * len(ids):
-            return rule, dict(zip(values, ids, strict=True))
+        with suppress(RequestPath):  # A redirect, which must lead to the path as it is.
+            rule, values = self._match_shape(domain, ID.sub("0", path), method, websocket)
+            ids = ID.findall(path)
+            if list(values.values()) == ["0"] * len(ids):
+                return rule, dict(zip(values, ids, strict=True))
         return super().match(domain, path, method, websocket)
 
 
