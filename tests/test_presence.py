@@ -15,13 +15,13 @@ def cursor_of(talk):
 
 
 def test_reading_is_told_to_the_other_side_and_to_no_plain_client(server, talk):
-    newest = talk.last_id
+    newest = talk.settle()
     answer = talk.agent.fetch(talk.id)
     told = talk.agent.poll(talk.id, cursor=answer.json["cursor"], peer=answer.json["peer"])
     plain = talk.agent.poll(talk.id, lastMessageId=newest)
     server.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) >= 2)
     talk.client.post("/api/chat/read", {"chat_session_id": talk.id, "message_id": newest})
-    assert told.result().json["session"]["client_read_id"] == newest
+    follow(talk.agent, talk.id, told, lambda answer: answer["session"]["client_read_id"] == newest)
     assert not plain.done()
     talk.client.send(talk.id, "Lu")
     assert plain.result().texts == ["Lu"]
@@ -61,18 +61,18 @@ def test_typing_is_told_and_ends_with_the_message(server, talk):
     for _ in range(3):
         typed = talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
         assert typed.status == 200
-    answer = follow(talk, poll, lambda answer: answer["peer"] == "typing")
+    answer = follow(talk.client, talk.id, poll, lambda answer: answer["peer"] == "typing")
     assert answer["messages"] == []
     poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer="typing")
     talk.agent.send(talk.id, "Voilà")
-    answer = follow(talk, poll, lambda answer: answer["messages"])
+    answer = follow(talk.client, talk.id, poll, lambda answer: answer["messages"])
     assert talk.client.fetch(talk.id, cursor=answer["cursor"]).json["peer"] == "online"
 
 
-def follow(talk, poll, condition):
+def follow(who, chat_session_id, poll, condition):
     """Poll on, as a page does, until an answer is as it should be."""
     while not condition(answer := poll.result().json):
-        poll = talk.client.poll(talk.id, cursor=answer["cursor"], peer=answer["peer"])
+        poll = who.poll(chat_session_id, cursor=answer["cursor"], peer=answer["peer"])
     return answer
 
 
@@ -96,7 +96,7 @@ def test_typing_crosses_processes(start):
     poll = there.poll(talk.id, cursor=answer["cursor"], peer=answer["peer"])
     far.wait_until_held(1)
     talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
-    assert poll.result().json["peer"] == "typing"
+    follow(there, talk.id, poll, lambda answer: answer["peer"] == "typing")
 
 
 def test_an_outsider_neither_reads_nor_types(server, talk):
