@@ -282,8 +282,9 @@ class Meter:
 
     def _unused_cents(self, so_far: Bill) -> int:
         """What was taken for minutes that then were found not to be due."""
-        minutes: int = max(0, self.session["paid_minutes"] - so_far.billed_minutes)
-        return minutes * self.session["rate_cents"]  # type: ignore[no-any-return]
+        minutes = max(0, self.session["paid_minutes"] - so_far.billed_minutes)
+        cents: int = minutes * self.session["rate_cents"]
+        return cents
 
     def _assign(self, agent: Mapping[str, Any]) -> None:
         self.session |= {

@@ -18,7 +18,6 @@ from chat.store import sessions as stored_sessions
 MAX_CHARACTERS = 4000
 # How old a sign of life may be before somebody who sends gives a new one.
 SEEN_AGAIN_MS = 20_000
-OTHER = {"client": "agent", "agent": "client"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, 
     return Page(
         messages=rows,
         session=sessions.summary(db, row, time, engine.rules),
-        peer=engine.presence.state(row, OTHER[side], time.now),
+        peer=engine.presence.state(row, sessions.OTHER[side], time.now),
         server_time=time.now,
         cursor=cursor,
         head=head,

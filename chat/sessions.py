@@ -15,6 +15,8 @@ from chat.store import intervals, ledger, revision, server, users
 from chat.store import sessions as stored
 from chat.store.server import Time
 
+OTHER = {"client": "agent", "agent": "client"}
+
 Act = Callable[[Connection, Meter, int], None]
 
 
@@ -166,7 +168,7 @@ def save(db: Connection, meter: Meter, message_head: int | None = None) -> Chang
             intervals.switch(db, row["id"], *switch)
         _settle_money(db, meter, server.now(db))
         if left_the_queue:
-            others = stored.move_up(db, row["id"], row["agent_id"], head)
+            others = stored.behind(db, row["id"], row["agent_id"])
     elif (due_at := meter.due_at()) != row["due_at"]:
         stored.save(db, row, {"due_at": due_at})
     if head is None:
@@ -175,7 +177,8 @@ def save(db: Connection, meter: Meter, message_head: int | None = None) -> Chang
     where = topics.of_change(current, has_message=message_head is not None)
     for other in others:
         where += [topics.session(other["id"]), topics.user(other["client_id"])]
-    return Change(where, head)
+    stored.touch(db, [other["id"] for other in others], head + 1)
+    return Change(where, revision.advance(db, len(others)) if others else head)
 
 
 def publish(engine: Engine, changes: Iterable[Change | None]) -> None:

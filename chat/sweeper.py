@@ -79,7 +79,7 @@ class Sweeper:
             self._engine.database.write(lambda db: server.release(db, self._name))
 
     def _store_seen(self) -> None:
-        """Who came most recently first, and of the others a share, so that they do not come all at once."""
+        """Newcomers first, and of the others a share, so that they do not come all at once."""
         now, seen = monotonic(), self._engine.presence.take_seen()
         due = [user_id for user_id in seen if now - self._stored(user_id) >= SEEN_SECONDS]
         due.sort(key=self._stored)
@@ -138,8 +138,8 @@ def _due(limit: int, db: Connection) -> list[int]:
 
 
 def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> Change | None:
-    head = revision.advance(db)
-    rows = stored.mark_delivered(db, delivered, head)
+    head = revision.advance(db, len(delivered))
+    rows = stored.mark_delivered(db, delivered, head - len(delivered) + 1)
     return Change([topic for row in rows for topic in topics.of_mark(row)], head) if rows else None
 
 

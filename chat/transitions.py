@@ -24,11 +24,9 @@ from chat.errors import (
     WrongStatus,
 )
 from chat.money import Cents
-from chat.sessions import Change, arrive, change, details, found, publish, receipt_address, side_of
+from chat.sessions import OTHER, Change, arrive, change, details, found, publish, receipt_address, side_of
 from chat.store import revision, server, users
 from chat.store import sessions as stored
-
-OTHER = {"client": "agent", "agent": "client"}
 
 
 def request(

@@ -118,3 +118,16 @@ def test_a_request_crosses_processes(start, doorbell):
     far.wait_until_held(1)
     asked = client.ask(agent_id=agent.id)
     assert [card["id"] for card in waiting.result().json["sessions"]] == [asked["id"]]
+
+
+def test_changes_of_one_moment_are_not_lost_between_pages(server, agent):
+    """One who leaves the queue moves all others up at once."""
+    asked = [server.person("client").ask(agent_id=agent.id)["id"] for _ in range(7)]
+    cursor = agent.inbox().json["cursor"]
+    agent.do("decline", asked[0])
+    seen, more = set(), True
+    while more:
+        page = agent.inbox(cursor=cursor, limit=2).json
+        seen |= {card["id"] for card in page["sessions"]}
+        cursor, more = page["cursor"], page["has_more"]
+    assert seen == set(asked)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from chat.database import Connection, Row
+from chat.store.sessions import COLUMNS, TABLES
 
 # The count stops at 100: "99+" is all that anybody wants to know.
-_SELECT = """
-    SELECT s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
-        agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
+_SELECT = f"""
+    SELECT {COLUMNS},
         substr(last.message, 1, 200) AS last_message, last.sender_type AS last_sender_type,
         datetime(last.created_at / 1000, 'unixepoch') AS last_message_at,
         (
@@ -17,9 +17,7 @@ _SELECT = """
                 LIMIT 100
             )
         ) AS unread
-    FROM chat_sessions s
-    JOIN users client ON client.id = s.client_id
-    LEFT JOIN users agent ON agent.id = s.agent_id
+    FROM {TABLES}
     LEFT JOIN messages last ON last.id = s.last_message_id
 """
 _OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "0"}

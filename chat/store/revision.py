@@ -9,9 +9,12 @@ def head(db: Connection) -> int:
     return int(row[0])
 
 
-def advance(db: Connection) -> int:
-    """Take the next revision, for the rows that this transaction changes."""
-    row = db.conn.execute("UPDATE revision SET head = head + 1 RETURNING head").fetchone()
+def advance(db: Connection, count: int = 1) -> int:
+    """Take the next `count` revisions, for what this transaction changes; returns the last.
+
+    No two sessions share one: a page of changes could end between them.
+    """
+    row = db.conn.execute("UPDATE revision SET head = head + ? RETURNING head", (count,)).fetchone()
     return int(row[0])
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from chat.database import Connection, Row
 
 # With both people's names and last signs of life, and the client's balance.
-_SELECT = """
-    SELECT s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
-        agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
-    FROM chat_sessions s
+COLUMNS = """
+    s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
+    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
+"""
+TABLES = """
+    chat_sessions s
     JOIN users client ON client.id = s.client_id
     LEFT JOIN users agent ON agent.id = s.agent_id
 """
@@ -183,17 +185,18 @@ def mark_read(db: Connection, chat_session_id: int, side: str, message_id: int, 
     return bool(cursor.rowcount)
 
 
-def mark_delivered(db: Connection, delivered: Iterable[tuple[int, int, int]], revision: int) -> list[Row]:
+def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], first: int) -> list[Row]:
     """What has arrived, as (id, up to which message at the client, at the agent).
 
-    Returns (id, client_id, agent_id) of those where that is further than before.
+    `first` is the revision of the first one, and so on. Returns (id, client_id, agent_id) of those where
+    that is further than before.
     """
     rows: list[Row] = db.conn.execute(
         """
         WITH delivered AS (
-            SELECT value ->> 0 AS id, value ->> 1 AS client, value ->> 2 AS agent FROM json_each(?)
+            SELECT key, value ->> 0 AS id, value ->> 1 AS client, value ->> 2 AS agent FROM json_each(?)
         )
-        UPDATE chat_sessions AS s SET revision = ?,
+        UPDATE chat_sessions AS s SET revision = ? + delivered.key,
             client_delivered_id = max(client_delivered_id, min(delivered.client, last_message_id)),
             agent_delivered_id = max(agent_delivered_id, min(delivered.agent, last_message_id))
         FROM delivered WHERE s.id = delivered.id AND status <> 'ended'
@@ -201,7 +204,7 @@ def mark_delivered(db: Connection, delivered: Iterable[tuple[int, int, int]], re
                 OR agent_delivered_id < min(delivered.agent, last_message_id))
         RETURNING id, client_id, agent_id
         """,
-        (json.dumps(list(delivered)), revision),
+        (json.dumps(delivered), first),
     ).fetchall()
     return rows
 
@@ -235,16 +238,21 @@ def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
     return int(row[0])
 
 
-def move_up(db: Connection, chat_session_id: int, agent_id: int | None, revision: int) -> list[Row]:
-    """Those that waited behind this one have changed, too: (id, client_id) of each."""
+def behind(db: Connection, chat_session_id: int, agent_id: int | None) -> list[Row]:
+    """Those that wait behind it: (id, client_id) of each."""
     rows: list[Row] = db.conn.execute(
-        """
-        UPDATE chat_sessions SET revision = ? WHERE status = 'waiting' AND agent_id IS ? AND id > ?
-        RETURNING id, client_id
-        """,
-        (revision, agent_id, chat_session_id),
+        "SELECT id, client_id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id > ?",
+        (agent_id, chat_session_id),
     ).fetchall()
     return rows
+
+
+def touch(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
+    """They have changed, with the revisions from `first` on."""
+    db.conn.executemany(
+        "UPDATE chat_sessions SET revision = ? WHERE id = ?",
+        [(first + number, each) for number, each in enumerate(chat_session_ids)],
+    )
 
 
 def all_ids(db: Connection) -> list[int]:
@@ -286,6 +294,6 @@ def _of_users(
 
 
 def _one(db: Connection, where: str, *values: Any) -> Row | None:
-    row: Any = db.conn.execute(_SELECT + where, values).fetchone()
+    row: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchone()
     # A dict: sqlite3's rows find a column by trying one after the other.
     return None if row is None else dict(zip(row.keys(), row, strict=True))
