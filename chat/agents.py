@@ -56,6 +56,7 @@ def _card(row: Mapping[str, Any], rules: Settings, now: int) -> dict[str, Any]:
     return {
         "id": row["id"],
         "name": row["name"],
+        "headline": row["headline"],
         "rate_per_minute": Cents(row["rate_cents"]),
         "currency": rules.currency,
         "status": _state(row, rules),

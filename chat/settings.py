@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import pytz
+
 PREFIX = "CHAT_"
 
 
@@ -67,6 +69,12 @@ def _address(text: str) -> str:
 def _currency(text: str) -> str:
     if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
         raise SettingError("three capital letters (ISO 4217), like EUR")
+    return text
+
+
+def _time_zone(text: str) -> str:
+    if text not in pytz.all_timezones_set:
+        raise SettingError("a time zone's name, like Europe/Paris")
     return text
 
 
@@ -195,6 +203,21 @@ class Settings:
     )
     sessions_per_agent: int = _setting(
         5, "sessions", "With so many active ones an agent is shown as busy.", _integer(1, 1000)
+    )
+    sign_up: str = _setting(
+        "open",
+        "open, invitation, closed",
+        "Who may sign up as a client: anybody, whoever an administrator invites, or nobody.",
+        _choice("open", "invitation", "closed"),
+    )
+    language: str = _setting(
+        "en", "en, fr", "The language of pages, where neither profile nor browser says.", _choice("en", "fr")
+    )
+    time_zone: str = _setting(
+        "UTC",
+        "IANA name",
+        "Where the days of pages begin, like Europe/Paris; a browser with JavaScript shows its own time.",
+        _time_zone,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
 

@@ -232,3 +232,44 @@ def m002_sessions_and_billing(db: Connection) -> None:
         ),
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m003_dashboards(db: Connection) -> None:
+    for statement in (
+        # Asked of whoever sets up the first administrator; the server logs it until there is one.
+        "ALTER TABLE server ADD COLUMN setup_code TEXT NOT NULL DEFAULT ''",
+        "UPDATE server SET setup_code = lower(hex(randomblob(8)))",
+        # NULL is whatever the browser asks for.
+        "ALTER TABLE users ADD COLUMN language TEXT CHECK (language IN ('en', 'fr'))",
+        "ALTER TABLE users ADD COLUMN headline TEXT NOT NULL DEFAULT '' CHECK (length(headline) <= 200)",
+        "ALTER TABLE users ADD COLUMN disabled_at INTEGER",
+        "CREATE INDEX users_role ON users (role, id)",
+        "CREATE INDEX auth_tokens_user ON auth_tokens (user_id)",
+        # An invitation to sign up, or (with a user) to choose a new password.
+        """
+        CREATE TABLE links (
+            id INTEGER PRIMARY KEY,
+            token_hash BLOB NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+            role TEXT CHECK (role IN ('client', 'agent')),
+            user_id INTEGER REFERENCES users (id),
+            created_by INTEGER NOT NULL REFERENCES users (id),
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL,
+            used_at INTEGER,
+            CHECK ((role IS NULL) <> (user_id IS NULL))
+        ) STRICT
+        """,
+        """
+        CREATE TABLE replies (
+            id INTEGER PRIMARY KEY,
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            shortcut TEXT NOT NULL CHECK (length(shortcut) BETWEEN 1 AND 30),
+            message TEXT NOT NULL CHECK (length(message) BETWEEN 1 AND 4000),
+            UNIQUE (agent_id, shortcut)
+        ) STRICT
+        """,
+        "CREATE INDEX chat_sessions_created ON chat_sessions (created_at)",
+        "CREATE INDEX chat_sessions_ended ON chat_sessions (ended_at) WHERE status = 'ended'",
+    ):
+        db.conn.execute(statement)

@@ -44,14 +44,14 @@ def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None
     """Agents with higher ids, each with the number of their active sessions and their ratings."""
     rows: list[Row] = db.conn.execute(
         f"""
-        SELECT id, name, rate_cents, is_available, seen_at,
+        SELECT id, name, headline, rate_cents, is_available, seen_at,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND status <> 'ended' AND status <> 'waiting') AS open_sessions,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS ratings,
             (SELECT avg(rating) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
-        FROM users WHERE role = 'agent' AND id > ? AND (?2 IS NULL OR id = ?2)
+        FROM users WHERE role = 'agent' AND id > ? AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
         ORDER BY id LIMIT {limit:d}
         """,
         (after_id, only_id),
