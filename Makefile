@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format bench pin clean
+.PHONY: run test lint format bench translations pin clean
 
 run: .venv/installed
 	@$(BIN)/flask --app app chat demo --once
@@ -42,3 +42,9 @@ clean:
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# Take new texts from the pages into translations/, and compile what is translated there.
+translations: .venv/installed
+	$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --omit-header -o translations/messages.pot .
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --omit-header -i translations/messages.pot -d translations
+	$(BIN)/pybabel -q compile -d translations

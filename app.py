@@ -1,9 +1,10 @@
 """The application factory: `gunicorn` and `flask --app app` both start here."""
 
+import gzip
 import logging
 import os
 
-from flask import Flask, Request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
@@ -11,11 +12,12 @@ from chat import cli
 from chat.database.connection import check_version, sqlite3
 from chat.process import Process
 from chat.settings import Settings, from_environment
-from chat.web import problems
+from chat.web import language, pages, problems
 from chat.web.agents import agents
 from chat.web.fetching import fetching
 from chat.web.login import login
-from chat.web.pages import pages
+from chat.web.operation import operation
+from chat.web.page import SAFETY
 from chat.web.routes import Routes
 from chat.web.sending import sending
 from chat.web.sessions import sessions
@@ -36,6 +38,17 @@ class Application(Flask):
         except UnicodeError:
             raise BadRequest from None
 
+    def send_static_file(self, filename: str) -> Response:
+        """Flask's; a browser asks each time whether it is still the same."""
+        response = super().send_static_file(filename)
+        response.headers.extend(SAFETY)
+        if response.status_code == 200 and request.accept_encodings["gzip"]:
+            response.direct_passthrough = False
+            response.set_data(gzip.compress(response.get_data(), mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+        response.vary.add("Accept-Encoding")
+        return response
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The application of one process, its database at the newest schema.
@@ -49,8 +62,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     process = Process(settings)
     process.prepare()
     app.extensions["chat"] = process
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     problems.register(app)
-    for blueprint in (sending, fetching, sessions, signals, agents, login, pages):
+    language.register(app, settings)
+    for blueprint in (sending, fetching, sessions, signals, agents, login, operation, *pages.ALL):
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app

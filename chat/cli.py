@@ -13,7 +13,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from chat import accounts, balances, demo, messages, receipts
+from chat import accounts, balances, demo, furnish, messages, receipts
 from chat.accounts import ROLES, User
 from chat.database import Row
 from chat.errors import Problem
@@ -62,7 +62,7 @@ def token(email: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Only the ids and tokens, as JSON.")
 @click.option("--once", is_flag=True, help="Renew the first one's logins instead of making another.")
 def make_demo(count: int, as_json: bool, once: bool) -> None:
-    """Make active chat sessions, and print how to use them."""
+    """Make active chat sessions in a site that looks lived in, and print how to use them."""
     here = _process()
     password, days = secrets.token_urlsafe(9), here.settings.token_days
     renewed = demo.renew(here.database, password, days, here.settings) if once else None
@@ -71,6 +71,7 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
     first = made[0]
+    furnish.furnish(here.database, first, password, here.settings)
     newest = here.database.read(lambda db: sessions.by_id(db, first.id))
     click.echo(
         _DEMO.format(
@@ -78,6 +79,7 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
             id=first.id,
             last=newest["last_message_id"] if newest else 0,
             password=password,
+            admin=furnish.ADMIN,
             emails=first.emails,
             tokens=first.tokens,
         )
@@ -222,9 +224,10 @@ def _url() -> str:
 
 
 _DEMO = """\
-Chat session {id}, with password {password} for both:
+Chat session {id}, with password {password} for all:
   client  {emails[client]}
   agent   {emails[agent]}
+  admin   {admin}
 
 The page  {url}/
 Receive   curl "{url}/api/chat/messages/{id}?lastMessageId={last}&longPoll=true" \\

@@ -1,10 +1,11 @@
 """People and conversations to try things with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chat import accounts, messages
 from chat.billing import Meter
-from chat.database import Connection, Database
+from chat.database import Connection, Database, Row
 from chat.sessions import arrive, found, save
 from chat.settings import Settings
 from chat.store import revision, server, sessions, users
@@ -38,26 +39,36 @@ def create(database: Database, count: int, password: str, days: int, rules: Sett
 
 
 def renew(database: Database, password: str, days: int, rules: Settings) -> DemoSession | None:
-    """The first demo session that goes on, with new tokens and a new password; None when there is none."""
+    """The first demo session that goes on, or else another of the same people; None when there was none.
+
+    It has new tokens, and everybody of the demo has the new password.
+    """
     password_hash = accounts.hash_password(password)
 
     def renew_first(db: Connection) -> DemoSession | None:
-        while row := sessions.first_active_of_domain(db, DOMAIN):
-            people = {"client": row["client_id"], "agent": row["agent_id"]}
-            arrive(db, rules, list(people.values()))
-            if found(sessions.by_id(db, row["id"]))["status"] != "ended":
-                break
-        else:
+        row = _first_open(db, rules) or sessions.first_of_domain(db, DOMAIN, is_open=False)
+        if row is None:
             return None
-        for user_id in people.values():
-            users.set_password_hash(db, user_id, password_hash)
+        users.set_password_hash_of_domain(db, DOMAIN, password_hash)
+        people = {"client": row["client_id"], "agent": row["agent_id"]}
+        if row["status"] == "ended":
+            arrive(db, rules, list(people.values()))
         return DemoSession(
-            row["id"],
+            _open(db, people, rules) if row["status"] == "ended" else row["id"],
             {side: accounts.insert_token(db, user_id, days) for side, user_id in people.items()},
             {"client": row["client_email"], "agent": row["agent_email"]},
         )
 
     return database.write(renew_first)
+
+
+def _first_open(db: Connection, rules: Settings) -> Row | None:
+    """Whose people are there now, and that did not end because they were away for too long."""
+    while row := sessions.first_of_domain(db, DOMAIN, is_open=True):
+        arrive(db, rules, [row["client_id"], row["agent_id"]])
+        if found(sessions.by_id(db, row["id"]))["status"] != "ended":
+            return row
+    return None
 
 
 def _create_one(db: Connection, number: int, password_hash: str, days: int, rules: Settings) -> DemoSession:
@@ -68,6 +79,14 @@ def _create_one(db: Connection, number: int, password_hash: str, days: int, rule
         name, rate = names[number % len(names)], rates[number % len(rates)]
         people[role] = users.insert(db, role, name, emails[role], password_hash, rate, now)
     users.set_available(db, people["agent"], True)
+    chat_session_id = _open(db, people, rules)
+    tokens = {role: accounts.insert_token(db, user_id, days) for role, user_id in people.items()}
+    return DemoSession(chat_session_id, tokens, emails)
+
+
+def _open(db: Connection, people: Mapping[str, int], rules: Settings) -> int:
+    """The id of a new active session; both are there, and have said their opening."""
+    now = server.now(db)
     users.see(db, list(people.values()), now)
     head = revision.advance(db)
     chat_session_id = sessions.insert(db, people["client"], people["agent"], 0, None, now, now, head)
@@ -78,5 +97,4 @@ def _create_one(db: Connection, number: int, password_hash: str, days: int, rule
         message_id = messages.insert(db, chat_session_id, people[side], side, text, None, now, head)
         meter.hear(side, message_id, now)
     save(db, meter, head)
-    tokens = {role: accounts.insert_token(db, user_id, days) for role, user_id in people.items()}
-    return DemoSession(chat_session_id, tokens, emails)
+    return chat_session_id

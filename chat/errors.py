@@ -43,12 +43,24 @@ class NotFound(Problem):
     code, status, title = "not_found", 404, "There is nothing here, or it is not yours."
 
 
+class CrossSite(Problem):
+    code, status, title = "cross_site", 403, "This came from another site's page."
+
+
+class FormExpired(Problem):
+    code, status, title = "form_expired", 403, "This form is from an earlier sign-in; send it again."
+
+
 class Forbidden(Problem):
     code, status, title = "forbidden", 403, "This is not for your side to do."
 
 
 class MethodNotAllowed(Problem):
     code, status, title = "method_not_allowed", 405, "This address does not take that method."
+
+
+class EmailTaken(Problem):
+    code, status, title = "email_taken", 409, "This email belongs to an account already."
 
 
 class SessionEnded(Problem):

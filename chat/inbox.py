@@ -9,13 +9,19 @@ from chat.accounts import User
 from chat.database import Connection, Row
 from chat.engine import Engine
 from chat.errors import CursorReset
-from chat.store import inbox, server
+from chat.store import inbox, messages, server
 from chat.store.server import Time
+
+# Messages of one session in one answer; whoever is further behind asks for them.
+NEWS_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One consistent read: the chat sessions that changed, and the ids of those that are gone from it."""
+    """One consistent read: the chat sessions that changed, and the ids of those that are gone from it.
+
+    `peers`, of a live one, is how the other side of each open session is: typing, online or away.
+    """
 
     sessions: list[dict[str, Any]]
     removed: list[int]
@@ -23,6 +29,7 @@ class Inbox:
     cursor: int
     head: int
     has_more: bool
+    peers: dict[str, str] | None = None
     was_held: bool = False
 
     @property
@@ -31,8 +38,11 @@ class Inbox:
         return bool(self.sessions or self.removed)
 
 
-def fetch(engine: Engine, user: User, cursor: int | None, limit: int, db: Connection) -> Inbox:
-    """What changed after `cursor`; without one, all that has not ended. Raises CursorReset."""
+def fetch(engine: Engine, user: User, cursor: int | None, limit: int, is_live: bool, db: Connection) -> Inbox:
+    """What changed after `cursor`; without one, all that has not ended. Raises CursorReset.
+
+    A live one is all that a dashboard needs: with the messages that changed, and the peers.
+    """
     time = server.time(db)
     head = time.head
     if cursor is not None and cursor > head:
@@ -42,7 +52,11 @@ def fetch(engine: Engine, user: User, cursor: int | None, limit: int, db: Connec
     rows = rows[:limit]
     upto = rows[-1]["revision"] if has_more else head
     return Inbox(
-        sessions=[_card(db, engine, row, time) for row in rows],
+        sessions=[
+            {**_card(db, engine, row, time), **(_news(db, user, row, cursor) if is_live else {})}
+            for row in rows
+        ],
+        peers=_peers(db, engine, user, cursor, time) if is_live else None,
         removed=inbox.lost(db, user.id, user.role, cursor, upto) if cursor is not None else [],
         server_time=time.now,
         cursor=upto,
@@ -52,12 +66,25 @@ def fetch(engine: Engine, user: User, cursor: int | None, limit: int, db: Connec
 
 
 def wait(
-    engine: Engine, user: User, cursor: int, limit: int, seconds: float, connection: int | None
+    engine: Engine,
+    user: User,
+    cursor: int,
+    limit: int,
+    seconds: float,
+    connection: int | None,
+    peers: dict[str, str] | None = None,
 ) -> Inbox:
-    """The same, as soon as anything has changed; after `seconds` the empty one."""
+    """The same, as soon as anything has changed; after `seconds` the empty one.
+
+    It is live for a client that tells which `peers` it knows of, and then their change is news too.
+    """
     what = [topics.user(user.id), topics.QUEUE]
-    read = partial(_fetch_again, engine, user, cursor, limit)
-    page, was_held = waiting.wait(engine, user, what, read, lambda page: page.is_news, seconds, connection)
+    read = partial(_fetch_again, engine, user, cursor, limit, peers is not None)
+
+    def is_news(page: Inbox) -> bool:
+        return page.is_news or page.peers != peers
+
+    page, was_held = waiting.wait(engine, user, what, read, is_news, seconds, connection)
     return replace(page, was_held=was_held)
 
 
@@ -73,9 +100,32 @@ def history(engine: Engine, user: User, before_id: int, limit: int) -> tuple[lis
     return cards[:limit], len(cards) > limit
 
 
-def _fetch_again(engine: Engine, user: User, cursor: int, limit: int, db: Connection) -> Inbox:
+def _fetch_again(engine: Engine, user: User, cursor: int, limit: int, is_live: bool, db: Connection) -> Inbox:
     accounts.authenticate(db, user.token_hash)
-    return fetch(engine, user, cursor, limit, db)
+    return fetch(engine, user, cursor, limit, is_live, db)
+
+
+def _peers(db: Connection, engine: Engine, user: User, cursor: int | None, time: Time) -> dict[str, str]:
+    """How the others are; and a dashboard that has a session's last change has its messages."""
+    peers = {}
+    for row in inbox.open_ones(db, user.id, user.role):
+        side = sessions.side_of(row, user.id)
+        peers[str(row["id"])] = engine.presence.state(row, sessions.OTHER[side], time.now)
+        if (
+            cursor is not None
+            and row["revision"] <= cursor
+            and row[f"{side}_delivered_id"] < row["last_message_id"]
+        ):
+            engine.presence.deliver(row["id"], side, row["last_message_id"])
+    return peers
+
+
+def _news(db: Connection, user: User, row: Row, cursor: int | None) -> dict[str, Any]:
+    """The messages that changed after `cursor`; None when there are too many for an inbox."""
+    if cursor is None or user.id not in (row["client_id"], row["agent_id"]):
+        return {"messages": None}
+    rows = messages.changed(db, row["id"], cursor, NEWS_LIMIT + 1)
+    return {"messages": rows if len(rows) <= NEWS_LIMIT else None}
 
 
 def _card(db: Connection, engine: Engine, row: Row, time: Time) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def send(
     """
     text = trimmed(text)
 
-    def store(db: Connection) -> tuple[int, list[Change | None], str, bool]:
+    def store(db: Connection) -> tuple[int, list[Change | None], Row, bool]:
         time, changes = server.time(db), []
         row = sessions.of_user(db, chat_session_id, user.id)
         side = sessions.side_of(row, user.id)
@@ -73,7 +73,7 @@ def send(
             if earlier is not None:
                 if earlier["message"] != text:
                     raise IdempotencyMismatch
-                return earlier["id"], [], side, True
+                return earlier["id"], [], row, True
         if time.now - min(row[f"{side}_seen_at"], time.heartbeat_at) >= SEEN_AGAIN_MS:
             changes = sessions.arrive(db, engine.rules, [user.id])
             row = sessions.of_user(db, chat_session_id, user.id)
@@ -84,10 +84,10 @@ def send(
         head = revision.advance(db)
         message_id = insert(db, chat_session_id, user.id, side, text, client_message_id, time.now, head)
         meter.hear(side, message_id, time.now)
-        return message_id, [*changes, sessions.save(db, meter, head)], side, False
+        return message_id, [*changes, sessions.save(db, meter, head)], row, False
 
-    message_id, changes, side, is_old = engine.database.write(store)
-    engine.presence.type(chat_session_id, side, False)
+    message_id, changes, row, is_old = engine.database.write(store)
+    engine.presence.type(row, sessions.side_of(row, user.id), False)
     sessions.publish(engine, changes)
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.
     return message_id, is_old

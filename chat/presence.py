@@ -17,6 +17,7 @@ TYPING_AGAIN_SECONDS = 2.0
 # Somebody who was seen within so long is online: a poll is held for 25 s.
 ONLINE_MS = 30_000
 TYPING = "typing:"
+NEVER = (0.0, 0)
 
 
 class Presence:
@@ -27,7 +28,7 @@ class Presence:
         self._relay = relay
         self._lock = threading.Lock()
         self._seen: set[int] = set()
-        self._typing: dict[tuple[int, str], float] = {}
+        self._typing: dict[tuple[int, str], tuple[float, int]] = {}
         self._delivered: dict[int, dict[str, int]] = {}
 
     def see(self, user_id: int) -> None:
@@ -52,37 +53,44 @@ class Presence:
             delivered, self._delivered = self._delivered, {}
         return [(session_id, sides["client"], sides["agent"]) for session_id, sides in delivered.items()]
 
-    def type(self, chat_session_id: int, side: str, is_typing: bool) -> None:
-        """They type, or stop; said again within 2 s it changes nothing."""
-        left = self._typing.get((chat_session_id, side), 0.0) - monotonic()
+    def type(self, row: Mapping[str, Any], side: str, is_typing: bool) -> None:
+        """They type in this session, or stop; said again within 2 s it changes nothing."""
+        left = self._typing.get((row["id"], side), NEVER)[0] - monotonic()
         if (is_typing and left > TYPING_SECONDS - TYPING_AGAIN_SECONDS) or (not is_typing and left <= 0):
             return
-        topic = f"{TYPING}{chat_session_id}:{side}"
+        other_id = row["agent_id" if side == "client" else "client_id"] or 0
+        topic = f"{TYPING}{row['id']}:{side}:{other_id}"
         self.hear(topic, int(is_typing))
         self._relay([topic], int(is_typing))
 
     def hear(self, topic: str, is_typing: int) -> None:
         """What `type` said, here or in another process."""
-        chat_session_id, side = topic.removeprefix(TYPING).split(":")
+        chat_session_id, side, other_id = topic.removeprefix(TYPING).split(":")
+        key = int(chat_session_id), side
         with self._lock:
             if is_typing:
-                self._typing[int(chat_session_id), side] = monotonic() + TYPING_SECONDS
+                self._typing[key] = monotonic() + TYPING_SECONDS, int(other_id)
             else:
-                self._typing.pop((int(chat_session_id), side), None)
-        self._hub.nudge(topics.session(int(chat_session_id)))
+                self._typing.pop(key, None)
+        self._nudge(key[0], int(other_id))
 
     def expire(self) -> None:
         """Forget who has not typed for 5 s."""
         now = monotonic()
         with self._lock:
-            expired = [key for key, until in self._typing.items() if until <= now]
+            expired = {key: other_id for key, (until, other_id) in self._typing.items() if until <= now}
             for key in expired:
                 del self._typing[key]
-        for chat_session_id, _ in expired:
-            self._hub.nudge(topics.session(chat_session_id))
+        for (chat_session_id, _), other_id in expired.items():
+            self._nudge(chat_session_id, other_id)
 
     def state(self, row: Mapping[str, Any], side: str, now: int) -> str:
         """How the other side sees this one: typing, online or away."""
-        if row["status"] != "ended" and self._typing.get((row["id"], side), 0.0) > monotonic():
+        if row["status"] != "ended" and self._typing.get((row["id"], side), NEVER)[0] > monotonic():
             return "typing"
         return "online" if now - row[f"{side}_seen_at"] < ONLINE_MS else "away"
+
+    def _nudge(self, chat_session_id: int, other_id: int) -> None:
+        """Whoever looks at the session, and the inbox of the other side."""
+        self._hub.nudge(topics.session(chat_session_id))
+        self._hub.nudge(topics.user(other_id))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from chat import clock, sessions
 from chat.accounts import User
@@ -12,6 +12,8 @@ from chat.engine import Engine
 from chat.money import Cents
 from chat.store import intervals, ledger, server
 from chat.store import sessions as stored
+
+Label = TypeVar("Label")
 
 
 def of_session(engine: Engine, user: User, chat_session_id: int) -> dict[str, Any]:
@@ -72,17 +74,18 @@ def verify(db: Connection) -> Iterator[str]:
         )
 
 
-def prices(parts: Iterable[tuple[int, int]], free_seconds: int) -> list[int]:
-    """The price of each begun minute, from `(milliseconds, cents a minute)` of each active interval in order.
+def prices(parts: Iterable[tuple[int, Label]], free_seconds: int) -> list[Label]:
+    """What each begun minute goes by, from `(milliseconds, label)` of each active interval in order.
 
-    A minute costs the rate of the interval that its first second after the free ones falls into.
+    A minute goes by the interval that its first second after the free ones falls into; with cents a minute
+    for labels, these are the minutes' prices.
     """
-    found: list[int] = []
+    found: list[Label] = []
     active_ms = 0
-    for ms, cents in parts:
+    for ms, label in parts:
         active_ms += ms
         while active_ms >= (free_seconds + len(found) * MINUTE_SECONDS + 1) * 1000:
-            found.append(cents)
+            found.append(label)
     return found
 
 

@@ -67,7 +67,7 @@ def note_typing(engine: Engine, user: User, chat_session_id: int, is_typing: boo
     """The user types, or stops: the other side is told, and nothing is stored."""
     row = engine.database.read(lambda db: of_user(db, chat_session_id, user.id))
     if row["status"] != "ended":
-        engine.presence.type(chat_session_id, side_of(row, user.id), is_typing)
+        engine.presence.type(row, side_of(row, user.id), is_typing)
 
 
 def change(
@@ -206,6 +206,7 @@ def summary(db: Connection, row: Mapping[str, Any], time: Time, rules: Settings)
         "billed_minutes": bill.billed_minutes,
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
         "currency": row["currency"],
+        "free_seconds": row["free_seconds"],
         "free_seconds_left": bill.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
         "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from chat.accounts import DAY_MS
+from chat.store import server as store
 from chat.store import sessions
 from tests.server import FLASK, ROOT, Server
 from tests.time_travel import pass_time
@@ -19,6 +21,14 @@ def idle(tmp_path):
     server.listener.close()
 
 
+def rows(server, sql):
+    return server.database.read(lambda db: db.conn.execute(sql).fetchall())
+
+
+def value(server, sql):
+    return rows(server, sql)[0][0]
+
+
 def test_demo_makes_sessions_and_prints_tokens_as_json(start, run):
     server = start()
     made = json.loads(run(server, "demo", "--sessions", 3, "--json"))["sessions"]
@@ -27,6 +37,51 @@ def test_demo_makes_sessions_and_prints_tokens_as_json(start, run):
         for side in ("client", "agent"):
             answer = server.client(session["tokens"][side]).fetch(session["id"])
             assert answer.json["session"]["status"] == "active"
+
+
+def test_as_json_it_makes_nothing_but_the_sessions(idle, run):
+    run(idle, "demo", "--sessions", 3, "--json")
+    counts = {table: value(idle, f"SELECT count(*) FROM {table}") for table in ("users", "chat_sessions")}
+    assert counts == {"users": 6, "chat_sessions": 3}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"prepaid": 1}, {"free_seconds": 90, "billing_starts": "accept"}],
+    ids=["as it is", "prepaid", "free seconds"],
+)
+def test_a_month_of_the_demo_is_billed_rightly(tmp_path, run, settings):
+    server = Server(tmp_path, **settings)
+    server.listener.close()
+    run(server, "demo", "--once")
+    assert "All totals and balances are right." in run(server, "verify")
+    ended = "SELECT count(*) FROM chat_sessions WHERE status = 'ended'"
+    assert 80 <= value(server, ended) <= 100
+    assert value(server, f"{ended} AND total_cents > 0") > 60
+    assert value(server, f"{ended} AND (client_read_id < last_message_id OR due_at > 0)") == 0
+    assert value(server, f"{ended} AND end_reason = 'expired' AND total_cents = 0") > 0
+    reasons = {row[0] for row in rows(server, "SELECT DISTINCT reason FROM billing_intervals")}
+    assert {"active", "paused_by_client", "transfer"} <= reasons
+
+
+def test_nothing_of_the_demo_is_in_the_future_or_too_long_ago(idle, run):
+    run(idle, "demo")
+    now = idle.database.read(store.now)
+    oldest = value(idle, "SELECT min(created_at) FROM chat_sessions")
+    newest = value(idle, "SELECT max(ended_at) FROM chat_sessions")
+    assert now - 30 * DAY_MS <= oldest < newest <= now
+    assert value(idle, "SELECT max(created_at) FROM messages") <= now
+    before = "SELECT min(m.created_at - before.created_at) FROM messages m JOIN messages before"
+    assert value(idle, f"{before} ON m.chat_session_id = before.chat_session_id AND before.id < m.id") >= 0
+
+
+def test_the_inbox_of_the_demo_is_alive(start, run):
+    server = start()
+    text = run(server, "demo")
+    agent = server.client(text.split("Bearer ")[1].split('"')[0])
+    sessions = agent.get("/api/chat/sessions").json["sessions"]
+    assert sorted(session["status"] for session in sessions) == ["active"] * 3 + ["waiting"] * 2
+    assert all(session["last_message"] for session in sessions)
 
 
 def test_the_demo_prints_lines_that_work(start, run):
@@ -45,18 +100,30 @@ def test_the_demo_is_made_once_and_its_logins_renewed(start, run):
     texts = [run(server, "demo", "--once") for _ in range(2)]
     assert [text.split(",")[0] for text in texts] == ["Chat session 1"] * 2
     password = texts[1].split("password ")[1].split()[0]
-    login = {"email": "client1@demo.example", "password": password}
-    assert server.client().post("/api/auth/login", login).status == 200
+    assert texts[1].count("@demo.example") == 3
+    for name in ("client1", "agent1", "admin", "zoe.nguyen"):
+        login = {"email": f"{name}@demo.example", "password": password}
+        assert server.client().post("/api/auth/login", login).status == 200
+
+
+def test_the_demo_is_furnished_once(idle, run):
+    count = "SELECT (SELECT count(*) FROM users) || ' ' || (SELECT count(*) FROM chat_sessions)"
+    run(idle, "demo", "--once")
+    made = value(idle, count)
+    run(idle, "demo", "--once")
+    assert value(idle, count) == made
 
 
 def test_the_demo_goes_on_the_next_day(idle, run):
-    """What was abandoned for a day has ended; then there is another."""
-    for hours, number in ((0, 1), (23, 1), (1, 1), (25, 2)):
+    """What was abandoned for a day has ended; then there is another, of the same people."""
+    for hours, is_first in ((0, True), (23, True), (1, True), (25, False)):
         pass_time(idle.database, hours * 3600, outage=True)
         text = run(idle, "demo", "--once")
-        assert text.startswith(f"Chat session {number},")
+        number = int(text.split(",")[0].removeprefix("Chat session "))
+        assert (number == 1) is is_first
         session = idle.database.read(lambda db, number=number: sessions.by_id(db, number))
-        assert session["status"] == "active"
+        assert (session["status"], session["client_id"], session["agent_id"]) == ("active", 1, 2)
+    assert "All totals and balances are right." in run(idle, "verify")
 
 
 def test_a_created_user_can_sign_in(start, run):

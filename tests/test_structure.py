@@ -9,9 +9,9 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"process"},
+    {"furnish", "process"},
     {"demo", "sweeper"},
-    {"balances", "inbox", "transitions"},
+    {"archive", "balances", "inbox", "people", "replies", "statistics", "transitions"},
     {"agents", "messages", "receipts"},
     {"sessions", "waiting"},
     {"accounts", "billing"},

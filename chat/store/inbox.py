@@ -20,7 +20,7 @@ _SELECT = f"""
     FROM {TABLES}
     LEFT JOIN messages last ON last.id = s.last_message_id
 """
-_OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "0"}
+_OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "owner_revision < 0"}
 _QUEUE = "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
 
 
@@ -41,6 +41,20 @@ def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: 
         user_id=user_id,
         cursor=cursor or 0,
     )
+
+
+def open_ones(db: Connection, user_id: int, role: str) -> list[Row]:
+    """All of the user's own that have not ended: how far they came, and when both sides were last seen."""
+    rows: list[Row] = db.conn.execute(
+        f"""
+        SELECT s.id, s.status, s.client_id, s.revision, s.last_message_id, s.client_delivered_id,
+            s.agent_delivered_id, client.seen_at AS client_seen_at,
+            coalesce(agent.seen_at, 0) AS agent_seen_at
+        FROM {TABLES} WHERE s.{_OWN[role]} AND s.status <> 'ended'
+        """,
+        {"user_id": user_id},
+    ).fetchall()
+    return rows
 
 
 def ended(db: Connection, user_id: int, role: str, before_id: int, limit: int) -> list[Row]:

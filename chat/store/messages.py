@@ -31,6 +31,11 @@ def before(db: Connection, chat_session_id: int, first_id: int, limit: int) -> l
     return _rows(db, "m.id < ? ORDER BY m.id DESC", chat_session_id, first_id, limit)[::-1]
 
 
+def all_of(db: Connection, chat_session_id: int) -> list[dict[str, Any]]:
+    """The whole conversation."""
+    return since(db, chat_session_id, 0, -1)
+
+
 def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> int:
     """The lowest revision among the messages with a higher id, of which there is at least one."""
     row = db.conn.execute(

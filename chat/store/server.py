@@ -76,6 +76,12 @@ def _newest_of_open(db: Connection) -> int | None:
     return newest
 
 
+def setup_code(db: Connection) -> str:
+    """What whoever sets up the first administrator is asked for."""
+    code: str = db.conn.execute("SELECT setup_code FROM server").fetchone()[0]
+    return code
+
+
 class Lease(NamedTuple):
     """Which process sweeps, until when; and the time."""
 

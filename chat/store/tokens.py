@@ -13,12 +13,12 @@ def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at
 
 
 def user_of(db: Connection, token_hash: bytes) -> Row | None:
-    """The user (id, role, name) that a token signs in which is valid now."""
+    """The user (id, role, name, language) that a token signs in which is valid now."""
     row: Row | None = db.conn.execute(
         """
-        SELECT users.id, users.role, users.name FROM auth_tokens
+        SELECT users.id, users.role, users.name, users.language FROM auth_tokens
         JOIN users ON users.id = auth_tokens.user_id
-        WHERE token_hash = ? AND revoked_at IS NULL
+        WHERE token_hash = ? AND revoked_at IS NULL AND disabled_at IS NULL
             AND expires_at > ? + (SELECT clock_offset FROM server)
         """,
         (token_hash, clock.steady()),
@@ -33,3 +33,15 @@ def revoke(db: Connection, token_hash: bytes, now: int, revision: int) -> bool:
         (now, revision, token_hash),
     )
     return bool(cursor.rowcount)
+
+
+def revoke_all(db: Connection, user_id: int, now: int, revision: int, but: bytes = b"") -> list[bytes]:
+    """The hashes of the user's tokens that were valid until now, other than `but`."""
+    rows = db.conn.execute(
+        """
+        UPDATE auth_tokens SET revoked_at = ?, revision = ?
+        WHERE user_id = ? AND token_hash <> ? AND revoked_at IS NULL RETURNING token_hash
+        """,
+        (now, revision, user_id, but),
+    ).fetchall()
+    return [row[0] for row in rows]

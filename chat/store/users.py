@@ -74,6 +74,35 @@ def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:
     db.table("users").update(user_id, {"password_hash": password_hash})
 
 
+def set_password_hash_of_domain(db: Connection, domain: str, password_hash: str) -> None:
+    """Replace it for all with an email at `domain`."""
+    db.conn.execute("UPDATE users SET password_hash = ? WHERE email LIKE ?", (password_hash, f"%@{domain}"))
+
+
+def update(db: Connection, user_id: int, **changed: Any) -> None:
+    """Change columns of their row."""
+    db.table("users").update(user_id, changed)
+
+
+def search(db: Connection, text: str, role: str | None, before_id: int, limit: int) -> list[Row]:
+    """The newest people with lower ids whose name or email contains the text."""
+    rows: list[Row] = db.conn.execute(
+        f"""
+        SELECT * FROM users WHERE id < :before_id AND (:role IS NULL OR role = :role)
+            AND (instr(lower(name), lower(:text)) OR instr(email, lower(:text)))
+        ORDER BY id DESC LIMIT {limit:d}
+        """,
+        {"text": text, "role": role, "before_id": before_id},
+    ).fetchall()
+    return rows
+
+
+def has_admin(db: Connection) -> bool:
+    """Whether somebody runs this."""
+    row = db.conn.execute("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')").fetchone()
+    return bool(row[0])
+
+
 def count(db: Connection) -> int:
     """How many there are."""
     total: Any = db.table("users").count

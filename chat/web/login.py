@@ -6,8 +6,8 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat import accounts
-from chat.errors import Overloaded, TooManyRequests
-from chat.native import QueueFull
+from chat.accounts import User
+from chat.errors import TooManyRequests
 from chat.web.answer import personal
 from chat.web.request import COOKIE, Body, body, process, signed_in
 
@@ -25,25 +25,34 @@ class Credentials(Body):
 
 @login.post("/api/auth/login")
 def log_in() -> Response:
-    here, credentials = process(), body(Credentials)
-    if not here.logins.take(credentials.email.lower()):
+    credentials = body(Credentials)
+    token, user = signed(credentials.email, credentials.password)
+    return keep(
+        personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}}), token
+    )
+
+
+@login.post("/api/auth/logout")
+def log_out() -> Response:
+    here, user = process(), signed_in()
+    accounts.log_out(here.database, here.hub, user.token_hash)
+    return forget(personal({"success": True}))
+
+
+def signed(email: str, password: str) -> tuple[str, User]:
+    """A new token and its user; raises InvalidCredentials, TooManyRequests, Overloaded."""
+    here = process()
+    if not here.logins.take(email.strip().lower()):
         raise TooManyRequests("Too many attempts for this account; wait a minute.")
-    days = here.settings.token_days
-    try:
-        token, user = accounts.log_in(
-            here.database,
-            here.threads,
-            credentials.email,
-            credentials.password,
-            days,
-        )
-    except QueueFull:
-        raise Overloaded from None
-    response = personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}})
+    return accounts.log_in(here.database, here.threads, email, password, here.settings.token_days)
+
+
+def keep(response: Response, token: str) -> Response:
+    """The browser keeps the token."""
     response.set_cookie(
         COOKIE,
         token,
-        max_age=days * DAY_SECONDS,
+        max_age=process().settings.token_days * DAY_SECONDS,
         httponly=True,
         secure=request.is_secure,
         samesite="Lax",
@@ -51,10 +60,7 @@ def log_in() -> Response:
     return response
 
 
-@login.post("/api/auth/logout")
-def log_out() -> Response:
-    here, user = process(), signed_in()
-    accounts.log_out(here.database, here.hub, user.token_hash)
-    response = personal({"success": True})
+def forget(response: Response) -> Response:
+    """The browser forgets it."""
     response.delete_cookie(COOKIE, httponly=True, secure=request.is_secure, samesite="Lax")
     return response

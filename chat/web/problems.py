@@ -2,12 +2,14 @@
 
 import logging
 from http import HTTPStatus
+from urllib.parse import quote
 
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from chat.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotFound, Problem
+from chat.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotAuthenticated, NotFound, Problem
 from chat.web.answer import json
+from chat.web.page import page, see, visitor_if_known
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +47,12 @@ def answer_to(error: Exception) -> Response:
 def _answer(problem: Problem) -> Response:
     if request.path.startswith("/api/"):
         return answer(problem)
-    page = Response(render_template("error.html", problem=problem), problem.status, problem.headers)
-    page.headers["Cache-Control"] = "no-store"
-    return page
+    if isinstance(problem, NotAuthenticated):
+        return see(
+            "/login", **({"next": quote(request.full_path.rstrip("?"))} if request.method == "GET" else {})
+        )
+    visitor_if_known()
+    return page("error.html", problem=problem)
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -11,6 +11,7 @@ from chat import accounts
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
+    CrossSite,
     InvalidParameter,
     InvalidRequest,
     NotAuthenticated,
@@ -21,6 +22,7 @@ from chat.process import Process
 COOKIE = "session"
 MAX_INTEGER = 2**63 - 1
 MAX_AMOUNT = 1_000_000
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,7 +41,7 @@ def signed_in() -> User:
 
 
 def token() -> str:
-    """`Authorization: Bearer <token>`, or else the cookie; raises NotAuthenticated."""
+    """`Authorization: Bearer <token>`, or else the cookie; raises NotAuthenticated, CrossSite."""
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, value = header.partition(" ")
@@ -47,8 +49,26 @@ def token() -> str:
             raise NotAuthenticated("Authorization must be: Bearer <token>")
         return value.strip()
     if cookie := request.cookies.get(COOKIE):
+        check_origin()
         return cookie
     raise NotAuthenticated
+
+
+def check_origin() -> None:
+    """Raises CrossSite for a change that another site's page asks for: the browser adds our cookie to it.
+
+    Browsers tell where a request comes from; what tells nothing is none, and no cookie is added to it
+    that its sender does not know.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is None:
+        is_ours = origin is None or origin.partition("://")[2] == request.host
+    else:
+        is_ours = site in ("same-origin", "none")
+    if not is_ours:
+        raise CrossSite(f"The page is of {origin}, and this is {request.host}.")
 
 
 def _digits(value: Any) -> int:
@@ -163,7 +183,7 @@ def _problem(error: ValidationError) -> InvalidParameter | InvalidRequest:
     name = ".".join(map(str, first["loc"]))
     found = first["input"]
     shown = "" if first["type"] == "missing" else f", and is {_shorten(repr(found))}"
-    return InvalidParameter(f"{name}: {reason}{shown}.")
+    return InvalidParameter(f"{name}: {reason}{shown}.", field=name)
 
 
 def _shorten(text: str, length: int = 60) -> str:

@@ -1,10 +1,12 @@
 """Chat sessions: the inbox, asking for one, and what can be done with one."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from chat import inbox as domain
 from chat import receipts, transitions
@@ -32,6 +34,14 @@ from chat.web.request import (
 
 sessions = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
 SESSION = "/<chat_session_id>"
+PEERS = re.compile(r"\d{1,19}:[a-z]{1,10}(,\d{1,19}:[a-z]{1,10}){0,999}")
+
+
+def _peers(value: str) -> dict[str, str]:
+    """`45:typing,46:online`, as a dict."""
+    if value and not PEERS.fullmatch(value):
+        raise PydanticCustomError("peers", "must be like 45:typing,46:online, or empty")
+    return dict(each.split(":") for each in value.split(",")) if value else {}
 
 
 class Listed(LongPoll):
@@ -41,6 +51,7 @@ class Listed(LongPoll):
     status: Annotated[str, Field(pattern="^ended$")] | None = None
     before_session_id: Digits = Field(default=MAX_INTEGER, alias="beforeSessionId")
     limit: Annotated[Digits, Field(ge=1, le=100)] = 100
+    peers: Annotated[dict[str, str], BeforeValidator(_peers)] | None = None
 
 
 class Request(Body):
@@ -78,13 +89,14 @@ def inbox() -> Response:
         cards, has_more = domain.history(engine, user, asked.before_session_id, limit)
         return personal({"sessions": cards, "has_more": has_more})
     seconds, client = asked.seconds(here.settings), connection()
-    is_held = asked.is_long_poll
+    is_held, peers = asked.is_long_poll, asked.peers
 
     def read() -> tuple[bytes, Headers]:
         if not is_held or cursor is None:
-            page = engine.database.read(lambda db: domain.fetch(engine, user, cursor, limit, db))
+            is_live = peers is not None
+            page = engine.database.read(lambda db: domain.fetch(engine, user, cursor, limit, is_live, db))
             return encode(_content(page)), ALWAYS
-        page = domain.wait(engine, user, cursor, limit, seconds, client)
+        page = domain.wait(engine, user, cursor, limit, seconds, client, peers)
         return encode(_content(page)), ALWAYS if page.was_held else NOT_HELD
 
     return Held(read)
@@ -172,4 +184,5 @@ def _content(page: Inbox) -> dict[str, Any]:
         "cursor": page.cursor,
         "has_more": page.has_more,
         "server_time": page.server_time,
+        **({} if page.peers is None else {"peers": page.peers}),
     }

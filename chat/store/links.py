@@ -1,0 +1,44 @@
+"""Invitations, and links to choose a new password; only the SHA-256 of their token is kept."""
+
+from chat.database import Connection, Row
+
+
+def insert(
+    db: Connection,
+    token_hash: bytes,
+    role: str | None,
+    user_id: int | None,
+    created_by: int,
+    now: int,
+    expires_at: int,
+) -> None:
+    """A new one, for somebody new (`role`) or for a user."""
+    db.conn.execute(
+        """
+        INSERT INTO links (token_hash, role, user_id, created_by, created_at, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+        (token_hash, role, user_id, created_by, now, expires_at),
+    )
+
+
+def unused(db: Connection, token_hash: bytes, now: int) -> Row | None:
+    """The link, with the user's email, if it can still be used."""
+    row: Row | None = db.conn.execute(
+        """
+        SELECT links.*, users.email, users.name FROM links LEFT JOIN users ON users.id = links.user_id
+        WHERE token_hash = ? AND used_at IS NULL AND expires_at > ? AND disabled_at IS NULL
+        """,
+        (token_hash, now),
+    ).fetchone()
+    return row
+
+
+def use(db: Connection, link_id: int, now: int) -> None:
+    """It cannot be used again."""
+    db.conn.execute("UPDATE links SET used_at = ? WHERE id = ?", (now, link_id))
+
+
+def drop_of_user(db: Connection, user_id: int) -> None:
+    """A newer link replaces the older ones."""
+    db.conn.execute("DELETE FROM links WHERE user_id = ? AND used_at IS NULL", (user_id,))

@@ -1,0 +1,143 @@
+"""What happened in a period, counted by quarters of an hour: on one of them every zone's day begins."""
+
+import json
+from collections.abc import Iterable
+
+from chat.database import Connection, Row
+
+QUARTER_MS = 900_000
+
+Counts = list[tuple[int, ...]]
+
+
+def messages(db: Connection, since: int, until: int) -> Counts:
+    """How many were sent: (quarter, count).
+
+    No index has their time. They are found through their sessions: in one that had ended before, there is
+    none to be found.
+    """
+    return _counts(
+        db,
+        f"""
+        WITH talks AS (
+            SELECT id FROM chat_sessions WHERE status = 'ended' AND ended_at >= :since
+            UNION ALL SELECT id FROM chat_sessions WHERE status <> 'ended'
+        )
+        SELECT created_at / {QUARTER_MS}, count(*)
+        FROM talks CROSS JOIN messages ON chat_session_id = talks.id
+        WHERE created_at >= :since AND created_at < :until GROUP BY 1
+        """,
+        since=since,
+        until=until,
+    )
+
+
+def requests(db: Connection, since: int, until: int) -> Counts:
+    """Sessions by when they were asked for: (quarter, count, accepted, waiting_ms of the accepted ones)."""
+    return _counts(
+        db,
+        f"""
+        SELECT created_at / {QUARTER_MS}, count(*), count(accepted_at),
+            coalesce(sum(accepted_at - created_at), 0)
+        FROM chat_sessions WHERE created_at >= :since AND created_at < :until GROUP BY 1
+        """,
+        since=since,
+        until=until,
+    )
+
+
+def ended(db: Connection, since: int, until: int) -> tuple[int, ...]:
+    """How many sessions ended, and what they cost together: (count, cents)."""
+    (row,) = _counts(
+        db,
+        """
+        SELECT count(*), coalesce(sum(total_cents), 0) FROM chat_sessions
+        WHERE status = 'ended' AND ended_at >= :since AND ended_at < :until
+        """,
+        since=since,
+        until=until,
+    )
+    return row
+
+
+def earned(db: Connection, since: int, until: int, agent_id: int | None) -> Counts:
+    """What agents (or one) earned with sessions that nobody transferred, by when they ended.
+
+    (agent_id, quarter, sessions, minutes, cents); a request that nobody accepted is no session.
+    """
+    return _counts(
+        db,
+        f"""
+        SELECT agent_id, ended_at / {QUARTER_MS}, count(accepted_at),
+            sum((max(0, billed_ms / 1000 - free_seconds) + 59) / 60), sum(total_cents)
+        FROM chat_sessions
+        WHERE status = 'ended' AND segment = 0 AND ended_at >= :since AND ended_at < :until
+            AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+        GROUP BY 1, 2
+        """,
+        since=since,
+        until=until,
+        agent_id=agent_id,
+    )
+
+
+def transferred(db: Connection, since: int, until: int, agent_id: int | None) -> list[Row]:
+    """The billed intervals, in order, of the transferred sessions that ended (or those that an agent was in).
+
+    A session without any has one of 0 ms, with the agent that it ended with.
+    """
+    whose = """
+        AND (s.agent_id = :agent_id OR EXISTS (
+            SELECT 1 FROM billing_intervals WHERE chat_session_id = s.id AND agent_id = :agent_id
+        ))
+    """
+    return _rows(
+        db,
+        f"""
+        SELECT s.id, s.agent_id AS last_agent_id, s.ended_at / {QUARTER_MS} AS quarter, s.free_seconds,
+            coalesce(i.agent_id, s.agent_id) AS agent_id, coalesce(i.rate_cents, 0) AS rate_cents,
+            coalesce(i.ended_at - i.started_at, 0) AS ms
+        FROM chat_sessions s
+        LEFT JOIN billing_intervals i ON i.chat_session_id = s.id AND i.reason = 'active'
+        WHERE s.status = 'ended' AND s.segment > 0 AND s.ended_at >= :since AND s.ended_at < :until
+            {"" if agent_id is None else whose}
+        ORDER BY s.id, i.id
+        """,
+        since=since,
+        until=until,
+        agent_id=agent_id,
+    )
+
+
+def ratings(db: Connection, since: int, until: int) -> Counts:
+    """How the sessions that ended were rated: (agent_id, rating, count)."""
+    return _counts(
+        db,
+        """
+        SELECT agent_id, rating, count(*) FROM chat_sessions
+        WHERE status = 'ended' AND ended_at >= :since AND ended_at < :until AND rating IS NOT NULL
+        GROUP BY 1, 2
+        """,
+        since=since,
+        until=until,
+    )
+
+
+def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
+    """What they are called."""
+    rows = _rows(
+        db,
+        "SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each(:ids))",
+        ids=json.dumps([*user_ids]),
+    )
+    return {row["id"]: row["name"] for row in rows}
+
+
+def _counts(db: Connection, sql: str, **values: int | None) -> Counts:
+    counts: Counts = list(map(tuple, db.conn.execute(sql, values).fetchall()))
+    return counts
+
+
+def _rows(db: Connection, sql: str, **values: int | str | None) -> list[Row]:
+    rows: list[Row] = db.conn.execute(sql, values).fetchall()
+    return rows

@@ -1,0 +1,109 @@
+"""The language, the time zone and the formats of pages."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from datetime import date as calendar_date
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask, g, request
+from flask_babel import Babel, format_currency, format_date, format_time, get_locale
+from markupsafe import Markup, escape
+
+from chat import clock as wire
+from chat.settings import Settings
+from chat.web.answer import encode
+
+LANGUAGES = {"en": "English", "fr": "Français"}
+COOKIE = "language"
+DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
+SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
+LINK = re.compile(r"""\b(?:https?://|www\.)[^\s<>"']*[^\s<>"'.,;:!?)\]]""")
+LINK_MARKUP = Markup('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
+WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Translate the templates of `app`, and give them filters for what depends on the language."""
+    Babel(
+        app,
+        default_locale=settings.language,
+        default_timezone=settings.time_zone,
+        locale_selector=_select,
+    )
+    for function in (money, day, short_day, date, clock, moment, duration):
+        app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.filters |= {"script_data": script_data, "wire": wire.text, "linked": linked}
+    app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
+
+
+def _select() -> str | None:
+    """By profile, then by what was chosen before signing in, then by the browser."""
+    user = g.get("user")
+    if user is not None and user.language:
+        return str(user.language)
+    if (chosen := request.cookies.get(COOKIE)) in LANGUAGES:
+        return chosen
+    return request.accept_languages.best_match(list(LANGUAGES))
+
+
+def money(cents: int, currency: str) -> str:
+    """12,50 €"""
+    return str(format_currency(Decimal(cents) / 100, currency))
+
+
+def instant(value: str | int) -> datetime:
+    """Of the wire's `2026-11-23 09:15:02`, or of milliseconds since 1970; in UTC, without saying so."""
+    if isinstance(value, int):
+        return datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None)
+    return datetime.strptime(value, WIRE_FORMAT)
+
+
+def day(value: str | int) -> str:
+    """Monday, November 23"""
+    return str(format_date(instant(value), DAY_FORMATS[str(get_locale())]))
+
+
+def date(value: str | int) -> str:
+    """Nov 23, 2026"""
+    return str(format_date(instant(value), "medium"))
+
+
+def short_day(value: calendar_date) -> str:
+    """Nov 23"""
+    return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
+
+
+def clock(value: str | int) -> str:
+    """9:15 AM"""
+    return str(format_time(instant(value), "short"))
+
+
+def moment(value: str | int) -> str:
+    """Nov 23, 2026, 9:15 AM"""
+    return f"{date(value)}, {clock(value)}"
+
+
+def duration(seconds: float) -> str:
+    """1 h 5 min, 12 min 5 s, 40 s"""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def script_data(content: Mapping[str, Any]) -> Markup:
+    """JSON for a page's scripts, in a `<script type="application/json">`."""
+    return Markup(encode(content).decode().replace("<", "\\u003c"))
+
+
+def linked(text: str) -> Markup:
+    """The text, escaped, with its addresses as links; static/js/messages.js does the same."""
+    parts, end = [], 0
+    for found in LINK.finditer(text):
+        address = found[0] if found[0].startswith("http") else f"https://{found[0]}"
+        parts += [escape(text[end : found.start()]), LINK_MARKUP.format(address, found[0])]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])

@@ -1,0 +1,163 @@
+"""Pages: who reads one, what a form brings, and how HTML is answered."""
+
+import hmac
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeVar
+
+from flask import Response, g, make_response, redirect, render_template, request
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+from werkzeug.datastructures import Headers
+
+from chat import inbox
+from chat.accounts import User
+from chat.database import Connection
+from chat.errors import Forbidden, FormExpired, NotAuthenticated, Problem
+from chat.inbox import Inbox
+from chat.web import words
+from chat.web.request import COOKIE, MAX_AMOUNT, Body, check_origin, process, signed_in, validated
+
+Form = TypeVar("Form", bound=Body)
+
+# No inline script or style, nothing from elsewhere, and no frame around it.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SAFETY = Headers(
+    {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: browsers would then say `Origin: null` of our own forms.
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+)
+# One page differs by person and language, and nobody may keep it.
+PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
+INBOX_SIZE = 100
+START = {"client": "/agents", "agent": "/inbox", "admin": "/admin/statistics"}
+
+
+def visitor() -> User | None:
+    """Who looks at the page, if they are signed in."""
+    if "user" not in g:
+        try:
+            g.user = signed_in() if COOKIE in request.cookies else None
+        except NotAuthenticated:
+            g.user = None
+    user: User | None = g.user
+    return user
+
+
+def visitor_if_known() -> None:
+    """For the page of an error, which must come also when nobody can be looked up."""
+    try:
+        visitor()
+    except Problem:
+        g.user = None
+
+
+def reader(*roles: str) -> User:
+    """Who looks at the page; raises NotAuthenticated, and Forbidden when their role is none of these."""
+    user = visitor()
+    if user is None:
+        raise NotAuthenticated
+    if roles and user.role not in roles:
+        raise Forbidden
+    return user
+
+
+def csrf_token() -> str:
+    """What forms of this sign-in carry: another site cannot read it, and it ends with the sign-in."""
+    return hmac.digest(request.cookies.get(COOKIE, "").encode(), b"form", "sha256").hex()
+
+
+def form(model: type[Form]) -> Form:
+    """What the form brings, without what was left blank.
+
+    Raises CrossSite, FormExpired, InvalidParameter with the `field`.
+    """
+    check_form()
+    filled = {name: value for name, value in request.form.items() if value.strip()}
+    return validated(model, filled)
+
+
+def check_form() -> None:
+    """Raises CrossSite or FormExpired when it is not from a page of ours, of this sign-in."""
+    check_origin()
+    if visitor() and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_token().encode()):
+        raise FormExpired
+
+
+def page(template: str, status: int = 200, problem: Problem | None = None, **content: Any) -> Response:
+    """The page; with a `problem`, what it says and its status."""
+    user = visitor()
+    if user and user.role != "admin" and "live" not in content and problem is None:
+        content["live"] = live(user, process().database.read(lambda db: listed(user, db)))
+    html = render_template(
+        template,
+        user=user,
+        settings=process().settings,
+        csrf=csrf_token() if user else "",
+        words=words,
+        problem_text=_problem_text(problem),
+        problem_field=problem.extra.get("field") if problem else None,
+        notice=words.NOTICES.get(request.args.get("notice", "")),
+        values=request.form,
+        **content,
+    )
+    response = make_response(html, problem.status if problem else status)
+    response.headers.extend(SAFETY)
+    response.headers.update(PERSONAL)
+    if problem:
+        response.headers.extend(problem.headers)
+    return response
+
+
+def listed(user: User, db: Connection) -> Inbox:
+    """The user's open conversations."""
+    return inbox.fetch(process().engine, user, None, INBOX_SIZE, True, db)
+
+
+def live(user: User, listed: Inbox) -> dict[str, Any]:
+    """What the page's scripts go on from: it was read together with what the page shows."""
+    return {
+        "user": {"id": user.id, "role": user.role},
+        "cursor": listed.cursor,
+        "server_time": listed.server_time,
+        "peers": listed.peers,
+        "open": {str(each["id"]): (each["status"], each["unread"]) for each in listed.sessions},
+        "hold_seconds": process().settings.long_poll_seconds,
+        "words": words.for_scripts(),
+    }
+
+
+def see(path: str, **notice: str) -> Response:
+    """After a form: the browser opens this page."""
+    query = "&".join(f"{name}={value}" for name, value in notice.items())
+    response = redirect(f"{path}?{query}" if query else path, 303)
+    response.headers.update(PERSONAL)
+    return make_response(response)
+
+
+def _problem_text(problem: Problem | None) -> str | None:
+    """Of this answer, or of the form before it."""
+    if problem is not None:
+        return words.of_problem(problem.code, problem.extra.get("field"))
+    code, field = request.args.get("problem", ""), request.args.get("field")
+    return words.of_problem(code, field) if code in words.PROBLEMS else None
+
+
+def _amount(value: Any) -> int:
+    """`2.50`, `2,5` or `2` of a currency, in cents."""
+    try:
+        cents = Decimal(str(value).strip().replace(",", ".")) * 100
+    except InvalidOperation:
+        cents = Decimal(-1)
+    if not (cents.is_finite() and 0 <= cents <= MAX_AMOUNT * 100 and cents == cents.to_integral_value()):
+        raise PydanticCustomError("amount", "must be an amount like 2.50")
+    return int(cents)
+
+
+Amount = Annotated[int, BeforeValidator(_amount)]

@@ -1,0 +1,71 @@
+"""The agents that a client may ask, and the asking."""
+
+from flask import Blueprint, Response
+
+from chat import agents as domain
+from chat import transitions
+from chat.errors import NotFound, Problem
+from chat.web.page import Amount, form, page, reader, see
+from chat.web.request import Body, Digits, Query, process, query
+
+agents = Blueprint("agent_pages", __name__)
+
+PAGE_SIZE = 60
+
+
+class Listed(Query):
+    """A page of agents."""
+
+    after: Digits = 0
+
+
+class Asked(Query):
+    """Which agent; 0 is any."""
+
+    agent_id: Digits = 0
+
+
+class Request(Body):
+    """What a client asks for."""
+
+    agent_id: Digits = 0
+    message: str | None = None
+    spending_limit: Amount | None = None
+
+
+@agents.get("/agents")
+def listed() -> Response:
+    reader("client")
+    cards, has_more = domain.listed(process().engine, query(Listed).after, PAGE_SIZE)
+    return page("agents.html", agents=cards, has_more=has_more)
+
+
+@agents.get("/sessions/new")
+def request_page() -> Response:
+    reader("client")
+    return _request_page(query(Asked).agent_id)
+
+
+@agents.post("/sessions")
+def ask() -> Response:
+    here, user = process(), reader("client")
+    agent_id = 0
+    try:
+        asked = form(Request)
+        agent_id = asked.agent_id
+        session, _ = transitions.request(
+            here.engine, user, agent_id or None, asked.message, asked.spending_limit
+        )
+    except Problem as problem:
+        return _request_page(agent_id, problem)
+    return see(f"/sessions/{session['id']}")
+
+
+def _request_page(agent_id: int, problem: Problem | None = None) -> Response:
+    card = None
+    if agent_id:
+        cards, _ = domain.listed(process().engine, agent_id - 1, 1)
+        if not cards or cards[0]["id"] != agent_id:
+            raise NotFound
+        card = cards[0]
+    return page("request.html", problem=problem, agent=card)

@@ -1,0 +1,154 @@
+"""The way in: start, sign-in, sign-up, invitations, the first administrator; and the way out."""
+
+from flask import Blueprint, Response, request
+from pydantic import Field
+
+from chat import accounts, people
+from chat.errors import NotAuthenticated, NotFound, Problem
+from chat.web import language
+from chat.web.login import forget, keep, signed
+from chat.web.page import START, check_form, form, page, see, visitor
+from chat.web.request import Body, process
+
+entrance = Blueprint("entrance", __name__)
+
+YEAR_SECONDS = 31_536_000
+
+
+class Credentials(Body):
+    """What a user knows."""
+
+    email: str = ""
+    password: str = ""
+    next: str = ""
+
+
+class Person(Body):
+    """Somebody new; an invitation or a set-up code may bring them."""
+
+    name: str = ""
+    email: str = ""
+    password: str = ""
+    code: str = ""
+
+
+class Choice(Body):
+    """A language, and the page to go on with."""
+
+    language: str = Field(pattern="^(en|fr)$")
+    next: str = ""
+
+
+@entrance.get("/")
+def start() -> Response:
+    if user := visitor():
+        return see(START[user.role])
+    if _setup_code() is not None and not process().database.read(people.is_anybody_there):
+        return see("/setup")
+    return page("home.html")
+
+
+@entrance.get("/login")
+def login_page() -> Response:
+    if user := visitor():
+        return see(START[user.role])
+    return page("login.html", next=request.args.get("next", ""))
+
+
+@entrance.post("/login")
+def log_in() -> Response:
+    credentials = form(Credentials)
+    try:
+        return _signed_in(credentials.email, credentials.password, credentials.next)
+    except Problem as problem:
+        return page("login.html", problem=problem, next=credentials.next)
+
+
+@entrance.get("/signup")
+def signup_page() -> Response:
+    return page("signup.html")
+
+
+@entrance.post("/signup")
+def sign_up() -> Response:
+    here, person = process(), form(Person)
+    try:
+        if here.settings.sign_up != "open":
+            raise NotFound
+        password_hash = accounts.hash_on_thread(here.threads, person.password)
+        accounts.sign_up(here.database, person.name, person.email, password_hash)
+        return _signed_in(person.email, person.password)
+    except Problem as problem:
+        return page("signup.html", problem=problem)
+
+
+@entrance.get("/setup")
+def setup_page() -> Response:
+    if _setup_code() is None:
+        raise NotFound
+    return page("setup.html", code=request.args.get("code", ""))
+
+
+@entrance.post("/setup")
+def set_up() -> Response:
+    here, person = process(), form(Person)
+    try:
+        password_hash = accounts.hash_on_thread(here.threads, person.password)
+        people.set_up(here.engine, person.code, person.name, person.email, password_hash)
+        return _signed_in(person.email, person.password)
+    except Problem as problem:
+        return page("setup.html", problem=problem, code=person.code)
+
+
+@entrance.get("/links/<token>")
+def link_page(token: str) -> Response:
+    return page("link.html", link=people.link(process().engine, token))
+
+
+@entrance.post("/links/<token>")
+def follow_link(token: str) -> Response:
+    here, person = process(), form(Person)
+    link = people.link(here.engine, token)
+    try:
+        password_hash = accounts.hash_on_thread(here.threads, person.password)
+        email = people.follow_link(here.engine, token, person.name, person.email, password_hash)
+        return _signed_in(email, person.password)
+    except Problem as problem:
+        return page("link.html", problem=problem, link=link)
+
+
+@entrance.post("/logout")
+def log_out() -> Response:
+    check_form()
+    here = process()
+    if user := visitor():
+        accounts.log_out(here.database, here.hub, user.token_hash)
+    return forget(see("/login", notice="signed_out"))
+
+
+@entrance.post("/language")
+def choose_language() -> Response:
+    choice = form(Choice)
+    response = see(_local(choice.next) or "/")
+    response.set_cookie(
+        language.COOKIE, choice.language, YEAR_SECONDS, secure=request.is_secure, samesite="Lax"
+    )
+    return response
+
+
+def _signed_in(email: str, password: str, next_page: str = "") -> Response:
+    """A new token, and the page that was asked for before."""
+    if not email.strip() or not password:
+        raise NotAuthenticated
+    token, user = signed(email, password)
+    return keep(see(_local(next_page) or START[user.role]), token)
+
+
+def _setup_code() -> str | None:
+    return process().database.read(people.setup_code)
+
+
+def _local(path: str) -> str:
+    """The path if it is on this site, or else nothing."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_ours and "\\" not in path else ""

@@ -1,0 +1,25 @@
+// The server's JSON API, the same that curl speaks to.
+
+export class Problem extends Error {
+  constructor(status, body, retryAfter) {
+    super(body.title ?? `HTTP ${status}`);
+    Object.assign(this, { status, code: body.code, body, retryAfter });
+  }
+}
+
+export async function get(path, query = {}, signal) {
+  return request(`${path}?${new URLSearchParams(query)}`, { signal });
+}
+
+export async function post(path, content) {
+  const headers = content === undefined ? {} : { "Content-Type": "application/json" };
+  return request(path, { method: "POST", headers, body: JSON.stringify(content) });
+}
+
+// Resolves with the answer; rejects with a Problem, or with a TypeError when nothing came back.
+async function request(path, options) {
+  const response = await fetch(path, { cache: "no-store", ...options });
+  if (response.ok) return response.json();
+  const body = await response.json().catch(() => ({}));
+  throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
+}

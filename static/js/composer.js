@@ -1,0 +1,103 @@
+// Writing: Enter sends, drafts are kept, the other side sees that somebody types, and `/` brings replies.
+
+import { post } from "./api.js";
+import { user } from "./live.js";
+
+const TYPING_AGAIN_MS = 2000;
+
+export class Composer {
+  #form; #input; #replies; #sessionId; #draft; #typedAt = 0;
+
+  constructor(root, send) {
+    this.#form = root.querySelector("[data-composer]");
+    this.#input = this.#form.querySelector("textarea");
+    this.#replies = this.#form.querySelector("[data-replies]");
+    this.#sessionId = Number(root.dataset.talk);
+    this.#draft = `draft:${user.id}:${root.dataset.talk}`;
+    this.#form.querySelector("[data-hint-keys]").hidden = !matchMedia("(hover: hover)").matches;
+    if (!this.#input.value) this.#input.value = localStorage.getItem(this.#draft) ?? "";
+    this.#grow();
+
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = this.#input.value.trim();
+      if (text) send(text);
+      this.#put("");
+      this.#input.focus();
+    });
+    this.#input.addEventListener("input", () => this.#changed());
+    this.#input.addEventListener("blur", () => this.#type(false));
+    this.#input.addEventListener("keydown", (event) => this.#key(event));
+    this.#replies?.addEventListener("click", ({ target }) => this.#choose(target.closest("[data-shortcut]")));
+  }
+
+  #put(text) {
+    this.#input.value = text;
+    this.#changed();
+  }
+
+  #changed() {
+    const text = this.#input.value;
+    if (text) localStorage.setItem(this.#draft, text);
+    else localStorage.removeItem(this.#draft);
+    this.#grow();
+    this.#offer();
+    this.#type(text.trim() !== "" && !text.startsWith("/"));
+  }
+
+  #type(isTyping) {
+    const now = Date.now();
+    if (isTyping ? now - this.#typedAt < TYPING_AGAIN_MS : !this.#typedAt) return;
+    this.#typedAt = isTyping ? now : 0;
+    post("/api/chat/typing", { chat_session_id: this.#sessionId, typing: isTyping }).catch(() => {});
+  }
+
+  #key(event) {
+    if (event.isComposing) return;
+    const offered = this.#offered();
+    if (offered.length && ["ArrowDown", "ArrowUp", "Enter", "Tab", "Escape"].includes(event.key)) {
+      event.preventDefault();
+      const current = offered.findIndex((item) => item.ariaCurrent);
+      if (event.key === "Escape") this.#replies.hidden = true;
+      else if (event.key.startsWith("Arrow")) {
+        const step = event.key === "ArrowDown" ? 1 : -1;
+        this.#point(offered, (current + step + offered.length) % offered.length);
+      } else this.#choose(offered[current].querySelector("button"));
+    } else if (event.key === "Enter" && !event.shiftKey && matchMedia("(hover: hover)").matches) {
+      event.preventDefault();
+      this.#form.requestSubmit();
+    }
+  }
+
+  #offer() {
+    if (!this.#replies) return;
+    const [, start] = /^\/([^\s]*)$/.exec(this.#input.value) ?? [];
+    for (const item of this.#replies.children) {
+      item.hidden = start === undefined || !item.firstElementChild.dataset.shortcut.includes(start.toLowerCase());
+    }
+    const offered = [...this.#replies.children].filter((item) => !item.hidden);
+    this.#replies.hidden = !offered.length;
+    this.#point(offered, 0);
+  }
+
+  #offered() {
+    return !this.#replies || this.#replies.hidden ? [] : [...this.#replies.children].filter((item) => !item.hidden);
+  }
+
+  #point(offered, index) {
+    offered.forEach((item, number) => { item.ariaCurrent = number === index ? "true" : null; });
+    offered[index]?.scrollIntoView({ block: "nearest" });
+  }
+
+  #choose(button) {
+    if (!button) return;
+    this.#put(button.querySelector("[dir]").textContent);
+    this.#input.focus();
+  }
+
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.#input.style.height = "auto";
+    this.#input.style.height = `${this.#input.scrollHeight + 2}px`;
+  }
+}

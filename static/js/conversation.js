@@ -1,0 +1,79 @@
+// The page of a conversation: what the stream tells of it is shown, what is written goes to the outbox.
+
+import { get, post } from "./api.js";
+import { Composer } from "./composer.js";
+import { live, stream, words } from "./live.js";
+import { MessageList } from "./messages.js";
+import { notify, offerNotifications } from "./notify.js";
+import { Outbox } from "./outbox.js";
+import { SessionView } from "./session.js";
+
+const root = document.querySelector("[data-talk]");
+const id = Number(root.dataset.talk);
+const other = root.dataset.side === "client" ? "agent" : "client";
+const isNewest = root.dataset.isNewest === "1";
+const first = JSON.parse(document.getElementById("session").textContent);
+
+const list = new MessageList(root);
+const view = new SessionView(document.getElementById("main"), first);
+const outbox = new Outbox(root.dataset.talk, list);
+new Composer(root, (text) => outbox.send(text));
+offerNotifications(document);
+
+let agentId = first.agent?.id;
+let readId = first[`${root.dataset.side}_read_id`];
+let isBehind = null; // the cursor to catch up from, while that has not worked
+
+stream.addEventListener("news", async ({ detail }) => {
+  if (detail.removed.includes(id)) location.assign("/inbox");
+  const session = detail.sessions.find((each) => each.id === id);
+  if (session) show(session);
+  if (session?.messages === null || isBehind !== null) await catchUp(isBehind ?? detail.from);
+  else session?.messages.forEach(add);
+  showPeer(detail.peers[id] ?? "");
+  markRead();
+});
+list.addEventListener("seen", markRead);
+document.addEventListener("visibilitychange", markRead);
+addEventListener("focus", markRead);
+showPeer(live.peers[id] ?? "");
+markRead();
+
+function show(session) {
+  if (session.agent?.id !== agentId) return location.reload(); // somebody took it, or it was handed over
+  view.show(session);
+  list.setRead(session[`${other}_read_id`]);
+  const rating = root.querySelector("[data-rating]");
+  if (rating) rating.hidden = !session.accepted_at;
+}
+
+function add(message) {
+  if (!isNewest) return;
+  if (list.add(message) && message.sender_type === other) notify(message.sender_name, message.message);
+}
+
+// More than an answer of the stream has room for.
+async function catchUp(cursor) {
+  isBehind = cursor;
+  const page = await get(`/api/chat/messages/${id}`, { cursor }).catch(() => null);
+  if (!page) return;
+  page.messages.forEach(add);
+  isBehind = null;
+  if (page.has_more) await catchUp(page.cursor);
+}
+
+function showPeer(peer) {
+  const element = root.querySelector("[data-peer]");
+  const isTyping = peer === "typing";
+  root.querySelector("[data-typing]").hidden = !isTyping;
+  if (element.dataset.peer !== peer) element.textContent = words.peers[peer] ?? "";
+  element.dataset.peer = peer;
+  if (isTyping) list.keepEnd();
+}
+
+function markRead() {
+  const last = list.lastId;
+  if (document.hidden || !document.hasFocus() || !list.isAtEnd || last <= readId) return;
+  readId = last;
+  post("/api/chat/read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
+}

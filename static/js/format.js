@@ -1,0 +1,42 @@
+// Money, times and names, as the server writes them in its pages.
+
+const language = document.documentElement.lang;
+const kinds = {
+  clock: { timeStyle: "short" },
+  day: { weekday: "long", day: "numeric", month: "long" },
+  date: { dateStyle: "medium" },
+};
+const formats = Object.fromEntries(
+  Object.entries(kinds).map(([kind, options]) => [kind, new Intl.DateTimeFormat(language, options)]),
+);
+
+// Of the wire's `2026-11-23 09:15:02`, which is UTC.
+export const instant = (text) => new Date(`${text.replace(" ", "T").replace(/Z?$/, "Z")}`);
+
+export function money(amount, currency) {
+  return new Intl.NumberFormat(language, { style: "currency", currency }).format(amount);
+}
+
+export function time(date, kind) {
+  if (kind === "moment") return `${formats.date.format(date)}, ${formats.clock.format(date)}`;
+  return formats[kind].format(date);
+}
+
+// 65 → 1:05
+export function minutes(seconds) {
+  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+}
+
+// In the browser's zone; the server knows only its own.
+export function setTime(element, text, kind = element.dataset.time) {
+  element.dateTime = instant(text).toISOString();
+  element.textContent = time(instant(text), kind);
+}
+
+export function localise(root = document) {
+  for (const element of root.querySelectorAll("time[data-time][datetime]")) setTime(element, element.dateTime);
+}
+
+export function initials(name) {
+  return name.split(/\s+/).slice(-2).map((word) => [...word][0]).join("").toUpperCase();
+}

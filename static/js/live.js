@@ -1,0 +1,10 @@
+// What the page brought for its scripts, and the stream that they share.
+
+import { Stream } from "./stream.js";
+
+export const live = JSON.parse(document.getElementById("live")?.textContent ?? "null");
+export const words = live?.words ?? {};
+export const user = live?.user;
+// How far this machine's clock is ahead of the server's.
+if (live) live.skew = Date.now() - live.server_time;
+export const stream = live && new Stream(live);

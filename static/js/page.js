@@ -1,0 +1,62 @@
+// What every page does: times in the reader's zone, questions before what cannot be undone, the indicator.
+
+import { localise } from "./format.js";
+import { stream, words } from "./live.js";
+import "./attention.js";
+
+localise();
+
+// Drafts and what was not sent are nobody else's on a shared machine.
+document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => localStorage.clear());
+
+const dialog = document.getElementById("confirm");
+document.addEventListener("submit", (event) => {
+  const { target } = event;
+  if (target.dataset.confirm && !target.dataset.confirmed) {
+    event.preventDefault();
+    dialog.querySelector("p").textContent = target.dataset.confirm;
+    dialog.onclose = () => {
+      if (dialog.returnValue !== "yes") return;
+      target.dataset.confirmed = "1";
+      target.requestSubmit();
+    };
+    dialog.showModal();
+  } else if (target.method === "post" && !event.defaultPrevented) {
+    // Pressed twice, it is sent once. After this event: a disabled button would not be sent.
+    setTimeout(() => target.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
+  }
+});
+// A page that comes back from the browser's memory can be used again.
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("form button:disabled")) button.disabled = false;
+});
+
+for (const button of document.querySelectorAll("[data-copy-text]")) {
+  button.hidden = !navigator.clipboard;
+  button.onclick = () => navigator.clipboard.writeText(document.querySelector("[data-copied]").textContent);
+}
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.onclick = () => print();
+}
+
+// A part of a page that has no stream of its own, like who is available.
+for (const part of document.querySelectorAll("[data-refresh]")) {
+  setInterval(async () => {
+    if (document.hidden || part.contains(document.activeElement)) return;
+    const response = await fetch(location.href).catch(() => null);
+    if (!response?.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    part.replaceChildren(...page.getElementById(part.id).childNodes);
+  }, Number(part.dataset.refresh) * 1000);
+}
+
+if (stream) {
+  const indicator = document.querySelector(".connection");
+  stream.addEventListener("mode", ({ detail }) => {
+    indicator.dataset.connection = detail;
+    indicator.textContent = words[detail];
+  });
+  stream.addEventListener("reset", () => location.reload());
+  stream.start();
+}

@@ -1,0 +1,80 @@
+// How a session stands: what of the page is shown, and the meter that runs between two answers.
+
+import { words } from "./live.js";
+import { minutes, money } from "./format.js";
+
+const SCARCE_SECONDS = 120;
+
+export function statusText(session) {
+  if (session.status === "ended") return words.end_reasons[session.end_reason];
+  if (session.status === "paused") return words.pause_reasons[session.pause_reason];
+  return words.statuses[session.status];
+}
+
+// What elements with `data-when` are shown for; chat/web/words.py says the same.
+function states(session, bill) {
+  const found = new Set([session.status, session.pause_reason]);
+  if (session.is_silent) found.add("silent");
+  if (session.transfer) found.add("transfer");
+  if (session.is_clock_running) found.add("running");
+  if (session.spending_limit !== null) found.add("limited");
+  if (session.is_clock_running && bill.left !== null && bill.left <= SCARCE_SECONDS) found.add("scarce");
+  return found;
+}
+
+// What it costs so many seconds after the server said so.
+function billOf(session, later) {
+  const passed = session.is_clock_running ? later : 0;
+  const seconds = session.duration_seconds + passed;
+  const billed = Math.ceil(Math.max(0, seconds - session.free_seconds) / 60);
+  const rate = session.rate_per_minute ?? 0;
+  return {
+    seconds,
+    minutes: billed,
+    cost: session.total_cost + Math.max(0, billed - session.billed_minutes) * rate,
+    left: session.seconds_left === null ? null : Math.max(0, session.seconds_left - passed),
+  };
+}
+
+export class SessionView {
+  #root; #session; #since;
+
+  constructor(root, session) {
+    this.#root = root;
+    this.show(session);
+    setInterval(() => this.#session.is_clock_running && this.#tick(), 1000);
+  }
+
+  show(session) {
+    this.#session = session;
+    this.#since = performance.now();
+    const set = (name, text) => this.#all(name).forEach((element) => { element.textContent = text; });
+    set("status-text", statusText(session));
+    set("position", session.position ?? "");
+    if (session.rate_per_minute !== null) set("rate", money(session.rate_per_minute, session.currency));
+    if (session.spending_limit !== null) set("limit", money(session.spending_limit, session.currency));
+    if (session.transfer) set("transfer-rate", money(session.transfer.rate_per_minute, session.currency));
+    for (const meter of this.#all("meter")) meter.classList.toggle("is-still", !session.is_clock_running);
+    this.#tick();
+  }
+
+  #tick() {
+    const session = this.#session;
+    const bill = billOf(session, Math.floor((performance.now() - this.#since) / 1000));
+    const put = (name, text) => this.#all(name).forEach((element) => {
+      if (element.textContent !== text) element.textContent = text;
+    });
+    put("meter-time", minutes(bill.seconds));
+    put("meter-cost", money(bill.cost, session.currency));
+    put("meter-minutes", `${bill.minutes} min`);
+    put("seconds-left", bill.left === null ? "" : minutes(bill.left));
+    for (const bar of this.#all("limit-bar")) Object.assign(bar, { max: session.spending_limit || 1, value: bill.cost });
+    const now = states(session, bill);
+    for (const element of this.#root.querySelectorAll("[data-when]")) {
+      const isStill = element.dataset.needs !== "still" || !session.is_clock_running;
+      element.hidden = !(isStill && element.dataset.when.split(" ").some((state) => now.has(state)));
+    }
+  }
+
+  #all(name) { return this.#root.querySelectorAll(`[data-${name}]`); }
+}
