@@ -9,6 +9,7 @@ run: .venv/installed
 	@exec $(BIN)/gunicorn
 
 test: .venv/installed-dev
+	@.ci/browser
 	$(BIN)/pytest
 
 lint: .venv/installed-dev
@@ -46,5 +47,5 @@ clean:
 # Take new texts from the pages into translations/, and compile what is translated there.
 translations: .venv/installed
 	$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --omit-header -o translations/messages.pot .
-	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --omit-header -i translations/messages.pot -d translations
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -i translations/messages.pot -d translations
 	$(BIN)/pybabel -q compile -d translations

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.browser import Visitor, launch
 from tests.client import Client, Conversation
 from tests.server import FLASK, ROOT, Server
 
@@ -54,6 +56,28 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             return stack.enter_context(Server(folder, **settings))
 
         yield start_one
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, once for each process of the tests."""
+    with launch() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser of their own for somebody; at the end, nothing went wrong in any."""
+    visitors: list[Visitor] = []
+
+    def open_one(server: Server, who: Client | None = None, **options: Any) -> Visitor:
+        visitors.append(Visitor(browser, server.url, who and who.token, **options))
+        return visitors[-1]
+
+    yield open_one
+    for visitor in visitors:
+        visitor.close()
+    assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 
 @pytest.fixture(params=["gevent", "gthread"])

@@ -15,7 +15,7 @@ const isNewest = root.dataset.isNewest === "1";
 const first = JSON.parse(document.getElementById("session").textContent);
 
 const list = new MessageList(root);
-const view = new SessionView(document.getElementById("main"), first);
+const view = new SessionView([root, document.getElementById("panel")], first);
 const outbox = new Outbox(root.dataset.talk, list);
 new Composer(root, (text) => outbox.send(text));
 offerNotifications(document);

@@ -52,10 +52,11 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
 }
 
 if (stream) {
-  const indicator = document.querySelector(".connection");
   stream.addEventListener("mode", ({ detail }) => {
-    indicator.dataset.connection = detail;
-    indicator.textContent = words[detail];
+    for (const indicator of document.querySelectorAll("[data-connection]")) {
+      indicator.dataset.connection = detail;
+      indicator.textContent = words[detail];
+    }
   });
   stream.addEventListener("reset", () => location.reload());
   stream.start();

@@ -37,10 +37,10 @@ function billOf(session, later) {
 }
 
 export class SessionView {
-  #root; #session; #since;
+  #roots; #session; #since;
 
-  constructor(root, session) {
-    this.#root = root;
+  constructor(roots, session) {
+    this.#roots = roots;
     this.show(session);
     setInterval(() => this.#session.is_clock_running && this.#tick(), 1000);
   }
@@ -70,11 +70,11 @@ export class SessionView {
     put("seconds-left", bill.left === null ? "" : minutes(bill.left));
     for (const bar of this.#all("limit-bar")) Object.assign(bar, { max: session.spending_limit || 1, value: bill.cost });
     const now = states(session, bill);
-    for (const element of this.#root.querySelectorAll("[data-when]")) {
+    for (const element of this.#all("when")) {
       const isStill = element.dataset.needs !== "still" || !session.is_clock_running;
       element.hidden = !(isStill && element.dataset.when.split(" ").some((state) => now.has(state)));
     }
   }
 
-  #all(name) { return this.#root.querySelectorAll(`[data-${name}]`); }
+  #all(name) { return this.#roots.flatMap((root) => [...root.querySelectorAll(`[data-${name}]`)]); }
 }

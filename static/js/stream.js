@@ -17,6 +17,7 @@ export class Stream extends EventTarget {
   mode = "off"; // live, polling, offline, stopped
   #page; #cursor; #peers; #skew; #channel; #queue; #watch; #asking; #wakeUp;
   #isLeader = false;
+  #probeAt = 0;
 
   constructor(page) {
     super();
@@ -64,6 +65,7 @@ export class Stream extends EventTarget {
   #wake() {
     if (this.#isStopped) return;
     if (!this.#isLeader) return this.#request(true);
+    this.#probeAt = 0; // another network, maybe a better one
     this.#asking?.abort("woken"); // its connection may be long dead
     this.#wakeUp?.();
   }
@@ -71,17 +73,24 @@ export class Stream extends EventTarget {
   async #lead() {
     this.#isLeader = true;
     clearTimeout(this.#watch);
-    let failures = 0, cuts = 0, cutAfter = 0, probeAt = 0;
+    // A short request first: what came between the page and now, and whether there is a line at all.
+    let isFirst = true, failures = 0, cutAfter = 0;
+    let cuts = Number(sessionStorage.getItem("cuts")); // as the page before has found
     while (this.#isLeader && !this.#isStopped) {
       // After a failure a short request tells a broken line from one that cuts what is held.
-      const isLong = !failures && (cuts < CUTS || Date.now() >= probeAt);
+      const isLong = !isFirst && !failures && (cuts < CUTS || Date.now() >= this.#probeAt);
       const began = Date.now();
       try {
-        const { answer, isLate } = await this.#ask(isLong);
+        const { answer, late } = await this.#ask(isLong);
         failures = 0;
-        if (isLong && isLate) cuts += 1;
-        else if (isLong && answer.longPolling && Date.now() - began >= cutAfter) cuts = 0;
-        if (cuts >= CUTS && isLong) probeAt = Date.now() + PROBE_MS;
+        isFirst = false;
+        const held = Date.now() - began - late;
+        if (isLong && late > LATE_MS) {
+          cuts += 1;
+          cutAfter = held;
+        } else if (isLong && answer.longPolling && held >= cutAfter) cuts = 0;
+        if (isLong && cuts >= CUTS) this.#probeAt = Date.now() + PROBE_MS;
+        sessionStorage.setItem("cuts", cuts);
         const isPolling = cuts >= CUTS || (isLong && !answer.longPolling);
         this.#share(answer, isPolling ? "polling" : "live");
         if (isPolling && !answer.has_more) await this.#sleep(CLASSIC_MS);
@@ -93,7 +102,7 @@ export class Stream extends EventTarget {
           if (isLong && !error.status) {
             cuts += 1;
             cutAfter = Date.now() - began;
-            probeAt = Date.now() + PROBE_MS;
+            this.#probeAt = Date.now() + PROBE_MS;
           }
           if (failures++ || !isLong) this.#setMode("offline");
           const pause = Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures);
@@ -113,7 +122,7 @@ export class Stream extends EventTarget {
       const answer = await get("/api/chat/sessions", query, this.#asking.signal);
       const skew = Date.now() - answer.server_time;
       this.#skew = Math.min(this.#skew, skew);
-      return { answer: { ...answer, from: this.#cursor }, isLate: skew - this.#skew > LATE_MS };
+      return { answer: { ...answer, from: this.#cursor }, late: skew - this.#skew };
     } finally {
       clearTimeout(timeout);
     }

@@ -1,0 +1,226 @@
+"""Two people, two browsers, a real server with two workers: nothing is missed, repeated or out of order."""
+
+import signal
+
+import pytest
+
+from tests.proxy import Proxy
+
+COUNT = 50
+
+
+@pytest.fixture
+def running(start):
+    return start(workers=2)
+
+
+@pytest.fixture
+def talk(running):
+    return running.conversation()
+
+
+@pytest.fixture
+def client(running, talk, visit):
+    visitor = visit(running, talk.client)
+    visitor.open(f"/sessions/{talk.id}")
+    return visitor
+
+
+@pytest.fixture
+def agent(running, talk, visit):
+    visitor = visit(running, talk.agent)
+    visitor.open(f"/sessions/{talk.id}")
+    return visitor
+
+
+def stored(talk):
+    """All messages, as the server has them."""
+    found, page = [], {"has_more": True}
+    while page["has_more"]:
+        last_id = found[-1]["id"] if found else 0
+        page = talk.client.fetch(talk.id, lastMessageId=last_id).json
+        found += page["messages"]
+    return [message["message"] for message in found]
+
+
+def expect_all(talk, *visitors):
+    """Each of them has every message once, in the order of the server."""
+    for visitor in visitors:
+        visitor.page.wait_for_function(
+            "count => document.querySelectorAll('.message[data-id]:not([data-id=\"\"])').length >= count",
+            arg=len(stored(talk)),
+        )
+        assert visitor.texts() == stored(talk)
+
+
+def test_fifty_messages_each(talk, client, agent):
+    for number in range(COUNT):
+        client.send(f"client {number}")
+        agent.send(f"agent {number}")
+    client.see(f"agent {COUNT - 1}")
+    agent.see(f"client {COUNT - 1}")
+    assert len(stored(talk)) == 2 + 2 * COUNT
+    expect_all(talk, client, agent)
+
+
+def test_fifty_messages_each_while_the_server_reloads_and_the_network_fails(running, talk, client, agent):
+    for number in range(COUNT):
+        if number in (10, 30):
+            running.signal(signal.SIGHUP)
+        if number == 20:
+            client.context.set_offline(True)
+            client.await_connection("offline")
+        if number == 25:
+            client.context.set_offline(False)
+        client.send(f"client {number}")
+        agent.send(f"agent {number}")
+    client.see(f"agent {COUNT - 1}")
+    agent.see(f"client {COUNT - 1}")
+    client.await_connection("live")
+    assert len(stored(talk)) == 2 + 2 * COUNT
+    expect_all(talk, client, agent)
+
+
+def test_what_was_not_sent_is_sent_after_a_reload_of_the_page_and_once(talk, client, agent):
+    client.context.set_offline(True)
+    client.send("in the tunnel")
+    client.page.locator(".message.is-failed").wait_for()
+    client.context.set_offline(False)
+    client.page.reload()
+    agent.see("in the tunnel")
+    expect_all(talk, client, agent)
+    assert stored(talk).count("in the tunnel") == 1
+
+
+def test_a_draft_is_kept_across_a_reload(client):
+    client.page.fill("#message", "half a thou")
+    client.page.reload()
+    assert client.page.input_value("#message") == "half a thou"
+    client.send("half a thought")
+    client.see("half a thought")
+    client.page.reload()
+    assert client.page.input_value("#message") == ""
+
+
+def test_seven_tabs_of_one_person_are_all_live_over_one_connection(running, talk, client, agent):
+    tabs = [client.page, *(client.tab() for _ in range(6))]
+    for tab in tabs[1:]:
+        tab.goto(f"/sessions/{talk.id}")
+    for tab in tabs:
+        client.await_connection("live", tab)
+    for number in range(3):
+        agent.send(f"to all {number}")
+        for tab in tabs:
+            client.see(f"to all {number}", tab)
+    for tab in tabs:
+        assert client.texts(tab) == stored(talk)
+    running.wait_until_held(2)
+
+
+def test_another_tab_goes_on_when_the_one_that_asks_is_closed(talk, client, agent):
+    other = client.tab()
+    other.goto(f"/sessions/{talk.id}")
+    client.await_connection("live", other)
+    client.page.close()
+    agent.send("still there?")
+    client.see("still there?", other)
+
+
+def test_typing_reading_and_the_end_are_seen(talk, client, agent):
+    client.page.type("#message", "Hel")
+    agent.page.locator('[data-peer="typing"]').wait_for()
+    client.send("Hello")
+    agent.see("Hello")
+    client.page.locator(".message.is-own", has_text="Hello").locator("[data-tick]", has_text="✓✓").wait_for()
+    talk.client.do("end", talk.id)
+    for visitor in (client, agent):
+        visitor.page.locator(".composer-place", has_text="Ended by the client").wait_for()
+        assert not visitor.page.locator("#message").is_visible()
+
+
+def test_a_request_appears_in_the_inbox_and_is_accepted_while_the_client_waits(running, visit):
+    camille, anais = running.person("client", "Camille Moreau"), running.person("agent", "Dr Anaïs Laurent")
+    agent, client = visit(running, anais), visit(running, camille)
+    agent.open("/inbox")
+    client.open(f"/sessions/new?agent_id={anais.id}")
+    client.page.fill("#message", "Puis-je sous-louer ?")
+    client.page.click("text=Send the request")
+    client.page.get_by_text("Place in the queue").wait_for()
+    agent.page.locator('[data-section="waiting"] [data-card]', has_text="Puis-je sous-louer ?").wait_for()
+    agent.page.click("[data-post=accept] button")
+    client.page.locator(".talk-panel, .panel").get_by_text("Active").first.wait_for(state="attached")
+    agent.page.locator(".composer").wait_for()
+    agent.send("Bonjour !")
+    client.see("Bonjour !")
+    client.page.locator("[data-meter]:not(.is-still)").wait_for()
+
+
+def test_older_messages_come_on_scrolling_up_without_a_jump(running, talk, client):
+    for number in range(130):
+        talk.agent.send(talk.id, f"line {number}")
+    client.page.reload()
+    client.see("line 129")
+    assert client.texts() == stored(talk)[-50:]
+    before = client.page.evaluate(
+        """() => {
+            document.querySelector("[data-log]").scrollTop = 300;
+            window.mark = document.querySelectorAll(".message")[8];
+            return window.mark.getBoundingClientRect().top;
+        }"""
+    )
+    client.page.wait_for_function("() => document.querySelectorAll('.message').length > 60")
+    after = client.page.evaluate("() => window.mark.getBoundingClientRect().top")
+    assert abs(after - before) < 4
+    client.page.wait_for_function(
+        """() => {
+            document.querySelector("[data-log]").scrollTop = 0;
+            return !document.querySelector(".earlier");
+        }"""
+    )
+    assert client.texts() == stored(talk)
+
+
+def test_the_button_to_the_newest_counts_what_arrives_meanwhile(talk, client, agent):
+    for number in range(40):
+        talk.client.send(talk.id, f"line {number}")
+    client.see("line 39")
+    client.page.evaluate("() => { document.querySelector('[data-log]').scrollTop = 0; }")
+    client.page.locator("[data-jump]").wait_for()
+    agent.send("look here")
+    agent.send("and here")
+    client.page.locator("[data-jump-count]", has_text="2").wait_for()
+    client.page.click("[data-jump]")
+    client.page.locator("[data-jump]").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("mode", ["kill", "keep"])
+def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(start, visit, mode):
+    running = start(workers=2, long_poll_seconds=2)
+    talk = running.conversation()
+    with Proxy(running.address, mode) as proxy:
+        client = visit(running, talk.client)
+        client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
+        client.page.goto(f"{proxy.url}/sessions/{talk.id}")
+        client.await_connection("polling")
+        talk.agent.send(talk.id, "through a bad line")
+        client.see("through a bad line")
+        assert client.texts() == stored(talk)
+        proxy.mode = "pass"
+        client.page.evaluate("() => dispatchEvent(new Event('online'))")
+        client.await_connection("live")
+
+
+def test_past_the_cap_the_page_says_that_it_polls(start, visit):
+    running = start(max_waiters=0)
+    talk = running.conversation()
+    client = visit(running, talk.client)
+    client.open(f"/sessions/{talk.id}")
+    client.await_connection("polling")
+    talk.agent.send(talk.id, "in three seconds")
+    client.see("in three seconds")
+
+
+def test_a_sign_out_elsewhere_stops_the_page(talk, client):
+    client.await_connection("live")
+    talk.client.post("/api/auth/logout")
+    client.await_connection("stopped")
