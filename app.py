@@ -1,10 +1,9 @@
 """The application factory: `gunicorn` and `flask --app app` both start here."""
 
-import gzip
 import logging
 import os
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
@@ -14,6 +13,7 @@ from chat.process import Process
 from chat.settings import Settings, from_environment
 from chat.web import language, pages, problems
 from chat.web.agents import agents
+from chat.web.answer import compressed
 from chat.web.fetching import fetching
 from chat.web.login import login
 from chat.web.operation import operation
@@ -42,12 +42,7 @@ class Application(Flask):
         """Flask's; a browser asks each time whether it is still the same."""
         response = super().send_static_file(filename)
         response.headers.extend(SAFETY)
-        if response.status_code == 200 and request.accept_encodings["gzip"]:
-            response.direct_passthrough = False
-            response.set_data(gzip.compress(response.get_data(), mtime=0))
-            response.headers["Content-Encoding"] = "gzip"
-        response.vary.add("Accept-Encoding")
-        return response
+        return compressed(response)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -59,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
         log.warning(warning)
     app = Application(__name__)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     process = Process(settings)
     process.prepare()
     app.extensions["chat"] = process

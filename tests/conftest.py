@@ -85,7 +85,7 @@ def worker_class(request) -> str:
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Callable[..., str]:
     """Run a `flask chat` command beside a server; returns what it printed."""
 

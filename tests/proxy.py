@@ -5,15 +5,15 @@ import threading
 from contextlib import suppress
 from time import monotonic, sleep
 
-PATIENCE_SECONDS = 0.8
-KEPT_SECONDS = 3.0
+PATIENCE_SECONDS = 1.0
+KEPT_SECONDS = 2.5
 
 
 class Proxy:
     """In front of `address`, on a port of its own; `mode` is `pass`, `kill` or `keep`."""
 
-    def __init__(self, address: tuple[str, int], mode: str) -> None:
-        self.mode = mode
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.mode = "pass"
         self._address = address
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept)]

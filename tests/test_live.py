@@ -197,10 +197,12 @@ def test_the_button_to_the_newest_counts_what_arrives_meanwhile(talk, client, ag
 def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(start, visit, mode):
     running = start(workers=2, long_poll_seconds=2)
     talk = running.conversation()
-    with Proxy(running.address, mode) as proxy:
+    with Proxy(running.address) as proxy:
         client = visit(running, talk.client)
         client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
         client.page.goto(f"{proxy.url}/sessions/{talk.id}")
+        client.await_connection("live")
+        proxy.mode = mode
         client.await_connection("polling")
         talk.agent.send(talk.id, "through a bad line")
         client.see("through a bad line")

@@ -1,10 +1,11 @@
 """JSON answers."""
 
+import gzip
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 
 from chat.money import Cents
 
@@ -25,6 +26,16 @@ def json(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, st
 def personal(content: Mapping[str, Any], status: int = 200) -> Response:
     """An answer meant for one user, which nobody may keep."""
     return json(content, status, PERSONAL)
+
+
+def compressed(response: Response) -> Response:
+    """A page or a file, gzipped where the browser takes that; what it holds of secrets is salted."""
+    if response.status_code != 304 and request.accept_encodings["gzip"]:
+        response.direct_passthrough = False
+        response.set_data(gzip.compress(response.get_data(), mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    response.vary.add("Accept-Encoding")
+    return response
 
 
 def _encode_money(value: object) -> object:

@@ -1,6 +1,7 @@
 """Pages: who reads one, what a form brings, and how HTML is answered."""
 
 import hmac
+import secrets
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +16,7 @@ from chat.database import Connection
 from chat.errors import Forbidden, FormExpired, NotAuthenticated, Problem
 from chat.inbox import Inbox
 from chat.web import words
+from chat.web.answer import compressed
 from chat.web.request import COOKIE, MAX_AMOUNT, Body, check_origin, process, signed_in, validated
 
 Form = TypeVar("Form", bound=Body)
@@ -68,9 +70,14 @@ def reader(*roles: str) -> User:
     return user
 
 
-def csrf_token() -> str:
-    """What forms of this sign-in carry: another site cannot read it, and it ends with the sign-in."""
-    return hmac.digest(request.cookies.get(COOKIE, "").encode(), b"form", "sha256").hex()
+def csrf_token(salt: str | None = None) -> str:
+    """What forms of this sign-in carry: another site cannot read it, and it ends with the sign-in.
+
+    Each page has another `salt`, so that the length of a compressed page tells nothing of it.
+    """
+    salt = salt or secrets.token_hex(8)
+    signature = hmac.digest(request.cookies.get(COOKIE, "").encode(), salt.encode(), "sha256")
+    return f"{salt}.{signature.hex()}"
 
 
 def form(model: type[Form]) -> Form:
@@ -86,7 +93,9 @@ def form(model: type[Form]) -> Form:
 def check_form() -> None:
     """Raises CrossSite or FormExpired when it is not from a page of ours, of this sign-in."""
     check_origin()
-    if visitor() and not hmac.compare_digest(request.form.get("csrf", "").encode(), csrf_token().encode()):
+    sent = request.form.get("csrf", "")
+    expected = csrf_token(sent.partition(".")[0])
+    if visitor() and not hmac.compare_digest(sent.encode(), expected.encode()):
         raise FormExpired
 
 
@@ -112,7 +121,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     response.headers.update(PERSONAL)
     if problem:
         response.headers.extend(problem.headers)
-    return response
+    return compressed(response)
 
 
 def listed(user: User, db: Connection) -> Inbox:

@@ -61,8 +61,8 @@ function place(item, session) {
   item.dataset.status = session.status;
   item.dataset.lastId = last;
   const actions = item.querySelector("[data-only]");
-  actions.hidden = session.status !== "waiting";
-  actions.querySelector("[data-post=decline]").hidden = !session.agent;
+  if (session.status !== "waiting") actions?.remove();
+  else if (actions) actions.querySelector("[data-post=decline]").hidden = !session.agent;
   if (!isMoved) return;
   if (session.status === "waiting") list.append(item);
   else list.prepend(item);

@@ -88,8 +88,8 @@ export class Stream extends EventTarget {
         if (isLong && late > LATE_MS) {
           cuts += 1;
           cutAfter = held;
+          this.#probeAt = Date.now() + PROBE_MS;
         } else if (isLong && answer.longPolling && held >= cutAfter) cuts = 0;
-        if (isLong && cuts >= CUTS) this.#probeAt = Date.now() + PROBE_MS;
         sessionStorage.setItem("cuts", cuts);
         const isPolling = cuts >= CUTS || (isLong && !answer.longPolling);
         this.#share(answer, isPolling ? "polling" : "live");

@@ -1,0 +1,159 @@
+"""Every page, as a browser shows it: accessible, light, still, and nobody else's server in it."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.server import Server
+
+PAGES = {
+    "nobody": ["/", "/login", "/signup", "/nowhere"],
+    "client": [
+        "/agents",
+        "/sessions",
+        "/sessions/{id}",
+        "/sessions/{ended}",
+        "/sessions/{ended}/receipt",
+        "/sessions/new",
+        "/sessions/new?agent_id={agent}",
+        "/profile",
+        "/balance",
+    ],
+    "agent": [
+        "/inbox",
+        "/sessions/{id}",
+        "/sessions/{waiting}",
+        "/sessions",
+        "/replies",
+        "/earnings",
+        "/profile",
+    ],
+    "admin": [
+        "/admin/statistics",
+        "/admin/people",
+        "/admin/people/{agent}",
+        "/admin/people/{client}",
+        "/admin/sessions",
+        "/admin/sessions/{ended}",
+        "/admin/settings",
+    ],
+}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+LARGEST_FIRST_LOAD = 60 * 1024
+LARGEST_SHIFT = 0.02
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A server with the demo's people and conversations."""
+    with Server(tmp_path_factory.mktemp("full"), workers=2, request_seconds=86_400) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tokens(full, run):
+    run(full, "demo")
+    names = {"client": "client1", "agent": "agent1", "admin": "admin"}
+    return {role: run(full, "token", f"{name}@demo.example").strip() for role, name in names.items()}
+
+
+@pytest.fixture(scope="module")
+def ids(full, tokens):
+    agent = full.client(tokens["agent"])
+    ended = agent.get("/api/chat/sessions?status=ended").json["sessions"]
+    open_ones = agent.get("/api/chat/sessions").json["sessions"]
+    first = min(each["id"] for each in open_ones)
+    return {
+        "id": first,
+        "waiting": next(each["id"] for each in open_ones if each["status"] == "waiting"),
+        "ended": next(each["id"] for each in ended if each["rating"] and each["client"]["id"] == 1),
+        "agent": 2,
+        "client": 1,
+    }
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+@pytest.mark.parametrize("role", PAGES)
+def test_axe_finds_nothing_serious(full, tokens, ids, visit, role, look):
+    options = PHONE if look == "phone" else {"color_scheme": look}
+    visitor = visit(full, full.client(tokens[role]) if role in tokens else None, **options)
+    for path in PAGES[role]:
+        answer = visitor.open(path.format(**ids))
+        assert answer.status == (404 if path == "/nowhere" else 200)
+        found = Axe().run(visitor.page)
+        bad = [each for each in found.response["violations"] if each["impact"] in ("serious", "critical")]
+        assert [(path, each["id"], each["nodes"][0]["html"]) for each in bad] == []
+        width, room = visitor.page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+        assert width <= room, f"{path} is {width} px wide"
+    assert {url.split("/")[2] for url in visitor.requests} == {full.url.split("/")[2]}
+
+
+@pytest.mark.parametrize(("role", "path"), [("client", "/sessions/{id}"), ("agent", "/sessions/{id}")])
+def test_the_first_load_is_light(full, tokens, ids, visit, role, path):
+    visitor = visit(full, full.client(tokens[role]))
+    network = visitor.context.new_cdp_session(visitor.page)
+    network.send("Network.enable")
+    sizes = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    visitor.open(path.format(**ids))
+    visitor.await_connection("live")
+    assert len(sizes) > 10
+    assert sum(sizes) <= LARGEST_FIRST_LOAD
+
+
+def test_nothing_moves_when_messages_arrive(start, visit):
+    running = start(workers=2)
+    talk = running.conversation()
+    visitor = visit(running, talk.client)
+    visitor.page.add_init_script(
+        """
+        window.shift = 0;
+        new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.shift += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });
+        """
+    )
+    visitor.open(f"/sessions/{talk.id}")
+    visitor.await_connection("live")
+    for number in range(25):
+        talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
+        talk.agent.send(talk.id, f"message {number} " + "with some words " * (number % 4))
+        visitor.see(f"message {number} ")
+    assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
+
+
+def test_a_phone_shows_the_conversation_on_its_whole_screen(start, visit):
+    running = start(workers=2)
+    talk = running.conversation()
+    visitor = visit(running, talk.client, **PHONE)
+    visitor.open(f"/sessions/{talk.id}")
+    box = visitor.page.locator(".talk").bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 390, 844)
+    composer = visitor.page.locator(".composer").bounding_box()
+    assert composer["y"] + composer["height"] <= 844
+    visitor.page.click(".panel-link")
+    visitor.page.locator("#panel").get_by_text("End the conversation").wait_for()
+    visitor.page.click(".panel-close")
+    visitor.page.locator("#panel").wait_for(state="hidden")
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(start, visit):
+    running = start(workers=2)
+    talk = running.conversation()
+    visitor = visit(running, talk.agent)
+    visitor.open(f"/sessions/{talk.id}")
+    names, outlines = [], []
+    for _ in range(40):
+        visitor.page.keyboard.press("Tab")
+        name, outline = visitor.page.evaluate(
+            """() => {
+                const focused = document.activeElement;
+                const style = getComputedStyle(focused);
+                const name = focused.getAttribute("aria-label") ?? focused.textContent.trim();
+                return [name, style.outlineWidth];
+            }"""
+        )
+        names.append(name)
+        outlines.append(outline)
+    for wanted in ("Skip to the content", "Send", "Pause", "End the conversation"):
+        assert wanted in names
+        assert outlines[names.index(wanted)] == "3px"
