@@ -89,7 +89,7 @@ export class Stream extends EventTarget {
           cuts += 1;
           cutAfter = held;
           this.#probeAt = Date.now() + PROBE_MS;
-        } else if (isLong && answer.longPolling && held >= cutAfter) cuts = 0;
+        } else if (isLong && answer.longPolling && held >= Math.min(cutAfter, 800 * this.#page.hold_seconds)) cuts = 0;
         sessionStorage.setItem("cuts", cuts);
         const isPolling = cuts >= CUTS || (isLong && !answer.longPolling);
         this.#share(answer, isPolling ? "polling" : "live");
