@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format bench translations pin clean
+.PHONY: run test lint format bench screenshots translations pin clean
 
 run: .venv/installed
 	@$(BIN)/flask --app app chat demo --once
@@ -43,6 +43,11 @@ clean:
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# The pictures of docs/, from the demo's data.
+screenshots: .venv/installed-dev
+	@.ci/browser
+	$(BIN)/python -m docs.screenshots
 
 # Take new texts from the pages into translations/, and compile what is translated there.
 translations: .venv/installed

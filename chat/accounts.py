@@ -1,6 +1,7 @@
 """People, their passwords and their sign-in tokens."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from chat.store import revision, server, tokens, users
 
 DAY_MS = 86_400_000
 ROLES = ("client", "agent", "admin")
+# Line breaks too. What joins letters or turns their direction belongs to names.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # OWASP's second choice for Argon2id: 19 MiB, two passes; 20 ms on a small server.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -84,15 +87,15 @@ def insert_user(
 
 def checked_name(name: str) -> str:
     """As it is stored; raises InvalidParameter."""
-    if not 1 <= len(name.strip()) <= 100:
-        raise InvalidParameter("name must have 1 to 100 characters", field="name")
+    if not 1 <= len(name.strip()) <= 100 or CONTROL.search(name.strip()):
+        raise InvalidParameter("name must have 1 to 100 characters, all in one line", field="name")
     return name.strip()
 
 
 def checked_email(email: str) -> str:
     """As it is stored; raises InvalidParameter."""
     email = email.strip().lower()
-    if email.count("@") != 1 or not 3 <= len(email) <= 254 or any(map(str.isspace, email)):
+    if email.count("@") != 1 or not 3 <= len(email) <= 254 or " " in email or not email.isprintable():
         raise InvalidParameter(f"email is {email!r}; it must look like name@example.org", field="email")
     return email
 

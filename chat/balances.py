@@ -38,9 +38,9 @@ def change(engine: Engine, actor: User | None, user_id: int, kind: str, cents: i
     if actor is not None and actor.role != "admin":
         raise Forbidden("Only an administrator changes balances.")
     if not 1 <= cents <= 100_000_000:
-        raise InvalidParameter("amount must be from 0.01 to 1000000.00")
+        raise InvalidParameter("amount must be from 0.01 to 1000000.00", field="amount")
     if not 1 <= len(reason.strip()) <= 500:
-        raise InvalidParameter("reason must have 1 to 500 characters")
+        raise InvalidParameter("reason must have 1 to 500 characters", field="reason")
 
     def store(db: Connection) -> tuple[int, list[Change | None]]:
         if found(users.by_id(db, user_id))["role"] != "client":

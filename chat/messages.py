@@ -173,7 +173,9 @@ def trimmed(text: str) -> str:
     """The text as it is stored; raises InvalidParameter."""
     trimmed = text.strip()
     if not 1 <= len(trimmed) <= MAX_CHARACTERS:
-        raise InvalidParameter(f"message must have 1 to {MAX_CHARACTERS} characters; it has {len(trimmed)}.")
+        raise InvalidParameter(
+            f"message must have 1 to {MAX_CHARACTERS} characters; it has {len(trimmed)}.", field="message"
+        )
     if "\0" in trimmed:
         raise InvalidParameter("message must not contain the character NUL.")
     return trimmed

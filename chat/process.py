@@ -1,6 +1,8 @@
 """What one process of the server owns."""
 
-from chat import native, presence
+import logging
+
+from chat import native, people, presence
 from chat.database import Database
 from chat.database.connection import path_of
 from chat.doorbell import Doorbell
@@ -11,6 +13,8 @@ from chat.presence import Presence
 from chat.settings import Settings
 from chat.store import server
 from chat.sweeper import Sweeper
+
+log = logging.getLogger(__name__)
 
 # Password hashes at a time and waiting: each takes a core for 20 ms and 19 MiB.
 HASHING_THREADS = 2
@@ -39,7 +43,9 @@ class Process:
             self.database.write(server.anchor)
 
     def start(self) -> None:
-        """Begin to hear the other processes, and to sweep."""
+        """Begin to hear the other processes, and to sweep; say how to set up what nobody runs yet."""
+        if code := self.database.read(people.setup_code):
+            log.warning("There is no administrator yet; the page to become it is /setup?code=%s", code)
         self.doorbell.start(self.hub, self._hear)
         self.sweeper.start()
 

@@ -157,7 +157,9 @@ def limit(engine: Engine, client: User, chat_session_id: int, limit_cents: int |
         _require(session, "waiting", "active", "paused")
         so_far = billing.bill(session, now).cents
         if limit_cents is not None and limit_cents < so_far:
-            raise InvalidParameter(f"spending_limit is below what it costs already, {Cents(so_far)}.")
+            raise InvalidParameter(
+                f"spending_limit is below what it costs already, {Cents(so_far)}.", field="spending_limit"
+            )
         session |= {"limit_cents": limit_cents, "warned_seconds": None}
         if session["pause_reason"] == "spending_limit":
             _require_money(session, now)

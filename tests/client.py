@@ -81,9 +81,9 @@ class Client:
         """GET the inbox."""
         return self.get(f"/api/chat/sessions?{urlencode(query)}")
 
-    def await_inbox(self, cursor: int) -> "Future[Answer]":
+    def await_inbox(self, cursor: int, **query: object) -> "Future[Answer]":
         """The same, held by the server."""
-        return _threads.submit(self.inbox, cursor=cursor, longPoll="true")
+        return _threads.submit(self.inbox, cursor=cursor, longPoll="true", **query)
 
     def send(self, chat_session_id: int, message: str, **more: object) -> Answer:
         return self.post(

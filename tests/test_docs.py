@@ -50,7 +50,7 @@ def test_every_route_is_documented(tmp_path):
         if rule.endpoint != "static":
             method = next(iter(rule.methods - {"HEAD", "OPTIONS"}))
             path = rule.rule.replace("<chat_session_id>", "<sessionId>")
-            assert f"`{method} {path}`" in DOCS["api.md"]
+            assert f"`{method} {path}`" in DOCS["api.md"] + DOCS["pages.md"]
     app.extensions["chat"].close()
 
 

@@ -131,3 +131,72 @@ def test_changes_of_one_moment_are_not_lost_between_pages(server, agent):
         seen |= {card["id"] for card in page["sessions"]}
         cursor, more = page["cursor"], page["has_more"]
     assert seen == set(asked)
+
+
+def live(who, cursor, peers="", **query):
+    return who.inbox(cursor=cursor, peers=peers, **query).json
+
+
+def test_a_live_inbox_brings_the_messages_that_changed(talk):
+    before = live(talk.client, 0)
+    talk.agent.send(talk.id, "one")
+    talk.agent.send(talk.id, "two", client_message_id="k")
+    answer = live(talk.client, before["cursor"])
+    assert [each["message"] for each in answer["sessions"][0]["messages"]] == ["one", "two"]
+    assert answer["sessions"][0]["messages"] == [
+        each for each in talk.client.fetch(talk.id).json["messages"] if each["message"] in ("one", "two")
+    ]
+    assert "messages" not in talk.client.inbox(cursor=before["cursor"]).json["sessions"][0]
+
+
+def test_a_live_inbox_leaves_many_messages_to_who_asks_for_them(talk):
+    before = live(talk.client, 0)["cursor"]
+    for number in range(21):
+        talk.agent.send(talk.id, f"message {number}")
+    assert live(talk.client, before)["sessions"][0]["messages"] is None
+    assert len(talk.client.fetch(talk.id, cursor=before).json["messages"]) == 21
+
+
+def test_a_request_to_any_agent_shows_no_messages_to_one_who_has_not_accepted(client, agent):
+    before = live(agent, 0)["cursor"]
+    asked = client.ask(message="to whom it may concern")
+    card = next(each for each in live(agent, before)["sessions"] if each["id"] == asked["id"])
+    assert card["messages"] is None
+    assert [each["message"] for each in live(client, 0)["sessions"][0]["messages"]] == [
+        "to whom it may concern"
+    ]
+
+
+def test_typing_wakes_a_live_inbox_and_no_other(talk):
+    talk.settle()
+    cursor = live(talk.agent, 0)["cursor"]
+    peers = live(talk.agent, cursor)["peers"]
+    assert set(peers) == {str(talk.id)}
+    told = ",".join(":".join(pair) for pair in peers.items())
+    held = talk.agent.await_inbox(cursor, peers=told)
+    talk.client.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
+    answer = held.result().json
+    while answer["peers"] != {str(talk.id): "typing"}:
+        told = ",".join(":".join(pair) for pair in answer["peers"].items())
+        answer = talk.agent.await_inbox(answer["cursor"], peers=told).result().json
+    assert answer["longPolling"] is True
+    assert "peers" not in talk.agent.inbox(cursor=answer["cursor"]).json
+
+
+def test_a_live_inbox_says_that_what_it_brought_has_arrived(talk):
+    talk.agent.send(talk.id, "did you get this?")
+    cursor = live(talk.client, 0)["cursor"]
+    last_id = talk.last_id
+    live(talk.client, cursor)
+    session = talk.agent.show(talk.id)
+    while session["client_delivered_id"] < last_id:
+        talk.agent.await_inbox(session["revision"]).result()
+        session = talk.agent.show(talk.id)
+    assert session["client_read_id"] < last_id
+
+
+@pytest.mark.parametrize("peers", ["45", "45:typing;46:online", "45:<b>", "x:typing", ",", "45:typing,"])
+def test_peers_that_are_none_are_refused(talk, peers):
+    answer = talk.client.inbox(cursor=0, peers=peers)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
+    assert answer.json["field"] == "peers"

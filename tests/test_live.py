@@ -10,8 +10,8 @@ COUNT = 50
 
 
 @pytest.fixture
-def running(start):
-    return start(workers=2)
+def running(request, start):
+    return start(workers=2, **getattr(request, "param", {}))
 
 
 @pytest.fixture
@@ -53,6 +53,12 @@ def expect_all(talk, *visitors):
         assert visitor.texts() == stored(talk)
 
 
+@pytest.mark.parametrize(
+    "running",
+    [{"worker_class": "gevent"}, {"worker_class": "gthread"}],
+    indirect=True,
+    ids=["gevent", "gthread"],
+)
 def test_fifty_messages_each(talk, client, agent):
     for number in range(COUNT):
         client.send(f"client {number}")

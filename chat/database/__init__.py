@@ -44,7 +44,10 @@ class Database:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot: all that it reads belongs together."""
-        reader = self._readers.pop() if self._readers else FileConnection(self.path)
+        try:
+            reader = self._readers.pop()
+        except IndexError:  # Not asked before: another thread may take the last one meanwhile.
+            reader = FileConnection(self.path)
         try:
             db = reader.get()
             db.conn.execute("BEGIN")

@@ -45,7 +45,9 @@ def _select() -> str | None:
         return str(user.language)
     if (chosen := request.cookies.get(COOKIE)) in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(list(LANGUAGES))
+    # The best one by its primary tag: werkzeug's own would prefer a worse `en` to `fr-CA`.
+    wanted = (tag.lower().partition("-")[0] for tag, _ in request.accept_languages)
+    return next((tag for tag in wanted if tag in LANGUAGES), None)
 
 
 def money(cents: int, currency: str) -> str:

@@ -2,18 +2,20 @@
 
 import hmac
 import secrets
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from flask import Response, g, make_response, redirect, render_template, request
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 
 from chat import inbox
 from chat.accounts import User
 from chat.database import Connection
-from chat.errors import Forbidden, FormExpired, NotAuthenticated, Problem
+from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Problem
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import compressed
@@ -86,8 +88,18 @@ def form(model: type[Form]) -> Form:
     Raises CrossSite, FormExpired, InvalidParameter with the `field`.
     """
     check_form()
-    filled = {name: value for name, value in request.form.items() if value.strip()}
+    # Browsers count a line break as one character, and send two.
+    filled = {name: value.replace("\r\n", "\n") for name, value in request.form.items() if value.strip()}
     return validated(model, filled)
+
+
+def written() -> Mapping[str, str]:
+    """What the form brings, to be shown again; nothing of one that is too long, or from elsewhere."""
+    try:
+        check_origin()
+        return request.form
+    except (CrossSite, HTTPException):
+        return {}
 
 
 def check_form() -> None:
@@ -113,7 +125,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         problem_text=_problem_text(problem),
         problem_field=problem.extra.get("field") if problem else None,
         notice=words.NOTICES.get(request.args.get("notice", "")),
-        values=request.form,
+        values=written(),
         **content,
     )
     response = make_response(html, problem.status if problem else status)
@@ -162,7 +174,7 @@ def _amount(value: Any) -> int:
     """`2.50`, `2,5` or `2` of a currency, in cents."""
     try:
         cents = Decimal(str(value).strip().replace(",", ".")) * 100
-    except InvalidOperation:
+    except ArithmeticError:
         cents = Decimal(-1)
     if not (cents.is_finite() and 0 <= cents <= MAX_AMOUNT * 100 and cents == cents.to_integral_value()):
         raise PydanticCustomError("amount", "must be an amount like 2.50")

@@ -7,9 +7,18 @@ from urllib.parse import quote
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
-from chat.errors import BodyTooLarge, InvalidRequest, MethodNotAllowed, NotAuthenticated, NotFound, Problem
+from chat.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    Overloaded,
+    Problem,
+)
+from chat.native import QueueFull
 from chat.web.answer import json
-from chat.web.page import page, see, visitor_if_known
+from chat.web.page import page, see, visitor_if_known, written
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +28,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(OverflowError, _answer_overflow)
+    app.register_error_handler(QueueFull, _answer_full)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -47,7 +57,8 @@ def answer_to(error: Exception) -> Response:
 def _answer(problem: Problem) -> Response:
     if request.path.startswith("/api/"):
         return answer(problem)
-    if isinstance(problem, NotAuthenticated):
+    # A message that was written before the sign-in ended is shown instead, to be copied.
+    if isinstance(problem, NotAuthenticated) and not written().get("message"):
         return see(
             "/login", **({"next": quote(request.full_path.rstrip("?"))} if request.method == "GET" else {})
         )
@@ -69,6 +80,11 @@ def _answer_http(error: HTTPException) -> Response:
 def _answer_overflow(error: OverflowError) -> Response:
     """A date in a header that is beyond all calendars."""
     return _answer(InvalidRequest())
+
+
+def _answer_full(error: QueueFull) -> Response:
+    """Too much waits for the threads beside the requests."""
+    return _answer(Overloaded())
 
 
 def _answer_unexpected(error: Exception) -> Response:

@@ -79,6 +79,7 @@ FIELDS = {
     "amount": _("Enter an amount, like 20.00."),
     "spending_limit": _("Enter an amount, like 20.00, not below what it costs already."),
     "rating": _("Choose one to five stars."),
+    "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
     "code": _("It is in the server's log, after “setup?code=”."),
 }
@@ -111,7 +112,8 @@ SCRIPT = {
 
 def of_problem(code: str, field: str | None = None) -> str:
     """What is wrong, and what would be right."""
-    return str(FIELDS.get(field or "") or PROBLEMS[code])
+    wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
+    return str(wanted or PROBLEMS[code])
 
 
 def of_session(session: Mapping[str, Any]) -> str:

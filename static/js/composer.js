@@ -14,6 +14,7 @@ export class Composer {
     this.#replies = this.#form.querySelector("[data-replies]");
     this.#sessionId = Number(root.dataset.talk);
     this.#draft = `draft:${user.id}:${root.dataset.talk}`;
+    this.#form.querySelector("[data-without-script]").hidden = true;
     this.#form.querySelector("[data-hint-keys]").hidden = !matchMedia("(hover: hover)").matches;
     if (!this.#input.value) this.#input.value = localStorage.getItem(this.#draft) ?? "";
     this.#grow();

@@ -156,8 +156,8 @@ def show_settings() -> Response:
 
 @administration.get("/statistics")
 def show_statistics() -> Response:
-    here, days = process(), query(Period).days
     reader("admin")
+    here, days = process(), query(Period).days
     zone = get_timezone()
     found = here.threads.call(lambda: statistics.overview(here.engine, days, zone))
     return page(

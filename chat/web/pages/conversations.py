@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat import agents, archive, messages, receipts, replies, sessions, transitions
@@ -12,12 +12,12 @@ from chat import inbox as domain
 from chat.accounts import User
 from chat.database import Connection
 from chat.engine import Engine
-from chat.errors import NotFound, Problem, TooManyRequests
+from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem, TooManyRequests
 from chat.messages import Position
 from chat.store import server
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import moment
-from chat.web.page import INBOX_SIZE, Amount, check_form, form, listed, live, page, reader, see
+from chat.web.page import INBOX_SIZE, SAFETY, Amount, check_form, form, listed, live, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, path_id, process, query
 from chat.web.words import of_session
 
@@ -118,14 +118,7 @@ def history() -> Response:
 
 @conversations.get(SESSION)
 def show(chat_session_id: str) -> Response:
-    user, session_id = reader("client", "agent"), path_id(chat_session_id)
-    if user.role == "agent":
-        return inbox_page(user, session_id)
-    here, before = process(), query(Shown).before
-    return page(
-        "conversation.html",
-        **here.database.read(lambda db: _conversation(here.engine, user, session_id, before, db)),
-    )
+    return _page(reader("client", "agent"), path_id(chat_session_id))
 
 
 @conversations.post(f"{SESSION}/messages")
@@ -137,22 +130,20 @@ def send(chat_session_id: str) -> Response:
             raise TooManyRequests
         messages.send(here.engine, user, session_id, message.message, message.key)
     except Problem as problem:
-        return _back(session_id, problem)
+        return _again(user, session_id, problem)
     return see(f"/sessions/{session_id}#newest")
 
 
 @conversations.post(f"{SESSION}/<action>")
 def act(chat_session_id: str, action: str) -> Response:
     here, user, session_id = process(), reader("client", "agent"), path_id(chat_session_id)
-    check_form()
     if action not in ACTIONS:
         raise NotFound
     try:
+        check_form()
         ACTIONS[action](here.engine, user, session_id)
-    except NotFound:
-        raise
     except Problem as problem:
-        return _back(session_id, problem)
+        return _again(user, session_id, problem)
     if user.role == "agent" and action in LEAVING:
         return see("/inbox")
     return see(f"/sessions/{session_id}", **({"notice": "rated"} if action == "rating" else {}))
@@ -176,6 +167,7 @@ def transcript(chat_session_id: str, kind: str) -> Response:
     return Response(
         content,
         headers={
+            **dict(SAFETY),
             **PERSONAL,
             "Content-Type": mime,
             "Content-Disposition": f'attachment; filename="tete-a-tete-{session_id}.{kind}"',
@@ -183,24 +175,24 @@ def transcript(chat_session_id: str, kind: str) -> Response:
     )
 
 
-def inbox_page(agent: User, session_id: int | None = None) -> Response:
+def inbox_page(agent: User, session_id: int | None = None, problem: Problem | None = None) -> Response:
     """All that an agent has to do, beside the conversation if there is one; all from one read."""
     here, before = process(), query(Shown).before
 
     def read(db: Connection) -> dict[str, Any]:
         open_ones = listed(agent, db)
         content: dict[str, Any] = {
-            "inbox": open_ones.sessions,
+            "inbox": sorted(open_ones.sessions, key=_place),
             "live": live(agent, open_ones),
             "session": None,
             "is_request": False,
         }
         if session_id is None:
             return content
-        request = next((each for each in open_ones.sessions if each["id"] == session_id), None)
-        if request is not None and request["agent"] is None:
+        asked = next((each for each in open_ones.sessions if each["id"] == session_id), None)
+        if asked is not None and asked["agent"] is None:
             # To any agent: nobody's yet, so its messages are not told, but for the first one.
-            return {**content, "session": request, "is_request": True}
+            return {**content, "session": asked, "is_request": True}
         talk = _conversation(here.engine, agent, session_id, before, db)
         client_id = talk["session"]["client"]["id"]
         return {**content, **talk, "past": archive.of_pair(here.engine, agent, client_id, PAST_SESSIONS, db)}
@@ -208,12 +200,35 @@ def inbox_page(agent: User, session_id: int | None = None) -> Response:
     content = here.database.read(read)
     return page(
         "inbox.html",
+        problem=problem,
         **content,
+        key=_key(problem),
         card=_own_card(here.engine, agent),
         ended=domain.history(here.engine, agent, MAX_INTEGER, PAST_SESSIONS)[0],
         replies=replies.of_agent(here.engine, agent),
         others=_other_agents(here.engine, agent) if session_id else [],
     )
+
+
+def _page(user: User, session_id: int, problem: Problem | None = None) -> Response:
+    if user.role == "agent":
+        return inbox_page(user, session_id, problem)
+    here, before = process(), query(Shown).before
+    content = here.database.read(lambda db: _conversation(here.engine, user, session_id, before, db))
+    return page("conversation.html", problem=problem, **content, key=_key(problem))
+
+
+def _again(user: User, session_id: int, problem: Problem) -> Response:
+    """The page once more: what was wrong, and what was written."""
+    if isinstance(problem, NotFound | CrossSite):
+        raise problem
+    return _page(user, session_id, problem)
+
+
+def _key(problem: Problem | None) -> str:
+    """Of the next message; of the same one while nobody knows whether it was stored."""
+    is_unknown = isinstance(problem, DatabaseUnavailable)
+    return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
 
 
 def _conversation(engine: Engine, user: User, session_id: int, before: int, db: Connection) -> dict[str, Any]:
@@ -228,8 +243,13 @@ def _conversation(engine: Engine, user: User, session_id: int, before: int, db: 
         "is_newest": before == MAX_INTEGER,
         "peer": shown.peer,
         "live": live(user, listed(user, db)),
-        "key": secrets.token_urlsafe(16),
     }
+
+
+def _place(session: Mapping[str, Any]) -> int:
+    """Requests: who waits longest; what goes on: where it was written last."""
+    place: int = session["id"] if session["status"] == "waiting" else -session["last_message_id"]
+    return place
 
 
 def _own_card(engine: Engine, agent: User) -> dict[str, Any]:
@@ -241,11 +261,6 @@ def _other_agents(engine: Engine, agent: User) -> list[dict[str, Any]]:
     """Who a conversation may be handed over to."""
     cards, _ = agents.listed(engine, 0, INBOX_SIZE)
     return [card for card in cards if card["id"] != agent.id and card["status"] != "away"]
-
-
-def _back(session_id: int, problem: Problem) -> Response:
-    field = problem.extra.get("field")
-    return see(f"/sessions/{session_id}", problem=problem.code, **({"field": field} if field else {}))
 
 
 def _text(found: Mapping[str, Any]) -> str:

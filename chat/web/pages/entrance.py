@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat import accounts, people
-from chat.errors import NotAuthenticated, NotFound, Problem
+from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
 from chat.web.login import forget, keep, signed
 from chat.web.page import START, check_form, form, page, see, visitor
@@ -92,6 +92,8 @@ def setup_page() -> Response:
 @entrance.post("/setup")
 def set_up() -> Response:
     here, person = process(), form(Person)
+    if _setup_code() is None:
+        raise NotFound
     try:
         password_hash = accounts.hash_on_thread(here.threads, person.password)
         people.set_up(here.engine, person.code, person.name, person.email, password_hash)
@@ -139,7 +141,7 @@ def choose_language() -> Response:
 def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     """A new token, and the page that was asked for before."""
     if not email.strip() or not password:
-        raise NotAuthenticated
+        raise InvalidCredentials
     token, user = signed(email, password)
     return keep(see(_local(next_page) or START[user.role]), token)
 

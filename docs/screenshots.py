@@ -1,0 +1,134 @@
+"""`python -m docs.screenshots`: the pictures in docs/screenshots/, from the demo's data; with `--all FOLDER`,
+every page in every look, to be looked at.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.browser import Visitor, launch
+from tests.client import Client
+from tests.server import FLASK, ROOT, Server
+
+SIZES: dict[str, dict[str, Any]] = {
+    "wide": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
+}
+PAGES = {
+    "nobody": {"start": "/", "sign-in": "/login", "sign-up": "/signup", "not-found": "/nowhere"},
+    "client": {
+        "agents": "/agents",
+        "request": "/sessions/new?agent_id=2",
+        "conversation": "/sessions/1",
+        "conversations": "/sessions",
+        "ended": "/sessions/{ended}",
+        "receipt": "/sessions/{ended}/receipt",
+        "profile": "/profile",
+    },
+    "agent": {
+        "inbox": "/inbox",
+        "conversation": "/sessions/1",
+        "request": "/sessions/{waiting}",
+        "history": "/sessions",
+        "replies": "/replies",
+        "earnings": "/earnings",
+        "profile": "/profile",
+    },
+    "admin": {
+        "statistics": "/admin/statistics",
+        "people": "/admin/people",
+        "person": "/admin/people/2",
+        "sessions": "/admin/sessions",
+        "session": "/admin/sessions/{ended}",
+        "settings": "/admin/settings",
+    },
+}
+# (who, page, size, colours, language)
+CHOSEN = (
+    ("nobody", "start", "wide", "light", "en"),
+    ("client", "agents", "wide", "light", "en"),
+    ("client", "conversation", "phone", "light", "en"),
+    ("client", "conversation", "phone", "dark", "fr"),
+    ("client", "receipt", "wide", "light", "fr"),
+    ("agent", "conversation", "wide", "light", "en"),
+    ("agent", "conversation", "wide", "dark", "fr"),
+    ("agent", "inbox", "phone", "light", "fr"),
+    ("admin", "statistics", "wide", "light", "en"),
+)
+EMAILS = {"client": "client1", "agent": "agent1", "admin": "admin"}
+TALK = (
+    ("client", "Mon propriétaire veut garder le dépôt de garantie : le parquet serait usé. Il peut ?"),
+    ("agent", "Pas pour une usure normale : après quelques années, un sol a le droit d'avoir vécu."),
+    ("agent", "Avez-vous l'état des lieux d'entrée ? Les règles sont ici :\nhttps://www.service-public.fr"),
+    ("client", "Oui ! Il dit « bon état, quelques rayures » 🙂"),
+    ("agent", "Alors écrivez-lui avec une copie, et demandez le dépôt. Je peux vous rédiger la lettre."),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER")
+    folder = parser.parse_args().all
+    everything = [
+        (who, page, size, colours, language)
+        for who, pages in PAGES.items()
+        for page in pages
+        for size in SIZES
+        for colours in ("light", "dark")
+        for language in ("en", "fr")
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        settings = {"request_seconds": 86_400, "time_zone": "Europe/Paris"}
+        with Server(Path(place), workers=2, **settings) as server, launch() as browser:
+            people, ids = _furnish(server)
+            for who, page, size, colours, language in everything if folder else CHOSEN:
+                token = people[who].token if who in people else None
+                look = {
+                    **SIZES[size],
+                    "color_scheme": colours,
+                    "locale": language,
+                    "reduced_motion": "reduce",
+                }
+                visitor = Visitor(browser, server.url, token, **look)
+                visitor.open(PAGES[who][page].format(**ids))
+                visitor.page.wait_for_load_state("networkidle" if token is None else "load")
+                if who in ("client", "agent"):
+                    visitor.await_connection("live")
+                name = f"{who}-{page}-{size}-{colours}" + ("-fr" if language == "fr" else "")
+                visitor.page.screenshot(path=(folder or ROOT / "docs" / "screenshots") / f"{name}.png")
+                visitor.close()
+
+
+def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
+    """The demo, with a conversation going on, and who may look at what."""
+    _flask(server, "demo")
+    people = {
+        role: server.client(_flask(server, "token", f"{name}@demo.example").strip())
+        for role, name in EMAILS.items()
+    }
+    # In either language, as the browser asks for it.
+    server.database.write(lambda db: db.conn.execute("UPDATE users SET language = NULL"))
+    for number, (side, text) in enumerate(TALK):
+        server.advance(30 + 7 * number)
+        for role in ("client", "agent"):
+            people[role].fetch(1)
+        people[side].send(1, text)
+    ended = people["agent"].get("/api/chat/sessions?status=ended").json["sessions"]
+    waiting = people["agent"].get("/api/chat/sessions").json["sessions"]
+    return people, {
+        "ended": next(each["id"] for each in ended if each["client"]["id"] == 1 and each["rating"]),
+        "waiting": next(each["id"] for each in waiting if each["status"] == "waiting"),
+    }
+
+
+def _flask(server: Server, *words: str) -> str:
+    done = subprocess.run(
+        [*FLASK, *words], cwd=ROOT, env=server.environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
