@@ -67,7 +67,7 @@ class Visitor:
 
     def texts(self, page: Page | None = None) -> list[str]:
         """What the messages say, in the order of the page."""
-        texts: list[str] = (page or self.page).locator(".message .text").all_inner_texts()
+        texts: list[str] = (page or self.page).locator(".message .text").all_text_contents()
         return texts
 
     def see(self, text: str, page: Page | None = None) -> None:

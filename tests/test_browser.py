@@ -106,6 +106,7 @@ def test_a_whole_conversation_without_scripts(running, visit):
     assert agent.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
     client.page.click("text=Look for new messages")
     assert client.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
+    running.advance(5)
     client.page.fill("#message", "Merci")
     client.page.dblclick(".send")  # The same form twice.
     client.page.locator(".message", has_text="Merci").wait_for()

@@ -96,7 +96,7 @@ SCRIPT = {
     "live": _("Live"),
     "polling": _("Polling every 3 s"),
     "offline": _("Offline, trying again"),
-    "stopped": _("Signed out"),
+    "stopped": _("Signed out: load the page again"),
     "sending": _("Sending…"),
     "sent": _("Sent"),
     "read": _("Read"),

@@ -48,7 +48,9 @@ export class MessageList extends EventTarget {
     setTime(item.querySelector("time"), message.created_at, "clock");
     if (isOwn) this.#tick(item, message.is_read === 1);
     const next = this.#items().find((other) => other !== item && Number(other.dataset.id || Infinity) > message.id);
-    this.#change(() => this.#list.insertBefore(item, next ?? null), isOwn);
+    // Only what is not in its place is moved: a screen reader says again what moves.
+    const isPlaced = item.isConnected && item.nextElementSibling === (next ?? null);
+    this.#change(() => isPlaced || this.#list.insertBefore(item, next ?? null), isOwn);
     if (!isOwn && !this.#wasAtEnd) this.#count(this.#unseen + 1);
     return !pending;
   }
@@ -172,11 +174,13 @@ export class MessageList extends EventTarget {
   // A line between days, and one time for what one side writes in a minute.
   #arrange() {
     let before = null;
-    for (const day of this.#list.querySelectorAll("[data-day]")) day.remove();
     for (const item of this.#items()) {
       const at = item.dataset.at ? instant(item.dataset.at) : new Date();
       const date = at.toDateString();
-      if (date !== before?.date) this.#list.insertBefore(this.#day(at), item);
+      const line = item.previousElementSibling?.matches("[data-day]") ? item.previousElementSibling : null;
+      const isWrong = line && line.dataset.day !== date;
+      if (isWrong || date === before?.date) line?.remove();
+      if (date !== before?.date && (!line || isWrong)) this.#list.insertBefore(this.#day(at), item);
       const minute = `${date} ${at.getHours()}:${at.getMinutes()} ${item.classList.contains("is-own")}`;
       item.classList.toggle("is-continued", minute === before?.minute);
       before?.item.classList.toggle("is-followed", minute === before.minute && !!item.dataset.id);
@@ -187,6 +191,7 @@ export class MessageList extends EventTarget {
 
   #day(at) {
     const line = this.#templates.day.cloneNode(true);
+    line.dataset.day = at.toDateString();
     const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000);
     const name = [words.today, words.yesterday][days] ?? time(at, "day");
     Object.assign(line.querySelector("time"), { dateTime: at.toISOString(), textContent: name });

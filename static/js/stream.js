@@ -29,7 +29,7 @@ export class Stream extends EventTarget {
 
   start() {
     this.name = `tete-a-tete:${this.#page.user.id}`;
-    addEventListener("online", () => this.#wake());
+    addEventListener("online", () => this.#isLeader && this.#wake());
     addEventListener("pageshow", (event) => event.persisted && this.#wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
     if (!navigator.locks) return void this.#lead(); // plain http on another host: each tab for itself
@@ -53,6 +53,7 @@ export class Stream extends EventTarget {
         this.#isLeader = false;
         this.#asking?.abort();
         this.#request();
+        this.#expect(this.#page.hold_seconds * 1000 + 2 * GRACE_MS);
       });
   }
 
@@ -97,7 +98,7 @@ export class Stream extends EventTarget {
       } catch (error) {
         if (!this.#isLeader || error === "woken") continue;
         if ([400, 401, 403, 404].includes(error.status)) this.#setMode("stopped");
-        else if (error.status === 410) this.#dispatch("reset");
+        else if (error.status === 410) return this.#dispatch("reset"); // the page is loaded again
         else {
           if (isLong && !error.status) {
             cuts += 1;
