@@ -232,3 +232,70 @@ def test_a_sign_out_elsewhere_stops_the_page(talk, client):
     client.await_connection("live")
     talk.client.post("/api/auth/logout")
     client.await_connection("stopped")
+
+
+EAR = """
+const Channel = window.BroadcastChannel;
+window.BroadcastChannel = class extends Channel {
+  set onmessage(hear) {
+    window.hear = hear;
+    super.onmessage = (event) => {
+      if (window.isDeaf && event.data.kind === "answer") return;
+      if (event.data.kind === "answer" && event.data.answer.sessions.length) window.last = event.data;
+      hear(event);
+    };
+  }
+};
+"""
+
+
+@pytest.fixture
+def follower(talk, client):
+    """Another tab of the client, which lives on what the first one hears."""
+    client.await_connection("live")
+    tab = client.tab()
+    tab.add_init_script(EAR)
+    tab.goto(f"/sessions/{talk.id}")
+    client.await_connection("live", tab)
+    return tab
+
+
+def test_a_tab_that_did_not_hear_something_asks_for_it(talk, client, agent, follower):
+    follower.evaluate("() => { window.isDeaf = true; }")
+    agent.send("not heard")
+    client.see("not heard")
+    follower.evaluate("() => { window.isDeaf = false; }")
+    agent.send("heard")
+    client.see("heard", follower)
+    assert client.texts(follower) == stored(talk)
+
+
+def test_a_tab_that_hears_something_twice_shows_it_once(talk, client, agent, follower):
+    agent.send("once")
+    client.see("once", follower)
+    follower.evaluate(
+        """() => {
+            const answer = structuredClone(window.last.answer);
+            answer.cursor += 1;
+            for (const session of answer.sessions) session.revision = answer.cursor;
+            window.hear({ data: { ...window.last, answer } });
+        }"""
+    )
+    agent.send("twice")
+    client.see("twice", follower)
+    assert client.texts(follower) == stored(talk)
+
+
+def test_what_comes_between_the_page_and_its_scripts_is_there(talk, client, agent):
+    """The page was read before the message, and another tab has heard it already."""
+    client.await_connection("live")
+    tab = client.tab()
+    waiting = []
+    tab.route("**/stream.js", lambda route: waiting.append(route))
+    with tab.expect_request("**/stream.js"):
+        tab.goto(f"/sessions/{talk.id}", wait_until="commit")
+    agent.send("meanwhile")
+    client.see("meanwhile")
+    waiting[0].continue_()
+    client.see("meanwhile", tab)
+    assert client.texts(tab) == stored(talk)
