@@ -65,6 +65,7 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     found["cross"].add_argument("--rate", type=float, default=50, help="sends a second (50)")
     found["cross"].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
     found["get"].add_argument("--connections", type=int, default=8, help="(8)")
+    found["pages"].add_argument("--messages", type=int, default=100, help="(100)")
     found["stop"].add_argument("--polls", type=_even, default=50, help="held polls (50)")
     return parser, list(found)
 

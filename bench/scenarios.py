@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from bench.client import Connection, Pool, post
 from bench.client import get as get_request
 from bench.meter import Figures, Meter
+from bench.pages import pages
 from bench.readers import SETTLE_SECONDS, SIDES, Reader, Record, polling
 from bench.senders import finish, repeat, send, send_steadily, warm_up
 from bench.server import Server, Session, fresh_database
@@ -245,7 +246,7 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, conversation, cross, inbox, get, stop)
+ALL = (hold, burst, conversation, cross, inbox, get, pages, stop)
 
 
 def _run(scenario: Coroutine[Any, Any, Result], seconds: float) -> Result:
