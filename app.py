@@ -22,6 +22,8 @@ from chat.web.routes import Routes
 from chat.web.sending import sending
 from chat.web.sessions import sessions
 from chat.web.signals import signals
+from chat.web.sockets import sockets
+from chat.web.streaming import streaming
 
 log = logging.getLogger("chat")
 
@@ -59,9 +61,24 @@ def create_app(settings: Settings | None = None) -> Flask:
     process.prepare()
     app.extensions["chat"] = process
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["SOCK_SERVER_OPTIONS"] = {
+        "ping_interval": settings.heartbeat_seconds,
+        "max_message_size": settings.max_body_bytes,
+    }
     problems.register(app)
     language.register(app, settings)
-    for blueprint in (sending, fetching, sessions, signals, agents, login, operation, *pages.ALL):
+    for blueprint in (
+        sending,
+        fetching,
+        streaming,
+        sockets,
+        sessions,
+        signals,
+        agents,
+        login,
+        operation,
+        *pages.ALL,
+    ):
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app

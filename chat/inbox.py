@@ -1,7 +1,7 @@
 """The inbox: everything that changes for one user, in one request."""
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from chat import accounts, sessions, topics, waiting
@@ -9,11 +9,13 @@ from chat.accounts import User
 from chat.database import Connection, Row
 from chat.engine import Engine
 from chat.errors import CursorReset
+from chat.hub import Waiter
 from chat.store import inbox, messages, server
 from chat.store.server import Time
 
 # Messages of one session in one answer; whoever is further behind asks for them.
 NEWS_LIMIT = 20
+PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,62 @@ def wait(
 
     It is live for a client that tells which `peers` it knows of, and then their change is news too.
     """
+    reader = _Reader(engine, user, cursor, limit, peers)
     what = [topics.user(user.id), topics.QUEUE]
-    read = partial(_fetch_again, engine, user, cursor, limit, peers is not None)
-
-    def is_news(page: Inbox) -> bool:
-        return page.is_news or page.peers != peers
-
-    page, was_held = waiting.wait(engine, user, what, read, is_news, seconds, connection)
+    page, was_held = waiting.wait(engine, user, what, reader, seconds, connection)
     return replace(page, was_held=was_held)
+
+
+def follow(
+    engine: Engine,
+    user: User,
+    cursor: int,
+    seconds: float,
+    connection: int | None,
+    tell_waiter: Callable[[Waiter], None],
+) -> Generator[Inbox, None, None]:
+    """The live inbox at the cursor at once, and then each change; the empty one after every `seconds`.
+
+    As `waiting.follow`, whatever frames it.
+    """
+    reader = _Reader(engine, user, cursor, PAGE_SIZE, {}, is_eager=True)
+    what = [topics.user(user.id), topics.QUEUE]
+    return waiting.follow(engine, user, what, reader, seconds, connection, tell_waiter)
+
+
+class _Reader:
+    """Somebody who reads on from a cursor; live if they tell which peers they know of."""
+
+    __slots__ = ("_cursor", "_engine", "_is_eager", "_limit", "_peers", "_user")
+
+    def __init__(
+        self,
+        engine: Engine,
+        user: User,
+        cursor: int,
+        limit: int,
+        peers: dict[str, str] | None,
+        is_eager: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._user = user
+        self._cursor = cursor
+        self._limit = limit
+        self._peers = peers
+        self._is_eager = is_eager
+
+    def read(self, db: Connection) -> Inbox:
+        """The token is looked at again each time."""
+        accounts.authenticate(db, self._user.token_hash)
+        return fetch(self._engine, self._user, self._cursor, self._limit, self._peers is not None, db)
+
+    def is_news(self, page: Inbox) -> bool:
+        """Also how the others are."""
+        return self._is_eager or page.is_news or page.peers != self._peers
+
+    def move(self, page: Inbox) -> None:
+        """Past the page."""
+        self._cursor, self._peers, self._is_eager = page.cursor, page.peers, False
 
 
 def history(engine: Engine, user: User, before_id: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
@@ -98,11 +148,6 @@ def history(engine: Engine, user: User, before_id: int, limit: int) -> tuple[lis
 
     cards = engine.database.read(read)
     return cards[:limit], len(cards) > limit
-
-
-def _fetch_again(engine: Engine, user: User, cursor: int, limit: int, is_live: bool, db: Connection) -> Inbox:
-    accounts.authenticate(db, user.token_hash)
-    return fetch(engine, user, cursor, limit, is_live, db)
 
 
 def _peers(db: Connection, engine: Engine, user: User, cursor: int | None, time: Time) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Sending, reading, and waiting for what is new."""
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from functools import partial
 from time import sleep
 from typing import Any
 
@@ -11,6 +11,7 @@ from chat.billing import Meter
 from chat.database import Connection, Row
 from chat.engine import Engine
 from chat.errors import CursorReset, IdempotencyMismatch, InvalidParameter, SessionEnded
+from chat.hub import Waiter
 from chat.sessions import Change
 from chat.store import messages, revision, server
 from chat.store import sessions as stored_sessions
@@ -152,21 +153,68 @@ def wait(
     it and how the other side is. The token is looked at again in every read, so nothing is delivered
     after it was revoked. Beyond the caps the page comes at once, `was_held` false.
     """
-    before: dict[str, Any] = {"peer": position.peer}
+    reader = _Reader(engine, user, chat_session_id, position)
+    what = topics.messages if position.cursor is None else topics.session
+    page, was_held = waiting.wait(engine, user, [what(chat_session_id)], reader, seconds, connection)
+    return replace(page, was_held=was_held)
 
-    def is_news(page: Page) -> bool:
-        was_ended = before.setdefault("is_ended", page.session["status"] == "ended")
-        peer = before["peer"] = before["peer"] or page.peer
+
+def follow(
+    engine: Engine,
+    user: User,
+    chat_session_id: int,
+    cursor: int,
+    seconds: float,
+    connection: int | None,
+    tell_waiter: Callable[[Waiter], None],
+) -> Generator[Page, None, None]:
+    """The page at the cursor at once, and then each one that is news; the empty one after every `seconds`.
+
+    As `waiting.follow`, whatever frames it.
+    """
+    reader = _Reader(engine, user, chat_session_id, Position(cursor=cursor), is_eager=True)
+    what = [topics.session(chat_session_id)]
+    return waiting.follow(engine, user, what, reader, seconds, connection, tell_waiter)
+
+
+class _Reader:
+    """Somebody who reads on from a position in a chat session."""
+
+    __slots__ = ("_chat_session_id", "_engine", "_is_eager", "_peer", "_position", "_user", "_was_ended")
+
+    def __init__(
+        self, engine: Engine, user: User, chat_session_id: int, position: Position, is_eager: bool = False
+    ) -> None:
+        self._engine = engine
+        self._user = user
+        self._chat_session_id = chat_session_id
+        self._position = position
+        self._peer = position.peer
+        self._was_ended: bool | None = None
+        self._is_eager = is_eager
+
+    def read(self, db: Connection) -> Page:
+        """The token is looked at again each time."""
+        accounts.authenticate(db, self._user.token_hash)
+        return fetch(self._engine, self._user, self._chat_session_id, self._position, db)
+
+    def is_news(self, page: Page) -> bool:
+        """Also the end of the session; and with a cursor how the other side is."""
+        is_ended = page.session["status"] == "ended"
+        if self._was_ended is None:
+            self._was_ended = is_ended
+        self._peer = self._peer or page.peer
         return (
-            page.is_news
-            or was_ended != (page.session["status"] == "ended")
-            or (position.cursor is not None and page.peer != peer)
+            self._is_eager
+            or page.is_news
+            or self._was_ended != is_ended
+            or (self._position.cursor is not None and page.peer != self._peer)
         )
 
-    what = topics.messages if position.cursor is None else topics.session
-    read = partial(_fetch_again, engine, user, chat_session_id, position)
-    page, was_held = waiting.wait(engine, user, [what(chat_session_id)], read, is_news, seconds, connection)
-    return replace(page, was_held=was_held)
+    def move(self, page: Page) -> None:
+        """Past the page."""
+        self._position = Position(cursor=page.cursor, peer=page.peer, limit=self._position.limit)
+        self._peer, self._was_ended, self._is_eager = page.peer, None, False
 
 
 def trimmed(text: str) -> str:
@@ -179,13 +227,6 @@ def trimmed(text: str) -> str:
     if "\0" in trimmed:
         raise InvalidParameter("message must not contain the character NUL.")
     return trimmed
-
-
-def _fetch_again(
-    engine: Engine, user: User, chat_session_id: int, position: Position, db: Connection
-) -> Page:
-    accounts.authenticate(db, user.token_hash)
-    return fetch(engine, user, chat_session_id, position, db)
 
 
 def _note_delivered(engine: Engine, session: Row, side: str, position: Position) -> None:

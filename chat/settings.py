@@ -107,6 +107,18 @@ class Settings:
         "How long a poll is held at most. Stay under the proxy's read timeout (nginx: 60).",
         _seconds(0.05, 300),
     )
+    heartbeat_seconds: float = _setting(
+        15.0,
+        "s",
+        "A stream that has nothing to tell says so this often, so that no proxy takes it for dead.",
+        _seconds(0.05, 300),
+    )
+    stall_seconds: float = _setting(
+        30.0,
+        "s",
+        "A stream whose reader takes nothing for so long is closed.",
+        _seconds(1, 300),
+    )
     check_interval_seconds: float = _setting(
         0.5,
         "s",

@@ -1,13 +1,14 @@
-"""Holding a request until there is news."""
+"""Holding a request until there is news: once, for a long poll, or again and again, for a stream."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from chat.accounts import User
 from chat.database import Connection
 from chat.engine import Engine
-from chat.hub import TooManyWaiters
+from chat.hub import TooManyWaiters, Waiter
 
 
 class Page(Protocol):
@@ -20,32 +21,66 @@ class Page(Protocol):
 P = TypeVar("P", bound=Page)
 
 
+class Reader(Protocol[P]):
+    """Who stands at a position, and goes on from there."""
+
+    def read(self, db: Connection) -> P:
+        """The page at the position."""
+
+    def is_news(self, page: P) -> bool:
+        """Whether the reader lacks any of it."""
+
+    def move(self, page: P) -> None:
+        """The reader has it."""
+
+
+def follow(
+    engine: Engine,
+    user: User,
+    topics: Sequence[str],
+    reader: Reader[P],
+    seconds: float,
+    connection: int | None,
+    tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
+) -> Generator[P, None, None]:
+    """Each page that is news, as soon as it is; one that is none after every `seconds` without.
+
+    It is read again whenever one of the `topics` moves. Ends when the hub lets it go: the server stops, or
+    the client has left, or whoever was told of the waiter releases it. Raises TooManyWaiters beyond the caps, and what `read` raises.
+    """
+    with engine.hub.subscribe(user.id, (*topics, user.topic), connection) as waiter:
+        tell_waiter(waiter)
+        while True:
+            deadline = monotonic() + seconds
+            page = engine.database.read(reader.read)
+            seen = page.head
+            while not reader.is_news(page):
+                del page  # Thousands wait: they keep nothing meanwhile.
+                generation = waiter.wait(seen, deadline)
+                page = engine.database.read(reader.read)
+                if generation is None:
+                    break
+                seen = max(page.head, generation)
+            yield page
+            if waiter.released:
+                return
+            reader.move(page)
+
+
 def wait(
     engine: Engine,
     user: User,
     topics: Sequence[str],
-    read: Callable[[Connection], P],
-    is_news: Callable[[P], bool],
+    reader: Reader[P],
     seconds: float,
     connection: int | None,
 ) -> tuple[P, bool]:
     """The first page that is news, or the last one after `seconds`; and whether it was held.
 
-    It is read again whenever one of the `topics` moves. Beyond the caps the page comes at once.
+    Beyond the caps the page comes at once.
     """
-    deadline = monotonic() + seconds
-    try:
-        waiter = engine.hub.subscribe(user.id, (*topics, user.topic), connection)
-    except TooManyWaiters:
-        return engine.database.read(read), False
-    with waiter:
-        page = engine.database.read(read)
-        seen = page.head
-        while not is_news(page):
-            del page  # Thousands wait: they keep nothing meanwhile.
-            generation = waiter.wait(seen, deadline)
-            page = engine.database.read(read)
-            if generation is None:
-                break
-            seen = max(page.head, generation)
-    return page, True
+    with closing(follow(engine, user, topics, reader, seconds, connection)) as pages:
+        try:
+            return next(pages), True
+        except TooManyWaiters:
+            return engine.database.read(reader.read), False

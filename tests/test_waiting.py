@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -24,17 +25,19 @@ def engine(tmp_path):
 
 
 def test_what_is_published_right_after_a_read_is_not_missed(engine):
-    heads = []
+    class Reader:
+        heads: ClassVar = []
 
-    def read(db):
-        heads.append(len(heads))
-        engine.hub.publish(["a"], len(heads))
-        return SimpleNamespace(head=heads[-1])
+        def read(self, db):
+            self.heads.append(len(self.heads))
+            engine.hub.publish(["a"], len(self.heads))
+            return SimpleNamespace(head=self.heads[-1])
+
+        def is_news(self, page):
+            return page.head == 3
 
     with ThreadPoolExecutor() as threads:
-        held = threads.submit(
-            waiting.wait, engine, USER, ["a"], read, lambda page: page.head == 3, 3 * PATIENCE_SECONDS, None
-        )
+        held = threads.submit(waiting.wait, engine, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, None)
         page, was_held = held.result(PATIENCE_SECONDS)
     assert (page.head, was_held) == (3, True)
 

@@ -49,19 +49,18 @@ def token() -> str:
             raise NotAuthenticated("Authorization must be: Bearer <token>")
         return value.strip()
     if cookie := request.cookies.get(COOKIE):
-        check_origin()
+        if request.method not in SAFE_METHODS:
+            check_origin()
         return cookie
     raise NotAuthenticated
 
 
 def check_origin() -> None:
-    """Raises CrossSite for a change that another site's page asks for: the browser adds our cookie to it.
+    """Raises CrossSite for what another site's page asks for: the browser adds our cookie to it.
 
     Browsers tell where a request comes from; what tells nothing is none, and no cookie is added to it
     that its sender does not know.
     """
-    if request.method in SAFE_METHODS:
-        return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is None:
         is_ours = origin is None or origin.partition("://")[2] == request.host

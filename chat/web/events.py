@@ -1,0 +1,101 @@
+"""What a stream tells, whatever frames it: named events, each with the cursor to go on from."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from chat import inbox, messages
+from chat.accounts import User
+from chat.engine import Engine
+from chat.errors import Problem
+from chat.hub import Waiter
+from chat.inbox import Inbox
+from chat.messages import Page
+
+Events = Generator["Event | None", None, None]
+
+
+class Event(NamedTuple):
+    """`cursor` is where to go on from after it; None where nothing has moved."""
+
+    name: str
+    data: Mapping[str, Any]
+    cursor: int | None = None
+
+
+def of_session(
+    engine: Engine,
+    user: User,
+    chat_session_id: int,
+    cursor: int,
+    connection: int | None = None,
+    tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
+) -> Events:
+    """`open`, `message`, `session`, `typing`, and `end` with a reason; None is a heartbeat.
+
+    The first is there at once. Raises what the first read raises, and TooManyWaiters.
+    """
+    seconds = engine.rules.heartbeat_seconds
+    pages = messages.follow(engine, user, chat_session_id, cursor, seconds, connection, tell_waiter)
+    return _until_the_end(_of_pages(pages, cursor))
+
+
+def of_inbox(
+    engine: Engine,
+    user: User,
+    cursor: int,
+    connection: int | None = None,
+    tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
+) -> Events:
+    """The same of all the user's chat sessions; `session` is a card, after the messages that changed in it."""
+    pages = inbox.follow(engine, user, cursor, engine.rules.heartbeat_seconds, connection, tell_waiter)
+    return _until_the_end(_of_inboxes(pages, cursor))
+
+
+def _until_the_end(events: Iterator[Event | None]) -> Events:
+    """With what went wrong as the last event; what goes wrong with the first is raised."""
+    yield next(events)
+    try:
+        yield from events
+    except Problem as problem:
+        yield Event("end", {"reason": problem.code})
+
+
+def _of_pages(pages: Iterator[Page], cursor: int) -> Iterator[Event | None]:
+    peer, opened = None, False
+    for page in pages:
+        if not opened:
+            opened = True
+            content = {"session": page.session, "peer": page.peer, "server_time": page.server_time}
+            yield Event("open", content, cursor)
+        elif not page.is_news and page.peer == peer:
+            yield None
+        for message in page.messages:
+            yield Event("message", message, message["revision"])
+        if page.is_news:
+            yield Event("session", {**page.session, "server_time": page.server_time}, page.cursor)
+        if peer not in (None, page.peer):
+            yield Event("typing", {"peer": page.peer})
+        peer = page.peer
+        if page.session["status"] == "ended" and not page.has_more:
+            yield Event("end", {"reason": "ended"})
+            return
+    yield Event("end", {"reason": "restart"})
+
+
+def _of_inboxes(pages: Iterator[Inbox], cursor: int) -> Iterator[Event | None]:
+    peers, opened = None, False
+    for page in pages:
+        if not opened:
+            opened = True
+            yield Event("open", {"peers": page.peers, "server_time": page.server_time}, cursor)
+        elif not page.is_news and page.peers == peers:
+            yield None
+        for card in page.sessions:
+            yield from (Event("message", message) for message in card["messages"] or ())
+            yield Event("session", card | {"server_time": page.server_time}, card["revision"])
+        if page.removed:
+            yield Event("removed", {"sessions": page.removed}, page.cursor)
+        if peers not in (None, page.peers):
+            yield Event("typing", {"peers": page.peers})
+        peers = page.peers
+    yield Event("end", {"reason": "restart"})

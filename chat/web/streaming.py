@@ -1,0 +1,105 @@
+"""Server-sent events: one answer that goes on for as long as somebody listens."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from flask import Blueprint, Response, request
+from pydantic import Field
+
+from chat import messages
+from chat.errors import Overloaded
+from chat.hub import TooManyWaiters
+from chat.messages import Position
+from chat.store import revision
+from chat.web import events, problems
+from chat.web.answer import PERSONAL, encode
+from chat.web.events import Event, Events
+from chat.web.request import Digits, Query, connection, path_id, process, query, signed_in, validated
+
+streaming = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
+
+HEADERS = [
+    *{
+        **PERSONAL,
+        "Content-Type": "text/event-stream; charset=utf-8",
+        # nginx would keep the events until its buffer is full.
+        "X-Accel-Buffering": "no",
+    }.items()
+]
+RETRY_MS = 1000
+HEARTBEAT = b": still here\n\n"
+
+
+class Streamed(Query):
+    """Where to go on; from now without it."""
+
+    cursor: Digits | None = None
+
+
+class LastEvent(Query):
+    """The same, as a browser says it when it comes back."""
+
+    last_event_id: Digits = Field(alias="Last-Event-ID")
+
+
+@streaming.get("/<chat_session_id>")
+def of_session(chat_session_id: str) -> Response:
+    here, user, client = process(), signed_in(), connection()
+    session_id, cursor = path_id(chat_session_id), _cursor()
+    if "Last-Event-ID" in request.headers:
+        at = Position(cursor=cursor)
+        page = here.database.read(lambda db: messages.fetch(here.engine, user, session_id, at, db))
+        if page.session["status"] == "ended" and not page.is_news:
+            # Of all answers this one tells a browser to come back no more.
+            return Response(status=204, headers=PERSONAL)
+    return Stream(lambda: events.of_session(here.engine, user, session_id, cursor, client))
+
+
+@streaming.get("")
+def of_inbox() -> Response:
+    here, user, client, cursor = process(), signed_in(), connection(), _cursor()
+    return Stream(lambda: events.of_inbox(here.engine, user, cursor, client))
+
+
+class Stream(Response):
+    """An answer that is told event by event, after Flask has let the request go."""
+
+    def __init__(self, listen: Callable[[], Events]) -> None:
+        super().__init__()
+        self._listen = listen
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """The WSGI application."""
+        if sock := environ.get("gunicorn.socket"):
+            # Nothing piles up for a slow reader: the next event is read when this one is taken, or never.
+            sock.settimeout(process().settings.stall_seconds)
+        return _tell(self._listen(), environ, start_response)
+
+
+def _tell(told: Events, environ: Any, start_response: Any) -> Iterator[bytes]:
+    try:
+        first = next(told)
+    except TooManyWaiters:
+        yield from problems.answer(Overloaded())(environ, start_response)
+        return
+    except Exception as error:
+        yield from problems.answer_to(error)(environ, start_response)
+        return
+    start_response("200 OK", HEADERS)
+    yield b"retry: %d\n" % RETRY_MS + _frame(first)
+    yield from map(_frame, told)
+
+
+def _frame(event: Event | None) -> bytes:
+    if event is None:
+        return HEARTBEAT
+    place = b"" if event.cursor is None else b"id: %d\n" % event.cursor
+    return b"event: %s\n%sdata: %s\n\n" % (event.name.encode(), place, encode(event.data))
+
+
+def _cursor() -> int:
+    """Of the header, which is the newer one, or of the query."""
+    if (last := request.headers.get("Last-Event-ID")) is not None:
+        return validated(LastEvent, {"Last-Event-ID": last}).last_event_id
+    cursor = query(Streamed).cursor
+    return process().database.read(revision.head) if cursor is None else cursor
