@@ -107,6 +107,12 @@ class Settings:
         "How long a poll is held at most. Stay under the proxy's read timeout (nginx: 60).",
         _seconds(0.05, 300),
     )
+    transport: str = _setting(
+        "longpoll",
+        "longpoll, poll, sse, ws, auto",
+        "How pages hear of news; auto takes the best that works: WebSocket, stream, long poll, polling.",
+        _choice("longpoll", "poll", "sse", "ws", "auto"),
+    )
     heartbeat_seconds: float = _setting(
         15.0,
         "s",

@@ -45,8 +45,9 @@ def follow(
 ) -> Generator[P, None, None]:
     """Each page that is news, as soon as it is; one that is none after every `seconds` without.
 
-    It is read again whenever one of the `topics` moves. Ends when the hub lets it go: the server stops, or
-    the client has left, or whoever was told of the waiter releases it. Raises TooManyWaiters beyond the caps, and what `read` raises.
+    It is read again whenever one of the `topics` moves. Ends when the hub lets it go (the server stops, the
+    client has left) or whoever was told of the waiter releases it. Raises TooManyWaiters beyond the caps,
+    and what `read` raises.
     """
     with engine.hub.subscribe(user.id, (*topics, user.topic), connection) as waiter:
         tell_waiter(waiter)

@@ -1,4 +1,4 @@
-"""A bad proxy: it kills, or keeps, the answers to requests that take long."""
+"""A bad proxy: it kills, or keeps, the answers to requests that take long, or what it does not know."""
 
 import socket
 import threading
@@ -10,7 +10,11 @@ KEPT_SECONDS = 2.5
 
 
 class Proxy:
-    """In front of `address`, on a port of its own; `mode` is `pass`, `kill` or `keep`."""
+    """In front of `address`, on a port of its own.
+
+    `mode` is `pass`, `kill` or `keep` (what takes long), `plain` (no upgrades to WebSocket), or `buffer`
+    (none, and streams are kept until their end).
+    """
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.mode = "pass"
@@ -50,6 +54,8 @@ class Proxy:
     def _ask(self, client: socket.socket, server: socket.socket, asked_at: list[float]) -> None:
         with suppress(OSError):
             while data := client.recv(65_536):
+                if self.mode in ("plain", "buffer") and b"Upgrade: websocket" in data:
+                    break
                 asked_at[0] = monotonic()
                 server.sendall(data)
             server.shutdown(socket.SHUT_RDWR)
@@ -59,6 +65,10 @@ class Proxy:
             server.settimeout(PATIENCE_SECONDS if self.mode == "kill" else None)
             data = server.recv(65_536)
             if not data:
+                return
+            if self.mode == "buffer" and b"text/event-stream" in data:
+                while server.recv(65_536):
+                    pass
                 return
             if self.mode == "keep" and monotonic() - asked_at[0] > PATIENCE_SECONDS:
                 sleep(KEPT_SECONDS)

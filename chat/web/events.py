@@ -46,7 +46,10 @@ def of_inbox(
     connection: int | None = None,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Events:
-    """The same of all the user's chat sessions; `session` is a card, after the messages that changed in it."""
+    """The same of all the user's chat sessions.
+
+    `session` is a card, after the messages that changed in it; its `messages` is null if they are too many.
+    """
     pages = inbox.follow(engine, user, cursor, engine.rules.heartbeat_seconds, connection, tell_waiter)
     return _until_the_end(_of_inboxes(pages, cursor))
 
@@ -92,6 +95,8 @@ def _of_inboxes(pages: Iterator[Inbox], cursor: int) -> Iterator[Event | None]:
             yield None
         for card in page.sessions:
             yield from (Event("message", message) for message in card["messages"] or ())
+            if card["messages"] is not None:
+                del card["messages"]
             yield Event("session", card | {"server_time": page.server_time}, card["revision"])
         if page.removed:
             yield Event("removed", {"sessions": page.removed}, page.cursor)

@@ -149,7 +149,9 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
         "server_time": listed.server_time,
         "peers": listed.peers,
         "open": {str(each["id"]): (each["status"], each["unread"]) for each in listed.sessions},
+        "transport": process().settings.transport,
         "hold_seconds": process().settings.long_poll_seconds,
+        "heartbeat_seconds": process().settings.heartbeat_seconds,
         "words": words.for_scripts(),
     }
 

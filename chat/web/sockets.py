@@ -1,4 +1,4 @@
-"""WebSockets: the events of a stream as JSON frames, and sending, reading and typing on the same connection."""
+"""WebSockets: the events of a stream as JSON frames; sending, reading and typing on the same connection."""
 
 import threading
 from collections.abc import Callable

@@ -94,6 +94,8 @@ NOTICES = {
 # What the scripts of a page say by themselves.
 SCRIPT = {
     "live": _("Live"),
+    "stream": _("Live, by stream"),
+    "websocket": _("Live, by WebSocket"),
     "polling": _("Polling every 3 s"),
     "offline": _("Offline, trying again"),
     "stopped": _("Signed out: load the page again"),

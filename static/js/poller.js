@@ -14,11 +14,13 @@ const CUTS = 2; // so many held requests cut or kept in a row: this line does no
 export class Poller extends EventTarget {
   #hold; #position; #skew; #asking; #wakeUp;
   #isRunning = false;
+  #isClassic;
   #probeAt = 0;
 
   // `position()` is {cursor, peers}: what the tab has.
   constructor(page, position) {
     super();
+    this.#isClassic = page.transport === "poll";
     this.#hold = page.hold_seconds * 1000;
     this.#position = position;
     this.#skew = page.skew;
@@ -31,7 +33,7 @@ export class Poller extends EventTarget {
     let isFirst = true, failures = 0, cutAfter = 0;
     let cuts = Number(sessionStorage.getItem("cuts")); // as the page before has found
     while (this.#isRunning) {
-      const isLong = !isFirst && !failures && (cuts < CUTS || Date.now() >= this.#probeAt);
+      const isLong = !this.#isClassic && !isFirst && !failures && (cuts < CUTS || Date.now() >= this.#probeAt);
       const began = Date.now();
       try {
         const { answer, late } = await this.ask(isLong);
@@ -45,7 +47,7 @@ export class Poller extends EventTarget {
           this.#probeAt = Date.now() + PROBE_MS;
         } else if (isLong && answer.longPolling && held >= Math.min(cutAfter, 0.8 * this.#hold)) cuts = 0;
         sessionStorage.setItem("cuts", cuts);
-        const isPolling = cuts >= CUTS || (isLong && !answer.longPolling);
+        const isPolling = this.#isClassic || cuts >= CUTS || (isLong && !answer.longPolling);
         this.#tell("answer", { answer, mode: isPolling ? "polling" : "live" });
         if (isPolling && !answer.has_more) await this.#sleep(CLASSIC_MS);
       } catch (error) {

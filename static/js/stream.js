@@ -1,16 +1,17 @@
 // What all tabs of this browser hear, over one request: browsers allow six connections to a host.
 //
-// The tab that has the lock polls, and tells the others over a BroadcastChannel. Each answer covers what changed
+// The tab that has the lock asks, and tells the others over a BroadcastChannel. Each answer covers what changed
 // between two cursors, so a tab that finds a gap asks for itself: nothing is missed, and what is heard twice is
 // older than the tab's own cursor.
 
-import { GRACE_MS, Poller } from "./poller.js";
+import { Line } from "./line.js";
+import { GRACE_MS } from "./poller.js";
 
-const HELLO_MS = 2000; // whoever polls has answered by then
+const HELLO_MS = 2000; // whoever asks has answered by then
 
 export class Stream extends EventTarget {
-  mode = "off"; // live, polling, offline, stopped
-  #cursor; #peers; #silence; #name; #poller; #channel; #queue; #watch;
+  mode = "off"; // websocket, stream, live, polling, offline, stopped
+  #cursor; #peers; #silence; #name; #line; #channel; #queue; #watch;
   #isLeader = false;
 
   constructor(page) {
@@ -19,17 +20,17 @@ export class Stream extends EventTarget {
     this.#peers = page.peers;
     this.#silence = page.hold_seconds * 1000 + 2 * GRACE_MS;
     this.#name = `tete-a-tete:${page.user.id}`;
-    this.#poller = new Poller(page, () => ({ cursor: this.#cursor, peers: this.#peers }));
-    this.#poller.addEventListener("answer", ({ detail }) => {
+    this.#line = new Line(page, () => ({ cursor: this.#cursor, peers: this.#peers }));
+    this.#line.addEventListener("answer", ({ detail }) => {
       this.#tell({ kind: "answer", ...detail });
       this.#take(detail.answer, detail.mode);
     });
-    this.#poller.addEventListener("mode", ({ detail }) => this.#setMode(detail));
-    this.#poller.addEventListener("reset", () => this.#dispatch("reset"));
+    this.#line.addEventListener("mode", ({ detail }) => this.#setMode(detail));
+    this.#line.addEventListener("reset", () => this.#dispatch("reset"));
   }
 
   start() {
-    addEventListener("online", () => this.#isLeader && this.#poller.wake());
+    addEventListener("online", () => this.#isLeader && this.#line.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
     if (!navigator.locks) return void this.#lead(); // plain http on another host: each tab for itself
@@ -49,7 +50,7 @@ export class Stream extends EventTarget {
       .catch(() => {
         if (!this.#isLeader) return; // left the line to steal
         this.#isLeader = false;
-        this.#poller.stop();
+        this.#line.stop();
         this.#request();
         this.#expect(this.#silence);
       });
@@ -58,7 +59,7 @@ export class Stream extends EventTarget {
   async #lead() {
     this.#isLeader = true;
     clearTimeout(this.#watch);
-    if (this.mode !== "stopped") await this.#poller.run();
+    if (this.mode !== "stopped") await this.#line.run();
   }
 
   // Take over when nothing is heard for so long.
@@ -69,7 +70,7 @@ export class Stream extends EventTarget {
 
   // This tab is looked at again: hidden ones are slowed down and frozen, so it takes the lock.
   #wake() {
-    if (this.#isLeader) this.#poller.wake();
+    if (this.#isLeader) this.#line.wake();
     else if (this.mode !== "stopped") this.#request(true);
   }
 
@@ -91,7 +92,7 @@ export class Stream extends EventTarget {
   }
 
   async #catchUp() {
-    const { answer } = await this.#poller.ask(false).catch(() => ({}));
+    const { answer } = await this.#line.ask().catch(() => ({}));
     if (answer) this.#take(answer, this.mode);
     if (answer?.has_more) await this.#catchUp();
   }
