@@ -26,6 +26,13 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Iterator[Server]:
+    """Two workers, for people with browsers; each test brings its own."""
+    with Server(tmp_path_factory.mktemp("site"), workers=2) as running:
+        yield running
+
+
 @pytest.fixture
 def talk(server) -> Conversation:
     """A conversation that no other test knows of."""

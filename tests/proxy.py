@@ -5,7 +5,7 @@ import threading
 from contextlib import suppress
 from time import monotonic, sleep
 
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.7
 KEPT_SECONDS = 2.5
 
 

@@ -10,8 +10,8 @@ COUNT = 50
 
 
 @pytest.fixture
-def running(request, start):
-    return start(workers=2, **getattr(request, "param", {}))
+def running(request, site, start):
+    return start(workers=2, **request.param) if hasattr(request, "param") else site
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_fifty_messages_each(talk, client, agent):
     expect_all(talk, client, agent)
 
 
+@pytest.mark.parametrize("running", [{}], indirect=True)
 def test_fifty_messages_each_while_the_server_reloads_and_the_network_fails(running, talk, client, agent):
     for number in range(COUNT):
         if number in (10, 30):
@@ -201,7 +202,7 @@ def test_the_button_to_the_newest_counts_what_arrives_meanwhile(talk, client, ag
 
 @pytest.mark.parametrize("mode", ["kill", "keep"])
 def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(start, visit, mode):
-    running = start(workers=2, long_poll_seconds=2)
+    running = start(workers=2, long_poll_seconds=1.3)
     talk = running.conversation()
     with Proxy(running.address) as proxy:
         client = visit(running, talk.client)

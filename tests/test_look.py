@@ -35,6 +35,7 @@ PAGES = {
         "/admin/sessions",
         "/admin/sessions/{ended}",
         "/admin/settings",
+        "/admin/diagnosis",
     ],
 }
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -100,10 +101,9 @@ def test_the_first_load_is_light(full, tokens, ids, visit, role, path):
     assert sum(sizes) <= LARGEST_FIRST_LOAD
 
 
-def test_nothing_moves_when_messages_arrive(start, visit):
-    running = start(workers=2)
-    talk = running.conversation()
-    visitor = visit(running, talk.client)
+def test_nothing_moves_when_messages_arrive(site, visit):
+    talk = site.conversation()
+    visitor = visit(site, talk.client)
     visitor.page.add_init_script(
         """
         window.shift = 0;
@@ -121,10 +121,9 @@ def test_nothing_moves_when_messages_arrive(start, visit):
     assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
 
 
-def test_a_phone_shows_the_conversation_on_its_whole_screen(start, visit):
-    running = start(workers=2)
-    talk = running.conversation()
-    visitor = visit(running, talk.client, **PHONE)
+def test_a_phone_shows_the_conversation_on_its_whole_screen(site, visit):
+    talk = site.conversation()
+    visitor = visit(site, talk.client, **PHONE)
     visitor.open(f"/sessions/{talk.id}")
     box = visitor.page.locator(".talk").bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 390, 844)
@@ -136,10 +135,9 @@ def test_a_phone_shows_the_conversation_on_its_whole_screen(start, visit):
     visitor.page.locator("#panel").wait_for(state="hidden")
 
 
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(start, visit):
-    running = start(workers=2)
-    talk = running.conversation()
-    visitor = visit(running, talk.agent)
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(site, visit):
+    talk = site.conversation()
+    visitor = visit(site, talk.agent)
     visitor.open(f"/sessions/{talk.id}")
     names, outlines = [], []
     for _ in range(40):

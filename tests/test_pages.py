@@ -39,6 +39,7 @@ PAGES = {
     "/admin/sessions": {"admin"},
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
+    "/admin/diagnosis": {"admin"},
 }
 OPEN_PAGES = ("/", "/login", "/signup")
 ACTIONS = ("accept", "decline", "cancel", "end", "pause", "resume", "limit", "transfer", "agree", "refuse")

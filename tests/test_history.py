@@ -1,0 +1,287 @@
+"""Whatever carries them, messages are neither lost, repeated nor out of order, and what is acknowledged stays."""
+
+import itertools
+import random
+import select
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+
+from tests.history import History, check
+from tests.server import Server
+from tests.streams import CUT, SSE, WS, raw
+
+WRITERS, EACH = 4, 80
+LAST = "the last one"
+ABORTED = 0.3
+PACE_SECONDS = 0.02
+JSON_WAIT_SECONDS = 5
+TRANSPORTS = ("poll", "last_id", "cursor", "sse", "ws")
+
+
+def right():
+    """A history without a mistake, and what is stored."""
+    history = History()
+    reader = history.reader("r")
+    stored = []
+    for number in (1, 2, 3):
+        sent = history.send(f"k{number}", f"t{number}")
+        sent.acknowledge(number)
+        stored.append({"id": number, "client_message_id": f"k{number}", "message": f"t{number}"})
+        reader.receive("poll", stored[-1], number)
+    history.send("k4", "without an answer")
+    return history, reader, stored
+
+
+def other(message, **changed):
+    return message | changed
+
+
+WRONG = {
+    "k2 was acknowledged and is not stored": lambda history, reader, stored: (
+        stored.pop(1),
+        reader.received.pop(1),
+    ),
+    "k2 was acknowledged as 2 and is stored as 20": lambda history, reader, stored: stored[1].update(id=20),
+    "k3 is stored 2 times": lambda history, reader, stored: stored.append(other(stored[2], id=4)),
+    "kx is stored and was never sent": lambda history, reader, stored: stored.append(
+        {"id": 4, "client_message_id": "kx", "message": "x"}
+    ),
+    "k1 is stored with another text": lambda history, reader, stored: stored[0].update(message="x"),
+    "k3 failed and is stored": lambda history, reader, stored: history.sent[2].fail(),
+    "k2 was sent after k3 was acknowledged, and is stored before it": lambda history, reader, stored: setattr(
+        history.sent[1], "began", history.sent[2].ended + 1
+    ),
+    "r: 2 never came": lambda history, reader, stored: reader.received.pop(1),
+    "r: 3 never came": lambda history, reader, stored: reader.received.pop(),
+    "r: 3 came 2 times": lambda history, reader, stored: reader.receive("sse", stored[2], 3),
+    "r: 2 came after 3 (poll)": lambda history, reader, stored: reader.received.append(
+        reader.received.pop(1)
+    ),
+    "r: the cursor went back to 1 from 3 (ws)": lambda history, reader, stored: reader.receive(
+        "ws", stored[0], 1
+    ),
+    "r: 9 came and is not stored": lambda history, reader, stored: reader.receive(
+        "poll", other(stored[0], id=9), 9
+    ),
+    "r: 3 came as another message (sse)": lambda history, reader, stored: (
+        reader.received.pop(),
+        reader.receive("sse", other(stored[2], message="x"), 3),
+    ),
+    "r: 1 came before it was sent": lambda history, reader, stored: setattr(
+        history.sent[0], "began", reader.received[0].at + 1
+    ),
+    "r: 3 came after they had signed out": lambda history, reader, stored: setattr(
+        reader, "signed_out_at", history.sent[2].began - 1e-9
+    ),
+}
+
+
+def test_a_right_history_has_no_mistake():
+    history, _, stored = right()
+    assert check(history, stored) == []
+    stored.append({"id": 4, "client_message_id": "k4", "message": "without an answer"})
+    assert check(history, stored) == ["r: 4 never came"]
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_the_checker_finds(mistake):
+    history, reader, stored = right()
+    WRONG[mistake](history, reader, stored)
+    assert mistake in check(history, stored)
+
+
+@pytest.fixture(scope="module", params=["gevent", "gthread"])
+def pair(request, tmp_path_factory):
+    """A server with two workers."""
+    with Server(tmp_path_factory.mktemp("server"), worker_class=request.param, workers=2) as running:
+        yield running
+
+
+def test_every_transport_tells_every_reader_everything(pair):
+    run(pair, [[transport] for transport in TRANSPORTS * 2])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_is_cut_at_random_goes_on_from_the_cursor(pair, seed):
+    run(pair, [[transport] for transport in TRANSPORTS], seed)
+
+
+def test_who_hops_between_transports_in_mid_conversation_misses_nothing(pair):
+    run(pair, [TRANSPORTS, TRANSPORTS[::-1], ("sse", "ws"), ("cursor", "sse")], seed=3)
+
+
+def test_a_reload_in_the_middle_costs_nobody_a_message(start, worker_class):
+    server = start(worker_class=worker_class, workers=2)
+    run(server, [[transport] for transport in TRANSPORTS], reload=True)
+
+
+def test_nothing_comes_after_signing_out_on_any_transport(pair):
+    talk = pair.conversation()
+    history, place = History(), Place(talk)
+    readers = [history.reader(name, place.last_id) for name in TRANSPORTS[1:]]
+    with ThreadPoolExecutor() as threads:
+        reading = [threads.submit(read_until_refused, reader, talk, place) for reader in readers]
+        write(history, talk, "agent", "http", 5)
+        for reader in readers:
+            assert reader.arrived.wait(JSON_WAIT_SECONDS) if hasattr(reader, "arrived") else True
+        talk.client.post("/api/auth/logout")
+        for reader in readers:
+            reader.sign_out()
+        write(history, talk, "agent again", "http", 20)
+        assert [one.result(JSON_WAIT_SECONDS) for one in reading] == [None] * len(readers)
+    assert check(history, stored_after(talk, place.last_id)) == []
+
+
+class Place:
+    """Where a reader stands: each transport goes on from it and moves it."""
+
+    def __init__(self, talk, place=None):
+        if place is None:
+            page = talk.agent.fetch(talk.id).json
+            self.last_id, self.cursor = page["messages"][-1]["id"], page["cursor"]
+        else:
+            self.last_id, self.cursor = place.last_id, place.cursor
+
+
+def run(server, readers, seed=None, reload=False):
+    """Writers and readers on one conversation, all at once; then the history has no mistake."""
+    talk, history = server.conversation(), History()
+    place, half = Place(talk), threading.Semaphore(0)
+    names = [f"{number} {'-'.join(transports)}" for number, transports in enumerate(readers)]
+    with ThreadPoolExecutor() as threads:
+        reading = [
+            threads.submit(
+                read,
+                history.reader(name, place.last_id),
+                (talk.client, talk.agent)[number % 2],
+                talk.id,
+                Place(talk, place),
+                itertools.cycle(transports),
+                seed and random.Random(seed * 100 + number),
+            )
+            for number, (name, transports) in enumerate(zip(names, readers, strict=True))
+        ]
+        writing = [
+            threads.submit(write, history, talk, f"w{number}", ("http", "ws")[number % 2], EACH, half)
+            for number in range(WRITERS)
+        ]
+        if reload:
+            assert half.acquire(timeout=JSON_WAIT_SECONDS)
+            server.signal(signal.SIGHUP)
+        for one in writing:
+            one.result()
+        history.send("last", LAST).acknowledge(
+            talk.agent.send(talk.id, LAST, client_message_id="last").json["messageId"]
+        )
+        for one in reading:
+            one.result()
+    assert len(history.sent) == WRITERS * EACH + 1
+    assert check(history, stored_after(talk, place.last_id)) == []
+
+
+def stored_after(talk, last_id):
+    """A full read."""
+    found, has_more = [], True
+    while has_more:
+        page = talk.agent.fetch(talk.id, lastMessageId=found[-1]["id"] if found else last_id).json
+        found, has_more = found + page["messages"], page["has_more"]
+    return found
+
+
+def write(history, talk, name, transport, count, half=None):
+    """Send one after the other; what got no answer is sent again under its key."""
+    who = talk.agent if name[-1] in "0 2n" else talk.client
+    socket = None
+    for number in range(count):
+        sent = history.send(f"{name}-{number}", f"{name} says {number}")
+        while sent.outcome == "unknown":
+            try:
+                if transport == "ws":
+                    socket = socket or WS(who, f"/api/chat/ws/{talk.id}")
+                    told = socket.ask("send", message=sent.text, client_message_id=sent.key)
+                    assert (told.name, told.data["client_message_id"]) == ("done", sent.key)
+                    sent.acknowledge(told.data["messageId"])
+                else:
+                    answer = who.send(talk.id, sent.text, client_message_id=sent.key)
+                    assert answer.status in (200, 201), answer
+                    sent.acknowledge(answer.json["messageId"])
+            except (*CUT, StopIteration):
+                socket = socket and socket.cut()
+        if half and number == count // 2:
+            half.release()
+    if socket:
+        socket.cut()
+
+
+def read(reader, who, chat_session_id, place, transports, dice=None):
+    """Read on until the last message, on one transport after the other; with dice, cut now and then."""
+    while not (reader.received and reader.received[-1].text == LAST):
+        transport = next(transports)
+        if dice and dice.random() < ABORTED and transport not in ("sse", "ws"):
+            abort(who, chat_session_id, place, dice)
+        with suppress(*CUT):
+            READ[transport](reader, who, chat_session_id, place, dice)
+
+
+def abort(who, chat_session_id, place, dice):
+    """Ask, and leave before the answer, or in the middle of it."""
+    path = f"/api/chat/messages/{chat_session_id}?cursor={place.cursor}&longPoll=true"
+    with suppress(OSError), raw(who, path) as connection:
+        select.select([connection], [], [], dice.random() * PACE_SECONDS)
+
+
+def poll(reader, who, chat_session_id, place, dice):
+    threading.Event().wait(PACE_SECONDS)
+    page(reader, place, "poll", who.fetch(chat_session_id, lastMessageId=place.last_id))
+
+
+def hold_last_id(reader, who, chat_session_id, place, dice):
+    answer = who.fetch(chat_session_id, lastMessageId=place.last_id, longPoll="true", wait=JSON_WAIT_SECONDS)
+    page(reader, place, "last_id", answer)
+
+
+def hold_cursor(reader, who, chat_session_id, place, dice):
+    answer = who.fetch(chat_session_id, cursor=place.cursor, longPoll="true", wait=JSON_WAIT_SECONDS)
+    page(reader, place, "cursor", answer)
+
+
+def page(reader, place, transport, answer):
+    """Take an answer, all or nothing."""
+    if answer.status == 401:
+        raise PermissionError
+    assert answer.status == 200, answer
+    for message in answer.json["messages"]:
+        reader.receive(transport, message, answer.json["cursor"])
+        place.last_id = message["id"]
+    place.cursor = answer.json["cursor"]
+
+
+def stream(kind, transport):
+    def listen(reader, who, chat_session_id, place, dice):
+        """Until it ends, or after some events the client leaves while more are on their way."""
+        count = dice.randrange(1, 15) if dice else None
+        path = f"/api/chat/{'stream' if kind is SSE else 'ws'}/{chat_session_id}?cursor={place.cursor}"
+        with kind(who, path) as told:
+            for event in itertools.islice(told, count):
+                if event.name == "message":
+                    reader.receive(transport, event.data, event.cursor)
+                    place.last_id = event.data["id"]
+                    if event.data["message"] == LAST:
+                        return
+                place.cursor = event.cursor or place.cursor
+                assert event.name != "end" or event.data["reason"] == "restart", event
+
+    return listen
+
+
+READ = {
+    "poll": poll,
+    "last_id": hold_last_id,
+    "cursor": hold_cursor,
+    "sse": stream(SSE, "sse"),
+    "ws": stream(WS, "ws"),
+}
