@@ -10,7 +10,7 @@ from flask_sock import Sock
 from pydantic import Field, TypeAdapter, ValidationError
 from simple_websocket import ConnectionClosed, Server
 
-from chat import messages, sessions
+from chat import accounts, messages, sessions
 from chat.accounts import User
 from chat.errors import CursorReset, InvalidRequest, NotFound, Problem, TooManyRequests
 from chat.hub import TooManyWaiters, Waiter
@@ -204,6 +204,8 @@ def _do(here: Process, user: User, frame: str | bytes, chat_session_id: int | No
     asked: Send | Read | Typing | None = None
     try:
         asked = _parse(frame)
+        # The sign-in may have ended since the last one.
+        here.database.read(lambda db: accounts.authenticate(db, user.token_hash))
         session_id = chat_session_id or asked.chat_session_id
         if session_id is None:
             raise NotFound

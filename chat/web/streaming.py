@@ -1,6 +1,8 @@
 """Server-sent events: one answer that goes on for as long as somebody listens."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -16,6 +18,7 @@ from chat.web.answer import PERSONAL, encode
 from chat.web.events import Event, Events
 from chat.web.request import Digits, Query, connection, path_id, process, query, signed_in, validated
 
+log = logging.getLogger("gunicorn.error")
 streaming = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
 
 HEADERS = [
@@ -73,10 +76,10 @@ class Stream(Response):
         if sock := environ.get("gunicorn.socket"):
             # Nothing piles up for a slow reader: the next event is read when this one is taken, or never.
             sock.settimeout(process().settings.stall_seconds)
-        return _tell(self._listen(), environ, start_response)
+        return _tell(self._listen(), process().settings.stall_seconds, environ, start_response)
 
 
-def _tell(told: Events, environ: Any, start_response: Any) -> Iterator[bytes]:
+def _tell(told: Events, stall_seconds: float, environ: Any, start_response: Any) -> Iterator[bytes]:
     try:
         first = next(told)
     except TooManyWaiters:
@@ -86,8 +89,18 @@ def _tell(told: Events, environ: Any, start_response: Any) -> Iterator[bytes]:
         yield from problems.answer_to(error)(environ, start_response)
         return
     start_response("200 OK", HEADERS)
-    yield b"retry: %d\n" % RETRY_MS + _frame(first)
-    yield from map(_frame, told)
+    told_at = monotonic()
+    try:
+        yield b"retry: %d\n" % RETRY_MS + _frame(first)
+        for event in told:
+            told_at = monotonic()
+            yield _frame(event)
+    except GeneratorExit:
+        if monotonic() - told_at >= stall_seconds:
+            log.info("A stream is closed: its reader took nothing for %g s", stall_seconds)
+        raise
+    finally:
+        told.close()
 
 
 def _frame(event: Event | None) -> bytes:
