@@ -14,6 +14,7 @@ from chat.settings import Settings, from_environment
 from chat.web import language, pages, problems
 from chat.web.agents import agents
 from chat.web.answer import compressed
+from chat.web.diagnosis import diagnosis
 from chat.web.fetching import fetching
 from chat.web.login import login
 from chat.web.operation import operation
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         agents,
         login,
         operation,
+        diagnosis,
         *pages.ALL,
     ):
         app.register_blueprint(blueprint)

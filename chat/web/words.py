@@ -111,6 +111,49 @@ SCRIPT = {
     "accepted": _("Your request is accepted"),
 }
 
+# What the check of the line finds; {…} is filled in by static/js/diagnosis.js.
+DIAGNOSIS = {
+    "waiting": _("Not checked yet."),
+    "running": _("Checking…"),
+    "cancelled": _("Cancelled."),
+    "refused": _("The server itself refused the check ({code}). This says nothing about the line."),
+    "unreachable": _("Nothing came back at all: the server, or the way to it, is down."),
+    "hold_ok": _("The request was held for {seconds} s and came back at once after that."),
+    "hold_cut": _(
+        "The request should have been held for {wanted} s and was cut before. Something in between has less "
+        "patience."
+    ),
+    "hold_lost": _(
+        "The request should have been held for {wanted} s. After {seconds} s there was no answer yet."
+    ),
+    "hold_status": _(
+        "The request should have been held for {wanted} s. After {seconds} s something in between answered "
+        "with status {status} in the server's place."
+    ),
+    "hold_late": _("The server answered after {held} s, and the answer arrived after {seconds} s only."),
+    "hold_released": _("The server let the request go after {held} s, because it stopped. Check again."),
+    "stream_ok": _("All {count} events arrived one by one, as they were sent."),
+    "stream_together": _(
+        "All {count} events arrived together, after {seconds} s: something in between collects them first."
+    ),
+    "stream_cut": _("Only {arrived} of {count} events arrived: something in between cut the stream."),
+    "socket_ok": _("The connection was upgraded, and a frame went there and back."),
+    "socket_refused": _("The upgrade to a WebSocket was refused. Messages go over the other ways instead."),
+    "socket_silent": _("The connection was opened, and the frame did not come back."),
+    "address_ok": _("Address, scheme and host arrive: {address}, {scheme}, {host}."),
+    "address_host": _("The browser asked for {wanted}, and the server was told {host}."),
+    "address_scheme": _(
+        "The browser speaks {wanted}, and the server was told nothing of it: it sees {scheme}."
+    ),
+    "address_distrusted": _(
+        "The proxy says {wanted}, and the server does not believe it, because {address} is not on its list. "
+        "Start the server with FORWARDED_ALLOW_IPS={address} in its environment."
+    ),
+    "address_client": _("The server sees the proxy's address, {address}, and not the client's."),
+    "well": _("The line is in order."),
+    "wrong": _("Something is to be changed. What, and how, is below."),
+}
+
 
 def of_problem(code: str, field: str | None = None) -> str:
     """What is wrong, and what would be right."""
@@ -143,6 +186,11 @@ def states(session: Mapping[str, Any]) -> set[str]:
 def is_scarce(session: Mapping[str, Any]) -> bool:
     """Whether the money lasts for two minutes at most."""
     return session["seconds_left"] is not None and session["seconds_left"] <= 120
+
+
+def for_diagnosis() -> dict[str, str]:
+    """Those of the check of the line."""
+    return {name: str(word) for name, word in DIAGNOSIS.items()}
 
 
 def for_scripts() -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pydantic import Field
 from chat import archive, balances, people, statistics
 from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
+from chat.web import words
+from chat.web.diagnosis import arrived
 from chat.web.page import Amount, check_form, form, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, path_id, process, query
 
@@ -152,6 +154,14 @@ def show_settings() -> Response:
         for field in fields(Settings)
     ]
     return page("admin/settings.html", rows=rows)
+
+
+@administration.get("/diagnosis")
+def show_diagnosis() -> Response:
+    reader("admin")
+    seen = arrived()
+    script = {"hold_seconds": seen["long_poll_seconds"], "words": words.for_diagnosis()}
+    return page("admin/diagnosis.html", seen=seen, script=script)
 
 
 @administration.get("/statistics")

@@ -1,0 +1,131 @@
+"""What arrives through the operator's proxy, and what comes back through it: held, streamed, upgraded."""
+
+from time import monotonic
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, g, request
+from flask_sock import Sock
+from pydantic import Field
+from simple_websocket import ConnectionClosed, Server
+
+from chat.accounts import User
+from chat.errors import Forbidden, InvalidParameter, Overloaded
+from chat.hub import TooManyWaiters
+from chat.process import Process
+from chat.store import server
+from chat.web.answer import encode, personal
+from chat.web.events import Event, Events
+from chat.web.held import ALWAYS, Headers, Held
+from chat.web.request import Flag, Query, check_origin, connection, process, query, signed_in
+from chat.web.streaming import Stream
+
+diagnosis = Blueprint("diagnosis", __name__, url_prefix="/api/chat/diagnose")
+sock = Sock()
+
+# Nothing is ever published on it: who waits for it waits for the deadline, or for the server to stop.
+TOPIC = "diagnosis"
+TICKS = 5
+TICK_SECONDS = 0.5
+FRAME_SECONDS = 5.0
+# What proxies say of the request that they pass on.
+TOLD_BY_PROXIES = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
+
+
+class Diagnose(Query):
+    """Which check; without either, what arrived."""
+
+    hold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    stream: Flag = False
+
+
+@diagnosis.before_request
+def check() -> None:
+    """The operator only; for a WebSocket before the handshake, so that it is refused with a status."""
+    check_origin()
+    g.user = signed_in()
+    if g.user.role != "admin":
+        raise Forbidden
+    # simple_websocket closes the socket that it is given, and the server goes on with this one.
+    if request.endpoint == "diagnosis.echo" and (client := request.environ.get("gunicorn.socket")):
+        request.environ["gunicorn.socket"] = client.dup()
+
+
+@diagnosis.get("")
+def diagnose() -> Response:
+    here, user, asked, client = process(), g.user, query(Diagnose), connection()
+    if asked.stream and asked.hold is not None:
+        raise InvalidParameter("hold and stream are two checks; ask for one.", field="stream")
+    if asked.stream:
+        return Stream(lambda: _tick(here, user, client))
+    if asked.hold is None:
+        return personal(arrived())
+    longest, hold, content = here.settings.long_poll_seconds, asked.hold, arrived()
+    if hold > longest:
+        raise InvalidParameter(f"hold: must be {longest:g} seconds at most, and is {hold:g}.", field="hold")
+
+    def wait() -> tuple[bytes, Headers]:
+        return encode(content | {"held_seconds": _hold(here, user, client, hold)}), ALWAYS
+
+    return Held(wait)
+
+
+@sock.route("/ws", bp=diagnosis)
+def echo(ws: Server) -> None:
+    """One frame comes back, and that is all."""
+    try:
+        frame = ws.receive(FRAME_SECONDS)
+        if frame is not None:
+            ws.send(frame)
+    except (ConnectionClosed, OSError):
+        pass
+
+
+def arrived() -> dict[str, Any]:
+    """This request, as the server sees it.
+
+    gunicorn takes the scheme from X-Forwarded-Proto, if it trusts who is connected (`forwarded_allow_ips`),
+    and leaves `client_address` as it is: that of the proxy, where there is one.
+    """
+    told = {name: request.headers[name] for name in TOLD_BY_PROXIES if name in request.headers}
+    return {
+        "client_address": request.environ.get("REMOTE_ADDR", ""),
+        "forwarded_for": told.get("X-Forwarded-For"),
+        "scheme": request.environ["wsgi.url_scheme"],
+        "forwarded_proto": told.get("X-Forwarded-Proto"),
+        "is_secure": request.is_secure,
+        "host": request.headers.get("Host", ""),
+        "http_version": request.environ.get("SERVER_PROTOCOL", ""),
+        "is_via_proxy": bool(told),
+        "forwarded_headers": told,
+        "long_poll_seconds": process().settings.long_poll_seconds,
+    }
+
+
+def _hold(here: Process, user: User, client: int | None, seconds: float) -> float:
+    """Wait for so long, as a poll waits; returns for how long it was. Raises Overloaded beyond the caps."""
+    began = monotonic()
+    try:
+        with here.hub.subscribe(user.id, [TOPIC], client) as waiter:
+            waiter.wait(0, began + seconds)
+    except TooManyWaiters:
+        raise Overloaded from None
+    return round(monotonic() - began, 3)
+
+
+def _tick(here: Process, user: User, client: int | None) -> Events:
+    """A few events with the server's time, at intervals that a buffer would swallow."""
+    with here.hub.subscribe(user.id, [TOPIC], client) as waiter:
+        for number in range(1, TICKS + 1):
+            if number > 1:
+                waiter.wait(0, monotonic() + TICK_SECONDS)
+            yield Event("tick", {"number": number, "server_time": here.database.read(server.now)})
+            if waiter.released:
+                return
