@@ -1,4 +1,4 @@
-"""Readers that poll, and the record of what was sent and what arrived."""
+"""Readers that poll or listen, and the record of what was sent and what arrived."""
 
 import asyncio
 import itertools
@@ -7,11 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
+from typing import Any
 
-from bench.client import Answer, Connection, get
+from bench.client import Answer, Connection, EventStream, Stream, WebSocket, get
 from bench.server import Session
 
 SIDES = ("client", "agent")
+# How a reader gets its messages; without a stream it polls.
+TRANSPORTS: dict[str, type[Stream] | None] = {"poll": None, "sse": EventStream, "ws": WebSocket}
 # Readers that open at a time, and in a second: 10,000 take a poll's 25 s, and so come back evenly,
 # as they would after hours; opened faster, they return in a wave.
 OPENING = 200
@@ -81,16 +84,29 @@ class Record:
 
 
 class Reader:
-    """One party of a session: polls, and polls again at once with the id of the last message."""
+    """One party of a session: polls, and polls again at once with the id of the last message.
 
-    def __init__(self, port: int, session: Session, side: str, record: Record) -> None:
+    With `transport` it listens to such a stream instead.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        session: Session,
+        side: str,
+        record: Record,
+        transport: type[Stream] | None = None,
+    ) -> None:
         self.session = session
         self.last_id = 0
         self.received: list[int] = []
         self._port = port
         self._token = session.tokens[side]
         self._record = record
+        self._transport = transport
+        self._cursor = 0
         self._connection: Connection | None = None
+        self._stream: Stream | None = None
         self._awaited: tuple[int, asyncio.Future[None]] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -98,16 +114,21 @@ class Reader:
         """Connect, and read what is there already."""
         self._connection = await Connection.open(self._port)
         self._take(await self._connection.request(self.request()))
+        if self._transport is not None:
+            self._connection.close()
+            await self._open_stream(self._transport)
         return self._connection
 
     def start(self) -> None:
-        """Poll from now on."""
-        self._task = asyncio.create_task(self._poll_on())
+        """Poll or listen from now on."""
+        self._task = asyncio.create_task(self._go_on())
 
     def close(self) -> None:
-        """Stop polling."""
+        """Stop that."""
         if self._task is not None:
             self._task.cancel()
+        if self._stream is not None:
+            self._stream.close()
         if self._connection is not None:
             self._connection.close()
 
@@ -123,13 +144,13 @@ class Reader:
         path = f"/api/chat/messages/{self.session.id}?lastMessageId={self.last_id}{query}"
         return get(path, self._token)
 
-    async def _poll_on(self) -> None:
+    async def _go_on(self) -> None:
         failures = 0
         for _ in range(MOST_POLLS):
             try:
-                pause = await self._poll()
+                pause = await (self._listen(self._transport) if self._transport else self._poll())
             except OSError as error:
-                self._record.errors[f"poll: {error}"] += 1
+                self._record.errors[f"{'stream' if self._transport else 'poll'}: {error}"] += 1
                 pause = RETRY_SECONDS
                 failures += 1
                 if failures == MOST_FAILURES:
@@ -148,22 +169,37 @@ class Reader:
         self._record.refused += 1
         return answer.retry_after or RETRY_SECONDS
 
+    async def _listen(self, transport: type[Stream]) -> float:
+        """One stream until it ends, which is an error."""
+        if self._stream is None or self._stream.closed.done():
+            await self._open_stream(transport)
+        assert self._stream is not None
+        raise OSError(await self._stream.closed)
+
+    async def _open_stream(self, transport: type[Stream]) -> None:
+        query = f"{self.session.id}?cursor={self._cursor}"
+        self._stream = await transport.open(self._port, query, self._token, self._take_message)
+
     def _take(self, answer: Answer) -> bool:
         """Note what has come; whether the server held the poll. Raises OSError for an error."""
         if answer.status != 200:
             raise OSError(f"status {answer.status}")
         content = json.loads(answer.body)
         for message in content["messages"]:
-            self.last_id = message["id"]
-            self.received.append(self.last_id)
-            sent_at = self._record.sent_at.get(message["message"])
-            if sent_at is not None:
-                self._record.latencies.append(answer.arrived - sent_at)
+            self._take_message(message, answer.arrived)
+        self._cursor = content["cursor"]
+        return bool(content["longPolling"])
+
+    def _take_message(self, message: dict[str, Any], arrived: float) -> None:
+        self.last_id, self._cursor = message["id"], message["revision"]
+        self.received.append(self.last_id)
+        sent_at = self._record.sent_at.get(message["message"])
+        if sent_at is not None:
+            self._record.latencies.append(arrived - sent_at)
         if self._awaited is not None and self.last_id >= self._awaited[0]:
             if not self._awaited[1].done():
                 self._awaited[1].set_result(None)
             self._awaited = None
-        return bool(content["longPolling"])
 
 
 @asynccontextmanager
@@ -171,9 +207,10 @@ async def polling(
     port: int,
     sessions: list[Session],
     record: Record,
+    transport: type[Stream] | None = None,
 ) -> AsyncIterator[list[Reader]]:
-    """Both parties of every session, their polls held; the last messages arrive before it ends."""
-    readers = [Reader(port, session, side, record) for session in sessions for side in SIDES]
+    """Both parties of every session, their polls or streams held; the last messages arrive before it ends."""
+    readers = [Reader(port, session, side, record, transport) for session in sessions for side in SIDES]
     gate = asyncio.Semaphore(OPENING)
 
     async def open_one(number: int, reader: Reader) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Coroutine
 from time import perf_counter
 from typing import Any, TypeVar
 
-from bench.client import Connection, Pool, post
+from bench.client import Connection, Pool, Stream, post
 from bench.client import get as get_request
 from bench.meter import Figures, Meter
 from bench.pages import pages
-from bench.readers import SETTLE_SECONDS, SIDES, Reader, Record, polling
+from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record, polling
 from bench.senders import finish, repeat, send, send_steadily, warm_up
 from bench.server import Server, Session, fresh_database
 
@@ -33,11 +33,33 @@ def hold(options: Namespace) -> Figures:
         return _run(_hold(options, server, sessions), options.idle + options.seconds)
 
 
-async def _hold(options: Namespace, server: Server, sessions: list[Session]) -> Figures:
+def streams(options: Namespace) -> Figures:
+    """`hold` and then `burst` with long polling, server-sent events and WebSockets in turn."""
+    found: dict[str, Figures] = {}
+    for name, transport in TRANSPORTS.items():
+        with (
+            fresh_database(options.polls // 2) as (database, sessions),
+            Server(database, options.worker_class, options.polls) as server,
+        ):
+            steady = _hold(options, server, sessions, transport)
+            found[name] = _run(steady, options.idle + options.seconds)
+        with (
+            fresh_database(options.sessions) as (database, sessions),
+            Server(database, options.worker_class, 2 * options.sessions) as server,
+        ):
+            full = _run(_burst(options, server, sessions, transport), options.seconds)
+            found[name] |= {f"full: {figure}": value for figure, value in full.items()}
+    figures = dict.fromkeys(figure for each in found.values() for figure in each)
+    return {f"{figure}: {name}": found[name].get(figure, 0) for figure in figures for name in found}
+
+
+async def _hold(
+    options: Namespace, server: Server, sessions: list[Session], transport: type[Stream] | None = None
+) -> Figures:
     record, pool = Record(), Pool(server.port)
     await warm_up(server.port, sessions[0])
     before = server.memory_kb()
-    async with polling(server.port, sessions, record) as readers:
+    async with polling(server.port, sessions, record, transport) as readers:
         meter = Meter(server, record.counts)
         await asyncio.sleep(options.idle)
         idle, held = meter.stop(), server.memory_kb()
@@ -134,10 +156,12 @@ def burst(options: Namespace) -> Figures:
         return _run(_burst(options, server, sessions), options.seconds)
 
 
-async def _burst(options: Namespace, server: Server, sessions: list[Session]) -> Figures:
+async def _burst(
+    options: Namespace, server: Server, sessions: list[Session], transport: type[Stream] | None = None
+) -> Figures:
     record, pool = Record(), Pool(server.port)
     await warm_up(server.port, sessions[0])
-    async with polling(server.port, sessions, record) as readers:
+    async with polling(server.port, sessions, record, transport) as readers:
 
         async def send_next(number: int) -> None:
             await send(pool, record, sessions[number], SIDES[0])
@@ -246,7 +270,7 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, conversation, cross, inbox, get, pages, stop)
+ALL = (hold, burst, streams, conversation, cross, inbox, get, pages, stop)
 
 
 def _run(scenario: Coroutine[Any, Any, Result], seconds: float) -> Result:
