@@ -1,7 +1,9 @@
 """WebSockets: the events of a stream as JSON frames; sending, reading and typing on the same connection."""
 
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -125,7 +127,11 @@ class _Connection:
     def send(self, data: bytes) -> None:
         """All of it, or nothing more at all: raises OSError when the reader takes nothing for too long."""
         with self._sending:
-            self._connection.sendall(data)
+            try:
+                self._connection.sendall(data)
+            except OSError:
+                self.leave()
+                raise
 
     def recv(self, size: int) -> bytes:
         """When there is room for more frames."""
@@ -138,6 +144,13 @@ class _Connection:
     def fileno(self) -> int:
         number: int = self._connection.fileno()
         return number
+
+    def leave(self) -> None:
+        """Whoever reads or writes stops: a reading thread that waits would hold the exit of its process."""
+        self.frames = []
+        self.room.set()
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """The server does that, when the request is over."""
@@ -166,6 +179,8 @@ def _serve(
         for waiter in waiters:
             waiter.release()
         teller.join()
+        ws.sock.leave()
+        ws.thread.join()
 
 
 def _tell(ws: Server, told: Events, sending: threading.Lock) -> None:

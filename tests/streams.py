@@ -1,0 +1,215 @@
+"""Clients of the streams: server-sent events and WebSockets, told as the same events."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from typing import Any, NamedTuple
+
+import simple_websocket
+from simple_websocket import ConnectionClosed
+from wsproto.events import AcceptConnection, Request
+from wsproto.utilities import RemoteProtocolError
+
+from tests.client import TIMEOUT_SECONDS, Answer, Client
+
+# What a connection that was cut may raise.
+CUT = (OSError, HTTPException, ConnectionClosed)
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec_WebSocket_Version": "13",
+}
+
+
+class Event(NamedTuple):
+    """One thing that was told, and the cursor to go on from after it."""
+
+    name: str
+    cursor: int | None
+    data: Any
+
+
+class _Told:
+    """What both can do; ends with StopIteration."""
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        raise NotImplementedError
+
+    def until(self, name: str, condition: Callable[[Any], object] = lambda data: True) -> list[Event]:
+        """All up to the first event of this name whose data it holds for."""
+        events = []
+        for event in self:
+            events.append(event)
+            if event.name == name and condition(event.data):
+                return events
+        raise AssertionError(f"It ended without {name}: {events}")
+
+    def one(self, name: str, condition: Callable[[Any], object] = lambda data: True) -> Event:
+        """The next one of this name."""
+        return self.until(name, condition)[-1]
+
+    def texts(self, count: int) -> list[str]:
+        """What the next `count` messages say."""
+        return [self.one("message").data["message"] for _ in range(count)]
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        """Close it, without a word."""
+        raise NotImplementedError
+
+
+class SSE(_Told):
+    """Server-sent events, parsed as a browser does; `last_id` is what it would come back with."""
+
+    def __init__(self, who: Client, path: str, **headers: str) -> None:
+        self.heartbeats, self.retry, self.last_id = 0, 0, None
+        self._connection = HTTPConnection(*who.address, timeout=TIMEOUT_SECONDS)
+        self._connection.connect()
+        self._socket = self._connection.sock
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            self._connection.request("GET", path, headers={"Authorization": f"Bearer {who.token}"} | sent)
+            self._response = self._connection.getresponse()
+        except CUT:
+            self._connection.close()
+            raise
+        self.status, self.headers = self._response.status, self._response.headers
+
+    def __next__(self) -> Event:
+        fields: dict[str, str] = {}
+        while line := self._line():
+            if line == "\n":
+                if "data" in fields:
+                    self.last_id = int(fields["id"]) if "id" in fields else self.last_id
+                    cursor = int(fields["id"]) if "id" in fields else None
+                    return Event(fields["event"], cursor, json.loads(fields["data"]))
+                continue
+            name, _, value = line.rstrip("\n").partition(": ")
+            assert name in ("", "event", "id", "data", "retry"), line
+            self.heartbeats += name == ""
+            self.retry = int(value) if name == "retry" else self.retry
+            fields[name] = value
+        raise StopIteration
+
+    def beat(self) -> None:
+        """Return after the next heartbeat; nothing else comes before."""
+        line = self._line()
+        while line in ("\n", "retry: 1000\n"):
+            line = self._line()
+        assert line == ": still here\n"
+
+    def _line(self) -> str:
+        try:
+            line = self._response.readline()
+        except TimeoutError:
+            raise AssertionError(f"nothing for {TIMEOUT_SECONDS} s") from None
+        except CUT:
+            return ""
+        return line.decode() if line.endswith(b"\n") else ""
+
+    def cut(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+        self._connection.close()
+
+
+class _Connected(simple_websocket.Client):
+    """simple_websocket's own leaves the frames that come along with the handshake for later."""
+
+    def handshake(self) -> None:
+        asked = Request(host=f"{self.host}:{self.port}", target=self.path, extra_headers=self.extra_headeers)
+        try:
+            self.sock.settimeout(TIMEOUT_SECONDS)
+            self.sock.sendall(self.ws.send(asked))
+            while (event := next(self.ws.events(), None)) is None:
+                self.ws.receive_data(self.sock.recv(self.receive_bytes) or None)
+            if not isinstance(event, AcceptConnection):
+                raise ConnectionClosed(None, str(event))
+            self.sock.settimeout(None)
+            self.connected = True
+            self.connected = self._handle_events()
+        except BaseException as error:
+            self.sock.close()
+            if isinstance(error, RemoteProtocolError):
+                raise ConnectionClosed(None, str(error)) from None
+            raise
+
+
+class WS(_Told):
+    """A WebSocket."""
+
+    def __init__(self, who: Client, path: str, **headers: str) -> None:
+        host, port = who.address
+        signed = {} if "Cookie" in headers else {"Authorization": f"Bearer {who.token}"}
+        self._client = _Connected(f"ws://{host}:{port}{path}", headers=signed | headers)
+        self.last_id: int | None = None
+
+    def __next__(self) -> Event:
+        try:
+            raw = self._client.receive(TIMEOUT_SECONDS)
+        except ConnectionClosed:
+            raise StopIteration from None
+        assert raw is not None, f"nothing for {TIMEOUT_SECONDS} s"
+        frame = json.loads(raw)
+        self.last_id = frame["cursor"] or self.last_id
+        return Event(frame["event"], frame["cursor"], frame["data"])
+
+    def tell(self, raw: str | bytes) -> None:
+        """A frame as it is."""
+        self._client.send(raw)
+
+    def do(self, what: str, **fields: object) -> None:
+        """A frame, without waiting for its answer."""
+        self.tell(json.dumps({"do": what, **fields}))
+
+    def ask(self, what: str, **fields: object) -> Event:
+        """A frame, and its answer."""
+        self.do(what, **fields)
+        return self.answer()
+
+    def answer(self) -> Event:
+        """The next `done` or `problem`."""
+        return next(event for event in self if event.name in ("done", "problem"))
+
+    def code(self) -> tuple[int, str | None]:
+        """Why the server closed it, once it has."""
+        for _ in self:
+            pass
+        return self._client.close_reason, self._client.close_message
+
+    def cut(self) -> None:
+        with suppress(OSError):
+            self._client.sock.shutdown(socket.SHUT_RDWR)
+        self._client.thread.join(TIMEOUT_SECONDS)
+        self._client.sock.close()
+
+
+def refused(who: Client, path: str, **headers: str) -> Answer:
+    """The answer to a handshake that is not accepted."""
+    answer = who.get(path, **HANDSHAKE, **headers)
+    assert answer.status != 101
+    return answer
+
+
+def raw(who: Client, path: str, **headers: str) -> socket.socket:
+    """A connection that has asked for `path` and reads nothing."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(TIMEOUT_SECONDS)
+    connection.connect(who.address)
+    told = {"Host": "chat", "Authorization": f"Bearer {who.token}"} | headers
+    lines = [f"GET {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in told.items())]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection

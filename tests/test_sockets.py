@@ -1,0 +1,187 @@
+"""WebSockets: the events of a stream, and sending, reading and typing on the same connection."""
+
+import json
+import threading
+from time import monotonic
+
+from chat import accounts
+from chat.store import tokens
+from tests.streams import HANDSHAKE, WS, raw, refused
+
+FLOOD = 2000
+LEAVES_SECONDS = 10
+BIG = "x" * 3900
+
+
+def socket(who, talk, query="", **headers):
+    return WS(who, f"/api/chat/ws/{talk.id}{query}", **headers)
+
+
+def stored(talk, last_id):
+    found, has_more = [], True
+    while has_more:
+        page = talk.agent.fetch(talk.id, lastMessageId=found[-1]["id"] if found else last_id).json
+        found, has_more = found + page["messages"], page["has_more"]
+    return found
+
+
+def test_it_tells_what_a_stream_tells(talk):
+    talk.settle()
+    with socket(talk.client, talk) as told:
+        assert told.one("open").data["session"]["id"] == talk.id
+        talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id})
+        assert told.one("typing", lambda data: data == {"peer": "typing"}).cursor is None
+        message_id = talk.agent.send(talk.id, "Bonjour").json["messageId"]
+        assert told.one("message").data["id"] == message_id
+        assert told.one("session").data["last_message_id"] == message_id
+
+
+def test_what_is_sent_is_acknowledged_with_its_key(server, talk):
+    poll = talk.agent.poll(talk.id, lastMessageId=talk.last_id)
+    with socket(talk.client, talk) as told:
+        done = told.ask("send", message="Bonjour", client_message_id="k1")
+        message_id = done.data["messageId"]
+        assert done.data == {"do": "send", "messageId": message_id, "client_message_id": "k1"}
+        assert poll.result().json["messages"][-1]["id"] == message_id
+        again = told.ask("send", message="Bonjour", client_message_id="k1")
+        assert again.data == {**done.data, "duplicate": True}
+        other = told.ask("send", message="Bonsoir", client_message_id="k1")
+        assert (other.name, other.data["code"]) == ("problem", "idempotency_mismatch")
+        assert other.data["client_message_id"] == "k1"
+
+
+def test_reading_and_typing(talk):
+    last = talk.agent.send(talk.id, "Lu ?").json["messageId"]
+    with socket(talk.client, talk) as mine, socket(talk.agent, talk) as theirs:
+        theirs.one("open")
+        assert mine.ask("read", message_id=last).data == {"do": "read", "message_id": last}
+        theirs.one("session", lambda data: data["client_read_id"] == last)
+        assert mine.ask("typing", typing=True).data == {"do": "typing"}
+        theirs.one("typing", lambda data: data == {"peer": "typing"})
+
+
+def test_junk_is_answered_and_the_connection_stays(talk):
+    junk = ["", "{", "[]", "null", '{"do":"fly"}', '{"do":"send"}', '{"do":"send","message":1}', b"\xff\x00"]
+    junk += ['{"do":"read","message_id":"1"}', "[" * 10_000]
+    with socket(talk.client, talk) as told:
+        for frame in junk:
+            told.tell(frame)
+            answer = told.answer()
+            assert (answer.name, answer.data["code"]) == ("problem", "invalid_request"), frame
+        assert told.ask("send", message=" ").data["code"] == "invalid_parameter"
+        assert told.ask("send", message="Encore là").name == "done"
+
+
+def test_a_frame_that_is_too_big_closes_it(talk):
+    with socket(talk.client, talk) as told:
+        told.one("open")
+        told.tell("x" * 70_000)
+        assert told.code()[0] == 1009
+
+
+def test_who_may_not_is_refused_before_the_handshake(server, talk):
+    path = f"/api/chat/ws/{talk.id}"
+    assert refused(server.client(), path).status == 401
+    assert refused(server.conversation().client, path).status == 404
+    assert refused(talk.client, f"{path}?cursor={10**12}").status == 410
+    assert refused(talk.client, f"{path}?cursor=x").status == 400
+    foreign = refused(talk.client, path, Origin="https://evil.example")
+    assert (foreign.status, foreign.json["code"]) == (403, "cross_site")
+    assert 400 <= talk.client.get(path).status < 500
+
+
+def test_the_cookie_and_our_own_origin_are_fine(talk):
+    host, port = talk.client.address
+    cookie = f"session={talk.client.token}"
+    with socket(talk.client, talk, Cookie=cookie, Origin=f"http://{host}:{port}") as told:
+        told.one("open")
+
+
+def test_the_end_and_signing_out_close_it(server, talk):
+    other = server.conversation()
+    with socket(talk.client, talk) as told, socket(other.client, other) as leaving:
+        told.one("open")
+        leaving.one("open")
+        talk.agent.do("end", talk.id)
+        assert told.code() == (1000, "ended")
+        other.client.post("/api/auth/logout")
+        assert leaving.code() == (4401, "not_authenticated")
+
+
+def test_a_frame_of_a_sign_in_that_has_ended_does_nothing(server, talk):
+    with socket(talk.client, talk) as told:
+        told.one("open")
+        token_hash = accounts.hash_token(talk.client.token)
+        server.database.write(lambda db: tokens.revoke(db, token_hash, 1, 0))
+        told.do("send", message="Trop tard")
+        assert all(event.name != "done" for event in told if event.name != "end")
+    assert talk.agent.fetch(talk.id).texts[-1] != "Trop tard"
+
+
+def test_the_inbox_names_its_sessions(talk):
+    with WS(talk.client, "/api/chat/ws") as told:
+        assert set(told.one("open").data) == {"peers", "server_time"}
+        assert told.ask("send", message="Où ?").data["code"] == "not_found"
+        assert told.ask("send", message="Là", chat_session_id=talk.id).name == "done"
+
+
+def test_a_flood_is_carried_out_in_order(start, worker_class):
+    server = start(worker_class=worker_class, workers=2)
+    talk = server.conversation()
+    last = talk.last_id
+    with socket(talk.client, talk) as told:
+        for number in range(FLOOD):
+            told.do("send", message=str(number), client_message_id=str(number))
+        acknowledged = [told.answer().data["messageId"] for _ in range(FLOOD)]
+    assert [message["message"] for message in stored(talk, last)] == [str(number) for number in range(FLOOD)]
+    assert [message["id"] for message in stored(talk, last)] == acknowledged
+
+
+def test_a_stop_in_mid_flood_loses_nothing_that_was_acknowledged(start, worker_class):
+    server = start(worker_class=worker_class)
+    talk = server.conversation()
+    last, acknowledged = talk.last_id, []
+    with socket(talk.client, talk) as told:
+        flooding = threading.Thread(target=flood, args=(told,))
+        flooding.start()
+        acknowledged += [told.answer().data["messageId"] for _ in range(50)]
+        began = monotonic()
+        server.process.terminate()
+        acknowledged += [event.data["messageId"] for event in told if event.name == "done"]
+        assert told.code()[0] == 1012
+        assert server.process.wait(LEAVES_SECONDS) == 0
+        assert monotonic() - began < LEAVES_SECONDS
+        flooding.join()
+    server.start()
+    assert {message["id"] for message in stored(talk, last)} >= set(acknowledged)
+
+
+def flood(told):
+    try:
+        for number in range(FLOOD):
+            told.tell(json.dumps({"do": "send", "message": str(number)}))
+    except Exception:  # It was closed meanwhile: that is the point.
+        return
+
+
+def test_beyond_the_cap_it_is_closed(start, worker_class):
+    server = start(worker_class=worker_class, max_waiters=1)
+    talk = server.conversation()
+    with socket(talk.client, talk) as first, socket(talk.agent, talk) as second:
+        first.one("open")
+        assert second.code() == (1013, "overloaded")
+    server.wait_until_held(0)
+
+
+def test_who_reads_nothing_is_dropped(start, worker_class):
+    server = start(worker_class=worker_class, stall_seconds=1)
+    talk = server.conversation()
+    cursor = talk.client.fetch(talk.id).json["cursor"]
+    headers = HANDSHAKE | {"Connection": "Upgrade"}
+    with raw(talk.client, f"/api/chat/ws/{talk.id}?cursor={cursor}", **headers):
+        server.wait_until_held(1)
+        for number in range(900):
+            assert talk.agent.send(talk.id, f"{number} {BIG}").status == 201
+        began = monotonic()
+        server.wait_until_held(0)
+        assert monotonic() - began < LEAVES_SECONDS
