@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from time import monotonic
+from time import monotonic, sleep
 from typing import TypeVar
 
 from chat import sessions, topics
@@ -34,6 +34,10 @@ USERS = 200
 SHARES = 8
 SESSIONS = 50
 MARKS = 100
+# Marks told in one go at least, the time that those who wait for them have then, and how often in a tick.
+TOLD = 5
+TOLD_SECONDS = 0.002
+PAUSES = 100
 SESSIONS_PER_TICK = 500
 LONG_AGO = float("-inf")
 
@@ -100,8 +104,13 @@ class Sweeper:
         return self._stored_at.get(user_id, LONG_AGO)
 
     def _store_delivered(self) -> None:
-        for some in _slices(self._engine.presence.take_delivered(), MARKS):
-            sessions.publish(self._engine, [self._engine.database.write(partial(_mark_delivered, some))])
+        delivered = self._engine.presence.take_delivered()
+        told_at_once = max(TOLD, len(delivered) // PAUSES)
+        for some in _slices(delivered, MARKS):
+            changes = self._engine.database.write(partial(_mark_delivered, some))
+            for told in _slices(changes, told_at_once):
+                sessions.publish(self._engine, told)
+                sleep(TOLD_SECONDS)  # Each wakes two readers or more: sends are not to wait for all of them.
 
     def _settle_due(self) -> None:
         """Most are only looked at because somebody could be away: those do not keep the writer."""
@@ -137,10 +146,10 @@ def _due(limit: int, db: Connection) -> list[int]:
     return stored.due(db, server.now(db), limit)
 
 
-def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> Change | None:
+def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> list[Change]:
     head = revision.advance(db, len(delivered))
     rows = stored.mark_delivered(db, delivered, head - len(delivered) + 1)
-    return Change([topic for row in rows for topic in topics.of_mark(row)], head) if rows else None
+    return [Change(topics.of_mark(row), head) for row in rows]
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

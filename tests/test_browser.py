@@ -90,7 +90,10 @@ def test_links_lead_out_safely(running, visit):
 
 
 def test_a_whole_conversation_without_scripts(running, visit):
-    camille, anais = running.person("client", "Camille Moreau"), running.person("agent", "Me Élise Sansscript")
+    camille, anais = (
+        running.person("client", "Camille Moreau"),
+        running.person("agent", "Me Élise Sansscript"),
+    )
     client = visit(running, camille, java_script_enabled=False)
     agent = visit(running, anais, java_script_enabled=False)
     client.open("/agents")
