@@ -10,7 +10,7 @@ from tests.test_live import expect_all, stored
 MODES = {"ws": "websocket", "sse": "stream", "longpoll": "live", "poll": "polling", "auto": "websocket"}
 
 
-@pytest.mark.parametrize("transport", MODES)
+@pytest.mark.parametrize("transport", ["ws", "sse", "poll", "auto"])
 def test_each_transport_carries_a_conversation_through_a_reload(start, visit, transport):
     running = start(workers=2, transport=transport)
     talk = running.conversation()
@@ -32,15 +32,14 @@ def test_each_transport_carries_a_conversation_through_a_reload(start, visit, tr
     client.await_connection("stopped")
 
 
-@pytest.mark.parametrize("transport", ["sse", "auto"])
-def test_a_proxy_that_cuts_streams_is_survived_on_the_way_down_and_up(start, visit, transport):
-    running = start(workers=2, transport=transport, long_poll_seconds=1.3)
+def test_a_proxy_that_cuts_streams_is_survived_on_the_way_down_and_up(start, visit):
+    running = start(workers=2, transport="auto", long_poll_seconds=1.3)
     talk = running.conversation()
     with Proxy(running.address) as proxy:
         client = visit(running, talk.client)
         client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
         client.page.goto(f"{proxy.url}/sessions/{talk.id}")
-        client.await_connection(MODES[transport])
+        client.await_connection("websocket")
         talk.agent.send(talk.id, "before")
         client.see("before")
         proxy.mode = "kill"
@@ -51,7 +50,7 @@ def test_a_proxy_that_cuts_streams_is_survived_on_the_way_down_and_up(start, vis
         client.see("by polling")
         proxy.mode = "pass"
         client.page.evaluate("() => dispatchEvent(new Event('online'))")
-        client.await_connection(MODES[transport])
+        client.await_connection("websocket")
         talk.agent.send(talk.id, "as before")
         client.see("as before")
         assert client.texts() == stored(talk)
@@ -94,3 +93,25 @@ def test_the_best_transport_that_passes_is_taken(start, visit, mode, found):
         talk.agent.send(talk.id, "this way")
         client.see("this way")
         assert client.texts() == stored(talk)
+
+
+def test_a_browser_s_own_event_source_goes_on_through_a_reload(start, visit):
+    running = start(workers=2)
+    talk = running.conversation()
+    client = visit(running, talk.client)
+    client.open("/profile")
+    client.page.evaluate(
+        """path => {
+            window.told = [];
+            const source = new EventSource(path);
+            source.addEventListener("message", ({ data }) => window.told.push(JSON.parse(data).message));
+            return new Promise((resolve) => source.addEventListener("open", resolve, { once: true }));
+        }""",
+        f"/api/chat/stream/{talk.id}",
+    )
+    for number in range(30):
+        if number == 10:
+            running.signal(signal.SIGHUP)
+        talk.agent.send(talk.id, f"line {number}")
+    client.page.wait_for_function("() => window.told.length >= 30")
+    assert client.page.evaluate("() => window.told") == [f"line {number}" for number in range(30)]

@@ -316,9 +316,7 @@ def leaves(content) -> Iterator[str]:
 def test_pages_are_in_one_language(start, run, french, code):
     site = Site(start(prepaid=1, free_seconds=60, sessions_per_agent=3), run, code)
     notices = [f"/login?notice={name}" for name in words.NOTICES]
-    problems = [f"/login?problem={name}" for name in words.PROBLEMS]
-    problems += [f"/login?problem=invalid_parameter&field={name}" for name in words.FIELDS]
-    site.crawl("nobody", *notices, *problems)
+    site.crawl("nobody", *notices)
     for who in site.tokens:
         site.crawl(who)
         site.look(who, "/not-there", 404)

@@ -77,7 +77,7 @@ def ids(full, tokens):
 def test_axe_finds_nothing_serious(full, tokens, ids, visit, role, look):
     options = PHONE if look == "phone" else {"color_scheme": look}
     visitor = visit(full, full.client(tokens[role]) if role in tokens else None, **options)
-    for path in PAGES[role]:
+    for path in PAGES[role][:3] if look == "phone" else PAGES[role]:
         answer = visitor.open(path.format(**ids))
         assert answer.status == (404 if path == "/nowhere" else 200)
         found = Axe().run(visitor.page)

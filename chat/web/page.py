@@ -165,11 +165,7 @@ def see(path: str, **notice: str) -> Response:
 
 
 def _problem_text(problem: Problem | None) -> str | None:
-    """Of this answer, or of the form before it."""
-    if problem is not None:
-        return words.of_problem(problem.code, problem.extra.get("field"))
-    code, field = request.args.get("problem", ""), request.args.get("field")
-    return words.of_problem(code, field) if code in words.PROBLEMS else None
+    return words.of_problem(problem.code, problem.extra.get("field")) if problem else None
 
 
 def _amount(value: Any) -> int:
