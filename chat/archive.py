@@ -7,7 +7,7 @@ from chat.accounts import User
 from chat.database import Connection, Row
 from chat.engine import Engine
 from chat.errors import Forbidden
-from chat.store import archive, messages, server
+from chat.store import messages, server
 from chat.store import sessions as stored
 
 
@@ -33,7 +33,7 @@ def search(
 
     def read(db: Connection) -> list[dict[str, Any]]:
         time = server.time(db)
-        rows = archive.search(db, text, status, before_id, limit + 1)
+        rows = stored.search(db, text, status, before_id, limit + 1)
         return [sessions.details(db, engine, row, time) for row in rows]
 
     found = engine.database.read(read)
@@ -43,9 +43,7 @@ def search(
 def of_pair(engine: Engine, agent: User, client_id: int, limit: int, db: Connection) -> list[dict[str, Any]]:
     """The agent's newest sessions with this client that have ended."""
     time = server.time(db)
-    return [
-        sessions.details(db, engine, row, time) for row in archive.of_pair(db, client_id, agent.id, limit)
-    ]
+    return [sessions.details(db, engine, row, time) for row in stored.of_pair(db, client_id, agent.id, limit)]
 
 
 def _visible(db: Connection, user: User, chat_session_id: int) -> Row:

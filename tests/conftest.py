@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 
 from tests.browser import Visitor, launch
 from tests.client import Client, Conversation
-from tests.proxy import Proxy
 from tests.server import FLASK, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
@@ -78,7 +77,7 @@ def visit(browser) -> Iterator[Callable[..., Visitor]]:
     """Open a browser of their own for somebody; at the end, nothing went wrong in any."""
     visitors: list[Visitor] = []
 
-    def open_one(server: Server | Proxy, who: Client | None = None, **options: Any) -> Visitor:
+    def open_one(server: Server, who: Client | None = None, **options: Any) -> Visitor:
         visitors.append(Visitor(browser, server.url, who and who.token, **options))
         return visitors[-1]
 

@@ -206,8 +206,9 @@ def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(star
     running = start(workers=2, long_poll_seconds=1.3)
     talk = running.conversation()
     with Proxy(running.address) as proxy:
-        client = visit(proxy, talk.client)
-        client.open(f"/sessions/{talk.id}")
+        client = visit(running, talk.client)
+        client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
+        client.page.goto(f"{proxy.url}/sessions/{talk.id}")
         client.await_connection("live")
         proxy.mode = mode
         client.await_connection("polling")

@@ -127,22 +127,6 @@ def test_the_inbox_tells_what_is_removed(server, client, agent):
         assert told.one("removed").data == {"sessions": [session["id"]]}
 
 
-def test_what_is_removed_is_told_before_what_came_later(server, client, agent):
-    """Who is cut between the two goes on from a card, which must not have passed over it."""
-    gone = client.ask(agent_id=agent.id)
-    agent.do("accept", gone["id"])
-    cursor = agent.inbox().json["cursor"]
-    agent.do("transfer", gone["id"], agent_id=server.person("agent", rate_cents=0).id)
-    later = server.person("client").ask(agent_id=agent.id)
-    with SSE(agent, f"/api/chat/stream?cursor={cursor}") as told:
-        before = [next(told)]
-        while before[-1].name != "session":
-            before.append(next(told))
-    assert before[-1].data["id"] == later["id"]
-    removed = next(event for event in before if event.name == "removed")
-    assert (removed.data, removed.cursor) == ({"sessions": [gone["id"]]}, None)
-
-
 def test_heartbeats_come_while_there_is_nothing_to_tell(start, worker_class):
     server = start(worker_class=worker_class, heartbeat_seconds=0.2)
     talk = server.conversation()

@@ -255,6 +255,38 @@ def touch(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
     )
 
 
+def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[Row]:
+    """The newest with lower ids in which the text is somebody's name or email, or in a message."""
+    return _many(
+        db,
+        f"""
+        WHERE s.id < :before_id AND (:status IS NULL OR status = :status)
+            AND (
+                :text = '' OR instr(lower(client.name), lower(:text)) OR instr(client.email, lower(:text))
+                OR instr(lower(agent.name), lower(:text)) OR instr(agent.email, lower(:text))
+                OR EXISTS (
+                    SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
+                        AND instr(lower(m.message), lower(:text))
+                )
+            )
+        ORDER BY s.id DESC LIMIT {limit:d}
+        """,
+        {"text": text, "status": status, "before_id": before_id},
+    )
+
+
+def of_pair(db: Connection, client_id: int, agent_id: int, limit: int) -> list[Row]:
+    """The newest that this client and agent had with each other and that have ended."""
+    return _many(
+        db,
+        f"""
+        WHERE s.client_id = :client_id AND s.agent_id = :agent_id AND status = 'ended'
+        ORDER BY s.id DESC LIMIT {limit:d}
+        """,
+        {"client_id": client_id, "agent_id": agent_id},
+    )
+
+
 def all_ids(db: Connection) -> list[int]:
     """Every session's id."""
     return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
@@ -292,6 +324,11 @@ def _of_users(
         (seen_before, *user_ids),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def _many(db: Connection, where: str, values: Mapping[str, Any]) -> list[Row]:
+    rows: list[Row] = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchall()
+    return rows
 
 
 def _one(db: Connection, where: str, *values: Any) -> Row | None:

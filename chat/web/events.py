@@ -93,15 +93,13 @@ def _of_inboxes(pages: Iterator[Inbox], cursor: int) -> Iterator[Event | None]:
             yield Event("open", {"peers": page.peers, "server_time": page.server_time}, cursor)
         elif not page.is_news and page.peers == peers:
             yield None
-        if page.removed:
-            # First, and without a place of its own: whoever is cut after a card goes on from that card.
-            cursor_after = None if page.sessions else page.cursor
-            yield Event("removed", {"sessions": page.removed}, cursor_after)
         for card in page.sessions:
             yield from (Event("message", message) for message in card["messages"] or ())
             if card["messages"] is not None:
                 del card["messages"]
             yield Event("session", card | {"server_time": page.server_time}, card["revision"])
+        if page.removed:
+            yield Event("removed", {"sessions": page.removed}, page.cursor)
         if peers not in (None, page.peers):
             yield Event("typing", {"peers": page.peers})
         peers = page.peers
