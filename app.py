@@ -9,22 +9,13 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli
 from chat.database.connection import check_version, sqlite3
-from chat.process import Process
+from chat.runtime import Runtime
 from chat.settings import Settings, from_environment
-from chat.web import language, pages, problems
-from chat.web.agents import agents
+from chat.sweeper import Sweeper
+from chat.web import api, language, pages, problems
 from chat.web.answer import compressed
-from chat.web.diagnosis import diagnosis
-from chat.web.fetching import fetching
-from chat.web.login import login
-from chat.web.operation import operation
 from chat.web.page import SAFETY
 from chat.web.routes import Routes
-from chat.web.sending import sending
-from chat.web.sessions import sessions
-from chat.web.signals import signals
-from chat.web.sockets import sockets
-from chat.web.streaming import streaming
 
 log = logging.getLogger("chat")
 
@@ -58,9 +49,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         log.warning(warning)
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    process = Process(settings)
-    process.prepare()
-    app.extensions["chat"] = process
+    runtime = Runtime(settings)
+    runtime.prepare()
+    runtime.companions.append(Sweeper(runtime))
+    app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["SOCK_SERVER_OPTIONS"] = {
         "ping_interval": settings.heartbeat_seconds,
@@ -68,19 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     }
     problems.register(app)
     language.register(app, settings)
-    for blueprint in (
-        sending,
-        fetching,
-        streaming,
-        sockets,
-        sessions,
-        signals,
-        agents,
-        login,
-        operation,
-        diagnosis,
-        *pages.ALL,
-    ):
+    for blueprint in (*api.ALL, *pages.ALL):
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app

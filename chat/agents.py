@@ -1,73 +1,71 @@
 """Agents: what a minute with them costs, and whether they take requests."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from chat import store
 from chat.accounts import User
-from chat.database import Connection, Row
-from chat.engine import Engine
+from chat.database.connection import Connection
 from chat.errors import AgentUnavailable, Forbidden, NotFound
+from chat.live.presence import ONLINE_MS
 from chat.money import Cents
-from chat.presence import ONLINE_MS
+from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store import server, users
+from chat.store.rows import AgentRow
+from chat.wire import Agent, Availability
 
 
-def listed(engine: Engine, after_id: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
+def listed(runtime: Runtime, after_id: int, limit: int) -> tuple[list[Agent], bool]:
     """Agents with higher ids, as everybody may see them; and whether there are more."""
 
-    def read(db: Connection) -> list[dict[str, Any]]:
-        now = server.now(db)
-        rows = users.agents(db, after_id, limit + 1)
-        return [_card(row, engine.rules, now) for row in rows]
+    def read(db: Connection) -> list[Agent]:
+        now = store.server.now(db)
+        rows = store.users.agents(db, after_id, limit + 1)
+        return [_card(row, runtime.settings, now) for row in rows]
 
-    cards = engine.database.read(read)
+    cards = runtime.database.read(read)
     return cards[:limit], len(cards) > limit
 
 
-def available(db: Connection, rules: Settings, agent_id: int) -> Row:
+def available(db: Connection, settings: Settings, agent_id: int) -> AgentRow:
     """The agent's row; raises NotFound, AgentUnavailable."""
-    rows = users.agents(db, 0, 1, only_id=agent_id)
+    rows = store.users.agents(db, 0, 1, only_id=agent_id)
     if not rows:
         raise NotFound
-    if _state(rows[0], rules) == "away":
+    if _state(rows[0], settings) == "away":
         raise AgentUnavailable
     return rows[0]
 
 
-def change(engine: Engine, agent: User, is_available: bool | None, rate_cents: int | None) -> dict[str, Any]:
+def change(runtime: Runtime, agent: User, is_available: bool | None, rate_cents: int | None) -> Agent:
     """The agent's own switch and rate; the rate counts from the next session on."""
     if agent.role != "agent":
         raise Forbidden("Only an agent has a rate and takes requests.")
 
-    def store(db: Connection) -> dict[str, Any]:
+    def write(db: Connection) -> Agent:
         if is_available is not None:
-            users.set_available(db, agent.id, is_available)
+            store.users.set_available(db, agent.id, is_available)
         if rate_cents is not None:
-            users.set_rate(db, agent.id, rate_cents)
-        (row,) = users.agents(db, 0, 1, only_id=agent.id)
-        return _card(row, engine.rules, server.now(db))
+            store.users.set_rate(db, agent.id, rate_cents)
+        (row,) = store.users.agents(db, 0, 1, only_id=agent.id)
+        return _card(row, runtime.settings, store.server.now(db))
 
-    card: dict[str, Any] = engine.database.write(store)
-    return card
+    return runtime.database.write(write)
 
 
-def _card(row: Mapping[str, Any], rules: Settings, now: int) -> dict[str, Any]:
+def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
     return {
         "id": row["id"],
         "name": row["name"],
         "headline": row["headline"],
         "rate_per_minute": Cents(row["rate_cents"]),
-        "currency": rules.currency,
-        "status": _state(row, rules),
+        "currency": settings.currency,
+        "status": _state(row, settings),
         "is_online": now - row["seen_at"] < ONLINE_MS,
         "rating": None if row["rating"] is None else round(row["rating"], 1),
         "ratings": row["ratings"],
     }
 
 
-def _state(row: Mapping[str, Any], rules: Settings) -> str:
+def _state(row: AgentRow, settings: Settings) -> Availability:
     """`available`, `busy` with as many sessions as they may have, or `away`; who is busy may be asked."""
     if not row["is_available"]:
         return "away"
-    return "busy" if row["open_sessions"] >= rules.sessions_per_agent else "available"
+    return "busy" if row["open_sessions"] >= settings.sessions_per_agent else "available"

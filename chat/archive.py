@@ -1,52 +1,54 @@
 """Conversations to look into: transcripts, an agent's past ones with a client, an administrator's search."""
 
-from typing import Any
-
-from chat import sessions
+from chat import sessions, store
 from chat.accounts import User
-from chat.database import Connection, Row
-from chat.engine import Engine
-from chat.errors import Forbidden
-from chat.store import messages, server
-from chat.store import sessions as stored
+from chat.database.connection import Connection
+from chat.errors import Forbidden, existing
+from chat.runtime import Runtime
+from chat.store.rows import SessionRow
+from chat.wire import Session, Transcript
 
 
-def transcript(engine: Engine, user: User, chat_session_id: int) -> dict[str, Any]:
+def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript:
     """The session and all its messages, for who takes part and for administrators; raises NotFound."""
 
-    def read(db: Connection) -> dict[str, Any]:
+    def read(db: Connection) -> Transcript:
         row = _visible(db, user, chat_session_id)
         return {
-            "session": sessions.details(db, engine, row, server.time(db)),
-            "messages": messages.all_of(db, chat_session_id),
+            "session": sessions.details(db, runtime, row, store.server.time(db)),
+            "messages": store.messages.all_of(db, chat_session_id),
         }
 
-    return engine.database.read(read)
+    return runtime.database.read(read)
 
 
 def search(
-    engine: Engine, actor: User, text: str, status: str | None, before_id: int, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """The newest sessions with lower ids that have the text in a name, an email or a message."""
+    runtime: Runtime, actor: User, text: str, status: str | None, before_id: int, limit: int
+) -> tuple[list[Session], bool]:
+    """The newest sessions with lower ids that have the text in a name, an email or a message.
+
+    And whether there are more. Raises Forbidden, and Overloaded when too many search already.
+    """
     if actor.role != "admin":
         raise Forbidden("Only an administrator may do this.")
 
-    def read(db: Connection) -> list[dict[str, Any]]:
-        time = server.time(db)
-        rows = stored.search(db, text, status, before_id, limit + 1)
-        return [sessions.details(db, engine, row, time) for row in rows]
+    def read(db: Connection) -> list[Session]:
+        time = store.server.time(db)
+        rows = store.archive.search(db, text, status, before_id, limit + 1)
+        return [sessions.details(db, runtime, row, time) for row in rows]
 
-    found = engine.database.read(read)
+    found = runtime.database.read_slowly(read)
     return found[:limit], len(found) > limit
 
 
-def of_pair(engine: Engine, agent: User, client_id: int, limit: int, db: Connection) -> list[dict[str, Any]]:
+def of_pair(db: Connection, runtime: Runtime, agent: User, client_id: int, limit: int) -> list[Session]:
     """The agent's newest sessions with this client that have ended."""
-    time = server.time(db)
-    return [sessions.details(db, engine, row, time) for row in stored.of_pair(db, client_id, agent.id, limit)]
+    time = store.server.time(db)
+    rows = store.archive.of_pair(db, client_id, agent.id, limit)
+    return [sessions.details(db, runtime, row, time) for row in rows]
 
 
-def _visible(db: Connection, user: User, chat_session_id: int) -> Row:
+def _visible(db: Connection, user: User, chat_session_id: int) -> SessionRow:
     if user.role == "admin":
-        return sessions.found(stored.by_id(db, chat_session_id))
+        return existing(store.sessions.by_id(db, chat_session_id))
     return sessions.of_user(db, chat_session_id, user.id)

@@ -1,35 +1,36 @@
 """Prepaid balances, changed by hand: topped up, and paid back."""
 
-from typing import Any
+from typing import Literal
 
+from chat import store
 from chat.accounts import User
-from chat.database import Connection
-from chat.engine import Engine
-from chat.errors import Forbidden, InsufficientBalance, InvalidParameter
+from chat.changes import Change, publish, settle_each
+from chat.database.connection import Connection
+from chat.errors import Forbidden, InsufficientBalance, InvalidParameter, existing
 from chat.money import Cents
 from chat.receipts import entry
-from chat.sessions import Change, found, publish, settle_each
-from chat.store import ledger, server, users
-from chat.store import sessions as stored
+from chat.runtime import Runtime
+from chat.wire import Balance
+
+Kind = Literal["top_up", "refund"]
 
 
-def of_user(engine: Engine, user: User, before_id: int, limit: int) -> dict[str, Any]:
+def of_user(runtime: Runtime, user: User, before_id: int, limit: int) -> Balance:
     """What is left, and the newest ledger entries with lower ids."""
 
-    def read(db: Connection) -> dict[str, Any]:
-        rows = ledger.of_user(db, user.id, before_id, limit + 1)
+    def read(db: Connection) -> Balance:
+        rows = store.ledger.of_user(db, user.id, before_id, limit + 1)
         return {
-            "balance": Cents(found(users.by_id(db, user.id))["balance_cents"]),
-            "currency": engine.rules.currency,
+            "balance": Cents(existing(store.users.by_id(db, user.id))["balance_cents"]),
+            "currency": runtime.settings.currency,
             "ledger": [entry(row) for row in rows[:limit]],
             "has_more": len(rows) > limit,
         }
 
-    balance: dict[str, Any] = engine.database.read(read)
-    return balance
+    return runtime.database.read(read)
 
 
-def change(engine: Engine, actor: User | None, user_id: int, kind: str, cents: int, reason: str) -> Cents:
+def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents: int, reason: str) -> Cents:
     """Top up a client's balance or pay some of it back; returns what is left.
 
     `actor` is an administrator, or None at the server's console. Raises Forbidden, NotFound,
@@ -42,17 +43,17 @@ def change(engine: Engine, actor: User | None, user_id: int, kind: str, cents: i
     if not 1 <= len(reason.strip()) <= 500:
         raise InvalidParameter("reason must have 1 to 500 characters", field="reason")
 
-    def store(db: Connection) -> tuple[int, list[Change | None]]:
-        if found(users.by_id(db, user_id))["role"] != "client":
+    def write(db: Connection) -> tuple[int, list[Change]]:
+        if existing(store.users.by_id(db, user_id))["role"] != "client":
             raise InvalidParameter(f"user {user_id} is no client; only clients have a balance")
         # What the old balance did comes first.
-        changes = settle_each(db, engine.rules, stored.active_of_users(db, [user_id]))
+        changes = settle_each(db, runtime.settings, store.sessions.active_of_users(db, [user_id]))
         amount = cents if kind == "top_up" else -cents
         actor_id = None if actor is None else actor.id
-        if not ledger.append(db, user_id, kind, amount, actor_id, reason.strip(), server.now(db)):
+        if not store.ledger.append(db, user_id, kind, amount, actor_id, reason.strip(), store.server.now(db)):
             raise InsufficientBalance(f"The balance is below {Cents(cents)}.")
-        return found(users.by_id(db, user_id))["balance_cents"], changes
+        return existing(store.users.by_id(db, user_id))["balance_cents"], changes
 
-    left, changes = engine.database.write(store)
-    publish(engine, changes)
+    left, changes = runtime.database.write(write)
+    publish(runtime, changes)
     return Cents(left)

@@ -1,23 +1,17 @@
-"""What a chat session costs, and what time alone does to it: no database, only a row and an instant.
+"""What a chat session costs: sums over a row, or over its intervals, at an instant; no database.
 
 Billing is data: intervals `(started_at, ended_at, reason)` in milliseconds, of which those with the reason
 `active` are billed. docs/billing.md has the rules.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
-from chat.settings import Settings
-from chat.store.server import Time
+from chat.store.rows import IntervalRow, PauseReason, SessionRow
 
 MINUTE_SECONDS = 60
-# How long before a limit stops the clock both sides are told.
-WARNINGS_SECONDS = (120, 60)
-SIDES = ("client", "agent")
-# Pauses that end when both sides are there again.
-ABSENCES = ("client_absent", "agent_absent", "outage")
-# Pauses for want of money.
-EXHAUSTED = ("spending_limit", "balance")
+
+Label = TypeVar("Label")
 
 
 class Bill(NamedTuple):
@@ -30,35 +24,8 @@ class Bill(NamedTuple):
 
     @property
     def duration_minutes(self) -> int:
-        """Begun ones."""
+        """Begun minutes of active time, free or not."""
         return -(-self.active_seconds // MINUTE_SECONDS)
-
-
-class Switch(NamedTuple):
-    """The open interval ends at `at`, and the next begins (none after the end, `reason` None)."""
-
-    at: int
-    reason: str | None
-    agent_id: int
-    rate_cents: int
-    message_id: int | None
-
-
-class Debit(NamedTuple):
-    """A minute that a prepaid session has begun."""
-
-    minute: int
-    cents: int
-    at: int
-
-
-class _Timer(NamedTuple):
-    """What falls due at `due_at`, and takes effect from `at`, maybe earlier."""
-
-    due_at: int
-    at: int
-    act: Callable[..., None]
-    argument: Any
 
 
 def billed_minutes(active_seconds: int, free_seconds: int) -> int:
@@ -66,7 +33,7 @@ def billed_minutes(active_seconds: int, free_seconds: int) -> int:
     return -(-max(0, active_seconds - free_seconds) // MINUTE_SECONDS)
 
 
-def bill(session: Mapping[str, Any], at: int) -> Bill:
+def bill(session: SessionRow, at: int) -> Bill:
     """The bill as of `at`: begun minutes, each at the rate of the agent that it began with."""
     running_ms = 0 if session["running_since"] is None else max(0, at - session["running_since"])
     seconds = (session["billed_ms"] + running_ms) // 1000
@@ -80,9 +47,10 @@ def bill(session: Mapping[str, Any], at: int) -> Bill:
     )
 
 
-def exhausted_at(session: Mapping[str, Any], at: int) -> tuple[int, str] | None:
+def exhausted_at(session: SessionRow, at: int) -> tuple[int, PauseReason] | None:
     """When the money is used up if the clock runs on from `at`, and which: (instant, pause reason)."""
-    rate, bounds = session["rate_cents"], []
+    rate = session["rate_cents"]
+    bounds: list[tuple[int, PauseReason]] = []
     if rate and session["limit_cents"] is not None:
         left = max(0, session["limit_cents"] - session["earlier_cents"])
         bounds.append((session["earlier_minutes"] + left // rate, "spending_limit"))
@@ -92,231 +60,30 @@ def exhausted_at(session: Mapping[str, Any], at: int) -> tuple[int, str] | None:
         return None
     minutes, reason = min(bounds)
     since = at if session["running_since"] is None else session["running_since"]
-    return since + _ms(session["free_seconds"] + minutes * MINUTE_SECONDS) - session["billed_ms"], reason
+    seconds = session["free_seconds"] + minutes * MINUTE_SECONDS
+    return since + seconds * 1000 - session["billed_ms"], reason
 
 
-def is_due(session: Mapping[str, Any], time: Time, rules: Settings) -> bool:
-    """Whether something may have happened by itself that is not stored yet."""
-    if session["status"] == "active" and time.now - time.heartbeat_at > _ms(rules.outage_seconds):
-        return True
-    return session["due_at"] is not None and session["due_at"] <= time.now
+def prices(parts: Iterable[tuple[int, Label]], free_seconds: int) -> list[Label]:
+    """What each begun minute goes by, from `(milliseconds, label)` of each active interval in order.
 
-
-def settled(row: Mapping[str, Any], time: Time, rules: Settings) -> Mapping[str, Any]:
-    """The row as it stands at this instant, whether that is stored yet or not."""
-    if not is_due(row, time, rules):
-        return row
-    meter = Meter(row, rules)
-    meter.settle(time)
-    return meter.session
-
-
-class Meter:
-    """One session's row, and what happens to it: by itself (`settle`), and by what people do.
-
-    `session` is the changed copy of the row; `switches` and `debits` are to be stored with it, and what was
-    paid of the row's segment for minutes after `refund_after` is to be given back.
+    A minute goes by the interval that its first second after the free ones falls into; with cents a minute
+    for labels, these are the minutes' prices.
     """
-
-    def __init__(self, row: Mapping[str, Any], rules: Settings) -> None:
-        self.row = row
-        self.session = dict(row)
-        self.rules = rules
-        self.switches: list[Switch] = []
-        self.debits: list[Debit] = []
-        self.refund_after: int | None = None
-
-    def settle(self, time: Time) -> None:
-        """Let everything happen that has fallen due, in the order in which it takes effect."""
-        if not is_due(self.session, time, self.rules):
-            return
-        while due := [timer for timer in self._timers(time) if timer.due_at <= time.now]:
-            first = min(due, key=lambda timer: timer.at)
-            first.act(first.argument, first.at)
-
-    def due_at(self) -> int | None:
-        """Before this instant nothing happens by itself, but for an outage."""
-        return min((timer.due_at for timer in self._timers(None)), default=None)
-
-    def accept(self, agent: Mapping[str, Any], free_seconds: int, now: int) -> None:
-        """The agent takes it; what it will cost is fixed now."""
-        self.session |= {
-            "accepted_at": now,
-            "last_activity_at": now,
-            "currency": self.rules.currency,
-            "free_seconds": free_seconds,
-            "is_prepaid": int(self.rules.prepaid),
-        }
-        self._assign(agent)
-        self._activate(now)
-        if self.rules.billing_starts == "accept":
-            self.start_clock(now, None)
-
-    def transfer(self, agent: Mapping[str, Any], now: int) -> None:
-        """Another agent goes on, at their own rate; minutes that have begun keep theirs."""
-        so_far = bill(self.session, now)
-        self.refund_after = so_far.billed_minutes
-        self.session |= {
-            "balance_cents": self.session["balance_cents"] + self._unused_cents(so_far),
-            "paid_minutes": min(self.session["paid_minutes"], so_far.billed_minutes),
-            "segment": self.session["segment"] + 1,
-            "earlier_minutes": so_far.billed_minutes,
-            "earlier_cents": so_far.cents,
-            "previous_agent_id": self.session["agent_id"],
-            "transfer_agent_id": None,
-            "transfer_rate_cents": None,
-            "last_activity_at": now,
-        }
-        self._assign(agent)
-        if self.session["is_clock_started"]:
-            self._switch(now, "transfer")
-            self.session["is_clock_started"] = 0
-        if self.session["status"] == "active":
-            self.session["active_since"] = now
-        if self.rules.billing_starts == "accept":
-            self.start_clock(now, None)
-
-    def hear(self, side: str, message_id: int, now: int) -> None:
-        """Somebody writes: that ends a silence, and the agent's first message starts the clock."""
-        if self.session["pause_reason"] == "inactive":
-            self.resume(now)
-        if side == "agent" and not self.session["is_clock_started"]:
-            self.start_clock(now, message_id)
-
-    def start_clock(self, now: int, message_id: int | None) -> None:
-        """From now on active time is billed."""
-        if self.session["status"] in ("active", "paused"):
-            self.session["is_clock_started"] = 1
-            self._switch(now, self.session["pause_reason"] or "active", message_id)
-
-    def pause(self, reason: str, at: int) -> None:
-        """Stop the clock, from `at` or from when it last started."""
-        at = max(at, self.session["active_since"], self.session["running_since"] or 0)
-        self.session |= {"status": "paused", "pause_reason": reason, "paused_at": at}
-        if self.session["is_clock_started"]:
-            self._switch(at, reason)
-
-    def resume(self, now: int) -> None:
-        """Go on, if both are there; or else wait for who is not."""
-        away = next((side for side in SIDES if not self._is_there(side, now)), None)
-        if away is None:
-            self._activate(now)
-        elif self.session["pause_reason"] != f"{away}_absent":
-            self.session["pause_reason"] = f"{away}_absent"
-            if self.session["is_clock_started"]:
-                self._switch(now, f"{away}_absent")
-
-    def end(self, reason: str, at: int) -> None:
-        """Close it, and fix the total."""
-        self._switch(at, None)
-        so_far = bill(self.session, at)
-        self.refund_after = so_far.billed_minutes
-        self.session |= {
-            "status": "ended",
-            "end_reason": reason,
-            "ended_at": at,
-            "pause_reason": None,
-            "transfer_agent_id": None,
-            "transfer_rate_cents": None,
-            "total_cents": so_far.cents,
-        }
-
-    def _timers(self, time: Time | None) -> Iterator[_Timer]:
-        """What will happen by itself if nobody does anything; an outage only with the `time`."""
-        session, rules = self.session, self.rules
-        if session["status"] == "waiting":
-            yield _at(session["created_at"] + _ms(rules.request_seconds), self.end, "expired")
-        elif session["status"] == "paused":
-            yield self._end_of_pause()
-        elif session["status"] == "active":
-            since = session["active_since"]
-            if time and time.heartbeat_at < time.now - _ms(rules.outage_seconds):
-                yield _at(max(time.heartbeat_at, since), self.pause, "outage")
-            for side in SIDES:
-                seen_at = session[f"{side}_seen_at"]
-                due_at = seen_at + _ms(rules.absence_seconds)
-                yield _Timer(due_at, max(seen_at, since), self.pause, f"{side}_absent")
-            yield from self._silence()
-            if session["running_since"] is not None:
-                yield from self._money()
-
-    def _end_of_pause(self) -> _Timer:
-        session, rules = self.session, self.rules
-        if session["pause_reason"] == "inactive":
-            silent_until = session["last_activity_at"] + _ms(rules.silence_end_seconds)
-            return _at(max(session["paused_at"], silent_until), self.end, "inactive")
-        if session["pause_reason"] in EXHAUSTED:
-            return _at(session["paused_at"] + _ms(rules.silence_end_seconds), self.end, "spending_limit")
-        return _at(session["paused_at"] + _ms(rules.abandon_seconds), self.end, "inactive")
-
-    def _silence(self) -> Iterator[_Timer]:
-        silent_since = max(self.session["last_activity_at"], self.session["active_since"])
-        if (self.session["prompted_at"] or 0) < silent_since:
-            yield _at(silent_since + _ms(self.rules.silence_prompt_seconds), self._prompt, None)
-        yield _at(silent_since + _ms(self.rules.silence_pause_seconds), self.pause, "inactive")
-
-    def _money(self) -> Iterator[_Timer]:
-        session = self.session
-        since = session["running_since"]
-        if exhausted := exhausted_at(session, since):
-            at, reason = exhausted
-            yield _at(at, self.pause, reason)
-            for seconds in WARNINGS_SECONDS:
-                if (session["warned_seconds"] or seconds + 1) > seconds:
-                    yield _at(at - _ms(seconds), self._warn, seconds)
-        if session["is_prepaid"] and 0 < session["rate_cents"] <= session["balance_cents"]:
-            first_second = session["free_seconds"] + session["paid_minutes"] * MINUTE_SECONDS + 1
-            yield _at(since + _ms(first_second) - session["billed_ms"], self._debit, None)
-
-    def _prompt(self, _: None, at: int) -> None:
-        self.session["prompted_at"] = at
-
-    def _warn(self, seconds: int, at: int) -> None:
-        self.session["warned_seconds"] = seconds
-
-    def _debit(self, _: None, at: int) -> None:
-        rate = self.session["rate_cents"]
-        self.session["paid_minutes"] += 1
-        self.session["balance_cents"] -= rate
-        self.debits.append(Debit(self.session["paid_minutes"], rate, at))
-
-    def _unused_cents(self, so_far: Bill) -> int:
-        """What was taken for minutes that then were found not to be due."""
-        minutes = max(0, self.session["paid_minutes"] - so_far.billed_minutes)
-        cents: int = minutes * self.session["rate_cents"]
-        return cents
-
-    def _assign(self, agent: Mapping[str, Any]) -> None:
-        self.session |= {
-            "agent_id": agent["id"],
-            "agent_name": agent["name"],
-            "agent_seen_at": agent["seen_at"],
-            "rate_cents": agent["rate_cents"],
-            "warned_seconds": None,
-        }
-
-    def _activate(self, now: int) -> None:
-        self.session |= {"status": "active", "active_since": now, "paused_at": None, "pause_reason": None}
-        if self.session["is_clock_started"]:
-            self._switch(now, "active")
-
-    def _is_there(self, side: str, now: int) -> bool:
-        seen_at: int = self.session[f"{side}_seen_at"]
-        return now < seen_at + _ms(self.rules.absence_seconds)
-
-    def _switch(self, at: int, reason: str | None, message_id: int | None = None) -> None:
-        session = self.session
-        if session["running_since"] is not None:
-            session["billed_ms"] += at - session["running_since"]
-        session["running_since"] = at if reason == "active" else None
-        if session["agent_id"] is not None:
-            self.switches.append(Switch(at, reason, session["agent_id"], session["rate_cents"], message_id))
+    labels: list[Label] = []
+    active_ms = 0
+    for ms, label in parts:
+        active_ms += ms
+        while active_ms >= (free_seconds + len(labels) * MINUTE_SECONDS + 1) * 1000:
+            labels.append(label)
+    return labels
 
 
-def _ms(seconds: int) -> int:
-    return seconds * 1000
+def active_parts(intervals: Sequence[IntervalRow], now: int) -> list[tuple[int, int]]:
+    """(milliseconds until now, cents a minute) of each interval that is billed."""
+    return [(ms(each, now), each["rate_cents"]) for each in intervals if each["reason"] == "active"]
 
 
-def _at(at: int, act: Callable[..., None], argument: Any) -> _Timer:
-    """What takes effect when it falls due."""
-    return _Timer(at, at, act, argument)
+def ms(interval: IntervalRow, now: int) -> int:
+    """How long it is; the open one until now."""
+    return (now if interval["ended_at"] is None else interval["ended_at"]) - interval["started_at"]

@@ -13,13 +13,13 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from chat import accounts, balances, demo, furnish, messages, receipts
+from chat import accounts, balances, messages, receipts, store
 from chat.accounts import ROLES, User
-from chat.database import Row
+from chat.demo import month, pairs
 from chat.errors import Problem
 from chat.money import Cents
-from chat.process import Process
-from chat.store import sessions, users
+from chat.runtime import Runtime
+from chat.store.rows import UserRow
 
 RETRY_SECONDS = 1.0
 # A poll is held for 25 s; a server that says nothing for longer has gone.
@@ -34,7 +34,7 @@ side = click.option(
 @chat.command()
 def migrate() -> None:
     """Bring the database to the newest schema (the server does so too, when it starts)."""
-    click.echo(f"{_process().database.path}: up to date")
+    click.echo(f"{_runtime().database.path}: up to date")
 
 
 @chat.command("create-user")
@@ -45,8 +45,8 @@ def migrate() -> None:
 @click.password_option()
 def create_user(email: str, name: str, role: str, rate: str, password: str) -> None:
     """Add somebody who can sign in."""
-    here, cents = _process(), _cents(rate)
-    user_id = _or_fail(lambda: accounts.create_user(here.database, role, name, email, password, cents))
+    runtime, cents = _runtime(), _cents(rate)
+    user_id = _or_fail(lambda: accounts.create_user(runtime, role, name, email, password, cents))
     click.echo(f"{role} {user_id}: {email}")
 
 
@@ -54,7 +54,7 @@ def create_user(email: str, name: str, role: str, rate: str, password: str) -> N
 @click.argument("email")
 def token(email: str) -> None:
     """Print a new sign-in token for EMAIL."""
-    click.echo(_issue_token(_user(email)["id"]))
+    click.echo(accounts.issue_token(_runtime(), _user(email)["id"]))
 
 
 @chat.command("demo")
@@ -63,23 +63,22 @@ def token(email: str) -> None:
 @click.option("--once", is_flag=True, help="Renew the first one's logins instead of making another.")
 def make_demo(count: int, as_json: bool, once: bool) -> None:
     """Make active chat sessions in a site that looks lived in, and print how to use them."""
-    here = _process()
-    password, days = secrets.token_urlsafe(9), here.settings.token_days
-    renewed = demo.renew(here.database, password, days, here.settings) if once else None
-    made = [renewed] if renewed else demo.create(here.database, count, password, days, here.settings)
+    runtime, password = _runtime(), secrets.token_urlsafe(9)
+    renewed = pairs.renew(runtime, password) if once else None
+    made = [renewed] if renewed else pairs.create(runtime, count, password)
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
     first = made[0]
-    furnish.furnish(here.database, first, password, here.settings)
-    newest = here.database.read(lambda db: sessions.by_id(db, first.id))
+    month.furnish(runtime, first, password)
+    newest = runtime.database.read(lambda db: store.sessions.by_id(db, first.id))
     click.echo(
         _DEMO.format(
             url=_url(),
             id=first.id,
             last=newest["last_message_id"] if newest else 0,
             password=password,
-            admin=furnish.ADMIN,
+            admin=month.ADMIN,
             emails=first.emails,
             tokens=first.tokens,
         )
@@ -94,7 +93,7 @@ def set_rate(email: str, rate: str) -> None:
     cents, row = _cents(rate), _user(email)
     if row["role"] != "agent":
         raise click.ClickException(f"{email} is no agent")
-    _process().database.write(lambda db: users.set_rate(db, row["id"], cents))
+    _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
 
 
@@ -119,8 +118,7 @@ def refund(email: str, amount: str, reason: str) -> None:
 @chat.command()
 def verify() -> None:
     """Compute every total and balance again; exit with 1 and the differences if there are any."""
-    here = _process()
-    differences = here.database.read(lambda db: list(receipts.verify(db)))
+    differences = _runtime().database.read(lambda db: list(receipts.verify(db)))
     for difference in differences:
         click.echo(difference)
     if differences:
@@ -134,12 +132,8 @@ def verify() -> None:
 @side
 def send(session_id: int, text: str, side: str) -> None:
     """Write a message into a chat session, straight into the database."""
-    here = _process()
-    row = here.database.read(lambda db: sessions.by_id(db, session_id))
-    if row is None or row[f"{side}_id"] is None:
-        raise click.ClickException(f"chat session {session_id} has no {side}")
-    sender = User(row[f"{side}_id"], side, "", b"")
-    message_id, _ = _or_fail(lambda: messages.send(here.engine, sender, session_id, text, None))
+    runtime, sender = _runtime(), User(_participant(session_id, side), side, "", b"")
+    message_id, _ = _or_fail(lambda: messages.send(runtime, sender, session_id, text, None))
     click.echo(message_id)
 
 
@@ -151,12 +145,7 @@ def send(session_id: int, text: str, side: str) -> None:
 @click.option("--after", "last_id", type=click.IntRange(0), default=0, help="Begin after this id.")
 def tail(session_id: int, side: str, token: str | None, url: str | None, last_id: int) -> None:
     """Print a chat session's messages as they come, by long polling the running server."""
-    here = _process()
-    if token is None:
-        row = here.database.read(lambda db: sessions.by_id(db, session_id))
-        if row is None or row[f"{side}_id"] is None:
-            raise click.ClickException(f"chat session {session_id} has no {side}")
-        token = _issue_token(row[f"{side}_id"])
+    token = token or accounts.issue_token(_runtime(), _participant(session_id, side))
     address = f"{(url or _url()).rstrip('/')}/api/chat/messages/{session_id}"
     position = f"lastMessageId={last_id}"
     while True:
@@ -184,12 +173,21 @@ def _poll(address: str, token: str) -> dict[str, Any]:
         time.sleep(RETRY_SECONDS)
 
 
-def _process() -> Process:
-    return cast(Process, current_app.extensions["chat"])
+def _runtime() -> Runtime:
+    return cast(Runtime, current_app.extensions["chat"])
 
 
-def _user(email: str) -> Row:
-    row = _process().database.read(lambda db: users.by_email(db, email.lower()))
+def _participant(session_id: int, side: str) -> int:
+    """The id of the user on that side."""
+    row = _runtime().database.read(lambda db: store.sessions.by_id(db, session_id))
+    user_id = row and (row["client_id"] if side == "client" else row["agent_id"])
+    if user_id is None:
+        raise click.ClickException(f"chat session {session_id} has no {side}")
+    return user_id
+
+
+def _user(email: str) -> UserRow:
+    row = _runtime().database.read(lambda db: store.users.by_email(db, email.lower()))
     if row is None:
         raise click.ClickException(f"nobody has the email {email}")
     return row
@@ -201,15 +199,10 @@ def _cents(text: str) -> int:
     return int(Decimal(text) * 100)
 
 
-def _change_balance(email: str, kind: str, amount: str, reason: str) -> None:
-    here, user_id, cents = _process(), _user(email)["id"], _cents(amount)
-    left = _or_fail(lambda: balances.change(here.engine, None, user_id, kind, cents, reason))
-    click.echo(f"{email}: {left} {here.settings.currency}")
-
-
-def _issue_token(user_id: int) -> str:
-    here = _process()
-    return accounts.issue_token(here.database, user_id, here.settings.token_days)
+def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str) -> None:
+    runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
+    left = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason))
+    click.echo(f"{email}: {left} {runtime.settings.currency}")
 
 
 def _or_fail(call: Any) -> Any:
@@ -220,7 +213,7 @@ def _or_fail(call: Any) -> Any:
 
 
 def _url() -> str:
-    return f"http://{_process().settings.bind}"
+    return f"http://{_runtime().settings.bind}"
 
 
 _DEMO = """\

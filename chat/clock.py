@@ -23,9 +23,14 @@ def wall() -> int:
     return time.time_ns() // NS_PER_MS
 
 
-def text(ms: int | None) -> str | None:
+def text(ms: int) -> str:
     """`YYYY-MM-DD HH:MM:SS`, UTC."""
-    return None if ms is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms // 1000))
+
+
+def text_or_none(ms: int | None) -> str | None:
+    """The same of an instant that may not have come."""
+    return None if ms is None else text(ms)
 
 
 def boot_id() -> str:

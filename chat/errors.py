@@ -1,6 +1,8 @@
 """The catalogue of named errors; chat/web/problems.py turns them into answers."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 class Problem(Exception):
@@ -117,6 +119,13 @@ class DatabaseUnavailable(Problem):
     code, status = "database_unavailable", 503
     title = "The database cannot be used right now; nothing was changed."
     headers: ClassVar[dict[str, str]] = {"Retry-After": "3"}
+
+
+def existing(row: T | None) -> T:
+    """The row; raises NotFound when there is none."""
+    if row is None:
+        raise NotFound
+    return row
 
 
 def catalogue() -> list[type[Problem]]:

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
-from chat import accounts, sessions, topics, waiting
+from chat import accounts, sessions, store, waiting
 from chat.accounts import User
-from chat.database import Connection, Row
-from chat.engine import Engine
+from chat.database.connection import Connection
 from chat.errors import CursorReset
-from chat.hub import Waiter
-from chat.store import inbox, messages, server
+from chat.live import topics
+from chat.live.hub import Waiter
+from chat.runtime import Runtime
+from chat.store.rows import CardRow, Message, delivered_id
 from chat.store.server import Time
+from chat.wire import Card, LastMessage
 
 # Messages of one session in one answer; whoever is further behind asks for them.
 NEWS_LIMIT = 20
@@ -25,7 +27,7 @@ class Inbox:
     `peers`, of a live one, is how the other side of each open session is: typing, online or away.
     """
 
-    sessions: list[dict[str, Any]]
+    sessions: list[Card]
     removed: list[int]
     server_time: int
     cursor: int
@@ -40,26 +42,29 @@ class Inbox:
         return bool(self.sessions or self.removed)
 
 
-def fetch(engine: Engine, user: User, cursor: int | None, limit: int, is_live: bool, db: Connection) -> Inbox:
+def fetch(
+    db: Connection, runtime: Runtime, user: User, cursor: int | None, limit: int, is_live: bool
+) -> Inbox:
     """What changed after `cursor`; without one, all that has not ended. Raises CursorReset.
 
     A live one is all that a dashboard needs: with the messages that changed, and the peers.
     """
-    time = server.time(db)
+    time = store.server.time(db)
     head = time.head
     if cursor is not None and cursor > head:
         raise CursorReset(cursor=head)
-    rows = inbox.changed(db, user.id, user.role, cursor, limit + 1)
+    rows = store.inbox.changed(db, user.id, user.role, cursor, limit + 1)
     has_more = len(rows) > limit
     rows = rows[:limit]
     upto = rows[-1]["revision"] if has_more else head
+    cards = [_card(db, runtime, row, time) for row in rows]
+    if is_live:
+        for card, row in zip(cards, rows, strict=True):
+            card["messages"] = _news(db, user, row, cursor)
     return Inbox(
-        sessions=[
-            {**_card(db, engine, row, time), **(_news(db, user, row, cursor) if is_live else {})}
-            for row in rows
-        ],
-        peers=_peers(db, engine, user, cursor, time) if is_live else None,
-        removed=inbox.lost(db, user.id, user.role, cursor, upto) if cursor is not None else [],
+        sessions=cards,
+        peers=_peers(db, runtime, user, cursor, time) if is_live else None,
+        removed=store.inbox.removed(db, user.id, user.role, cursor, upto) if cursor is not None else [],
         server_time=time.now,
         cursor=upto,
         head=head,
@@ -68,7 +73,7 @@ def fetch(engine: Engine, user: User, cursor: int | None, limit: int, is_live: b
 
 
 def wait(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     cursor: int,
     limit: int,
@@ -80,14 +85,14 @@ def wait(
 
     It is live for a client that tells which `peers` it knows of, and then their change is news too.
     """
-    reader = _Reader(engine, user, cursor, limit, peers)
-    what = [topics.user(user.id), topics.QUEUE]
-    page, was_held = waiting.wait(engine, user, what, reader, seconds, connection)
+    reader = _Reader(runtime, user, cursor, limit, peers)
+    awaited = topics.of_inbox(user.id, user.role)
+    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, connection)
     return replace(page, was_held=was_held)
 
 
 def follow(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     cursor: int,
     seconds: float,
@@ -98,26 +103,26 @@ def follow(
 
     As `waiting.follow`, whatever frames it.
     """
-    reader = _Reader(engine, user, cursor, PAGE_SIZE, {}, is_eager=True)
-    what = [topics.user(user.id), topics.QUEUE]
-    return waiting.follow(engine, user, what, reader, seconds, connection, tell_waiter)
+    reader = _Reader(runtime, user, cursor, PAGE_SIZE, {}, is_eager=True)
+    awaited = topics.of_inbox(user.id, user.role)
+    return waiting.follow(runtime, user, awaited, reader, seconds, connection, tell_waiter)
 
 
 class _Reader:
     """Somebody who reads on from a cursor; live if they tell which peers they know of."""
 
-    __slots__ = ("_cursor", "_engine", "_is_eager", "_limit", "_peers", "_user")
+    __slots__ = ("_cursor", "_is_eager", "_limit", "_peers", "_runtime", "_user")
 
     def __init__(
         self,
-        engine: Engine,
+        runtime: Runtime,
         user: User,
         cursor: int,
         limit: int,
         peers: dict[str, str] | None,
         is_eager: bool = False,
     ) -> None:
-        self._engine = engine
+        self._runtime = runtime
         self._user = user
         self._cursor = cursor
         self._limit = limit
@@ -127,61 +132,59 @@ class _Reader:
     def read(self, db: Connection) -> Inbox:
         """The token is looked at again each time."""
         accounts.authenticate(db, self._user.token_hash)
-        return fetch(self._engine, self._user, self._cursor, self._limit, self._peers is not None, db)
+        return fetch(db, self._runtime, self._user, self._cursor, self._limit, self._peers is not None)
 
     def is_news(self, page: Inbox) -> bool:
         """Also how the others are."""
         return self._is_eager or page.is_news or page.peers != self._peers
 
     def move(self, page: Inbox) -> None:
-        """Past the page."""
+        """Go on from the end of the page."""
         self._cursor, self._peers, self._is_eager = page.cursor, page.peers, False
 
 
-def history(engine: Engine, user: User, before_id: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
+def history(runtime: Runtime, user: User, before_id: int, limit: int) -> tuple[list[Card], bool]:
     """The newest sessions that have ended, with lower ids; and whether there are more."""
 
-    def read(db: Connection) -> list[dict[str, Any]]:
-        time = server.time(db)
-        rows = inbox.ended(db, user.id, user.role, before_id, limit + 1)
-        return [_card(db, engine, row, time) for row in rows]
+    def read(db: Connection) -> list[Card]:
+        time = store.server.time(db)
+        rows = store.inbox.ended(db, user.id, user.role, before_id, limit + 1)
+        return [_card(db, runtime, row, time) for row in rows]
 
-    cards = engine.database.read(read)
+    cards = runtime.database.read(read)
     return cards[:limit], len(cards) > limit
 
 
-def _peers(db: Connection, engine: Engine, user: User, cursor: int | None, time: Time) -> dict[str, str]:
+def _peers(db: Connection, runtime: Runtime, user: User, cursor: int | None, time: Time) -> dict[str, str]:
     """How the others are; and a dashboard that has a session's last change has its messages."""
-    peers = {}
-    for row in inbox.open_ones(db, user.id, user.role):
+    peers: dict[str, str] = {}
+    for row in store.inbox.open_ones(db, user.id, user.role):
         side = sessions.side_of(row, user.id)
-        peers[str(row["id"])] = engine.presence.state(row, sessions.OTHER[side], time.now)
+        peers[str(row["id"])] = runtime.presence.state(row, sessions.OTHER[side], time.now)
         if (
             cursor is not None
             and row["revision"] <= cursor
-            and row[f"{side}_delivered_id"] < row["last_message_id"]
+            and delivered_id(row, side) < row["last_message_id"]
         ):
-            engine.presence.deliver(row["id"], side, row["last_message_id"])
+            runtime.presence.deliver(row["id"], side, row["last_message_id"])
     return peers
 
 
-def _news(db: Connection, user: User, row: Row, cursor: int | None) -> dict[str, Any]:
-    """The messages that changed after `cursor`; None when there are too many for an inbox."""
+def _news(db: Connection, user: User, row: CardRow, cursor: int | None) -> list[Message] | None:
+    """The messages that changed after `cursor`; None when there are too many for an inbox, or not theirs."""
     if cursor is None or user.id not in (row["client_id"], row["agent_id"]):
-        return {"messages": None}
-    rows = messages.changed(db, row["id"], cursor, NEWS_LIMIT + 1)
-    return {"messages": rows if len(rows) <= NEWS_LIMIT else None}
+        return None
+    rows = store.messages.changed(db, row["id"], cursor, NEWS_LIMIT + 1)
+    return rows if len(rows) <= NEWS_LIMIT else None
 
 
-def _card(db: Connection, engine: Engine, row: Row, time: Time) -> dict[str, Any]:
-    return {
-        **sessions.details(db, engine, row, time),
-        "unread": row["unread"],
-        "last_message": None
-        if row["last_message"] is None
-        else {
-            "message": row["last_message"],
-            "sender_type": row["last_sender_type"],
-            "created_at": row["last_message_at"],
-        },
-    }
+def _card(db: Connection, runtime: Runtime, row: CardRow, time: Time) -> Card:
+    session = sessions.details(db, runtime, row, time)
+    return cast(Card, {**session, "unread": row["unread"], "last_message": _last_message(row)})
+
+
+def _last_message(row: CardRow) -> LastMessage | None:
+    message, sender, at = row["last_message"], row["last_sender_type"], row["last_message_at"]
+    if message is None or sender is None or at is None:
+        return None
+    return {"message": message, "sender_type": sender, "created_at": at}

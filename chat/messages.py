@@ -3,18 +3,25 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from time import sleep
-from typing import Any
 
-from chat import accounts, sessions, topics, waiting
+from chat import accounts, changes, sessions, store, waiting
 from chat.accounts import User
-from chat.billing import Meter
-from chat.database import Connection, Row
-from chat.engine import Engine
-from chat.errors import CursorReset, IdempotencyMismatch, InvalidParameter, SessionEnded
-from chat.hub import Waiter
-from chat.sessions import Change
-from chat.store import messages, revision, server
-from chat.store import sessions as stored_sessions
+from chat.changes import Change
+from chat.database.connection import Connection
+from chat.errors import (
+    CursorReset,
+    IdempotencyMismatch,
+    InvalidParameter,
+    SessionEnded,
+    TooManyRequests,
+)
+from chat.lifecycle import Lifecycle
+from chat.live import topics
+from chat.live.hub import Waiter
+from chat.live.presence import Peer
+from chat.runtime import Runtime
+from chat.store.rows import Message, SessionRow, Side, delivered_id, seen_at
+from chat.wire import Summary
 
 MAX_CHARACTERS = 4000
 # How old a sign of life may be before somebody who sends gives a new one.
@@ -44,9 +51,9 @@ class Page:
     `was_held` whether it could wait for it.
     """
 
-    messages: list[dict[str, Any]]
-    session: dict[str, Any]
-    peer: str
+    messages: list[Message]
+    session: Summary
+    peer: Peer
     server_time: int
     cursor: int
     head: int
@@ -56,69 +63,70 @@ class Page:
 
 
 def send(
-    engine: Engine, user: User, chat_session_id: int, text: str, client_message_id: str | None
+    runtime: Runtime, user: User, chat_session_id: int, text: str, client_message_id: str | None
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
     A key that was used before returns the first message, also after the end of the session. Raises
-    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch.
+    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests.
     """
+    if not runtime.sends.take(user.id):
+        raise TooManyRequests(f"At most {runtime.settings.sends_per_minute} messages a minute.")
     text = trimmed(text)
 
-    def store(db: Connection) -> tuple[int, list[Change | None], Row, bool]:
-        time, changes = server.time(db), []
+    def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
+        """(the session, the message's id, the changes or None if it was sent before)."""
         row = sessions.of_user(db, chat_session_id, user.id)
-        side = sessions.side_of(row, user.id)
-        if client_message_id is not None:
-            earlier = messages.by_key(db, chat_session_id, user.id, client_message_id)
-            if earlier is not None:
-                if earlier["message"] != text:
-                    raise IdempotencyMismatch
-                return earlier["id"], [], row, True
-        if time.now - min(row[f"{side}_seen_at"], time.heartbeat_at) >= SEEN_AGAIN_MS:
-            changes = sessions.arrive(db, engine.rules, [user.id])
+        sent = _sent_before(db, chat_session_id, user.id, text, client_message_id)
+        if sent is not None:
+            return row, sent, None
+        time, side = store.server.time(db), sessions.side_of(row, user.id)
+        told: list[Change] = []
+        if time.now - min(seen_at(row, side), time.heartbeat_at) >= SEEN_AGAIN_MS:
+            told = changes.arrive(db, runtime.settings, [user.id])
             row = sessions.of_user(db, chat_session_id, user.id)
-        meter = Meter(row, engine.rules)
-        meter.settle(time)
-        if meter.session["status"] == "ended":
+        life = Lifecycle(row, runtime.settings)
+        life.settle(time)
+        if life.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
-        head = revision.advance(db)
-        message_id = insert(db, chat_session_id, user.id, side, text, client_message_id, time.now, head)
-        meter.hear(side, message_id, time.now)
-        return message_id, [*changes, sessions.save(db, meter, head)], row, False
+        head = store.revision.advance(db)
+        message_id = insert(db, life, side, text, client_message_id, time.now, head)
+        return row, message_id, [*told, *changes.save(db, life, head)]
 
-    message_id, changes, row, is_old = engine.database.write(store)
-    engine.presence.type(row, sessions.side_of(row, user.id), False)
-    sessions.publish(engine, changes)
+    row, message_id, told = runtime.database.write(write)
+    runtime.presence.type(row, sessions.side_of(row, user.id), False)
+    changes.publish(runtime, told or ())
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.
-    return message_id, is_old
+    return message_id, told is None
 
 
 def insert(
     db: Connection,
-    chat_session_id: int,
-    sender_id: int,
-    side: str,
+    life: Lifecycle,
+    side: Side,
     text: str,
     client_message_id: str | None,
     now: int,
     head: int,
 ) -> int:
-    """The new message's id; the session knows of it."""
-    message_id = messages.insert(db, chat_session_id, sender_id, side, text, client_message_id, now, head)
-    stored_sessions.record_message(db, chat_session_id, message_id, now, head)
+    """The new message's id; its session, which is to be saved with the revision `head` too, knows of it."""
+    row = life.session
+    sender_id = row["client_id"] if side == "client" else row["agent_id"]
+    assert sender_id is not None
+    message_id = store.messages.insert(db, row["id"], sender_id, side, text, client_message_id, now, head)
+    life.hear(side, message_id, now)
     return message_id
 
 
-def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, db: Connection) -> Page:
+def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:
     """The page at a position; raises NotFound and CursorReset."""
     row = sessions.of_user(db, chat_session_id, user.id)
-    time = server.time(db)
+    time = store.server.time(db)
     head = time.head
     if position.cursor is not None and position.cursor > head:
         raise CursorReset(cursor=head)
     side = sessions.side_of(row, user.id)
-    _note_delivered(engine, row, side, position)
+    _note_delivered(runtime, row, side, position)
     rows = _rows(db, row, position, position.limit + 1)
     has_more = len(rows) > position.limit
     cursor = head
@@ -129,8 +137,8 @@ def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, 
         cursor = _cursor_of_cut_page(db, chat_session_id, position, rows[-1])
     return Page(
         messages=rows,
-        session=sessions.summary(db, row, time, engine.rules),
-        peer=engine.presence.state(row, sessions.OTHER[side], time.now),
+        session=sessions.summary(db, row, time, runtime.settings),
+        peer=runtime.presence.state(row, sessions.OTHER[side], time.now),
         server_time=time.now,
         cursor=cursor,
         head=head,
@@ -140,7 +148,7 @@ def fetch(engine: Engine, user: User, chat_session_id: int, position: Position, 
 
 
 def wait(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     chat_session_id: int,
     position: Position,
@@ -153,14 +161,15 @@ def wait(
     it and how the other side is. The token is looked at again in every read, so nothing is delivered
     after it was revoked. Beyond the caps the page comes at once, `was_held` false.
     """
-    reader = _Reader(engine, user, chat_session_id, position)
-    what = topics.messages if position.cursor is None else topics.session
-    page, was_held = waiting.wait(engine, user, [what(chat_session_id)], reader, seconds, connection)
+    reader = _Reader(runtime, user, chat_session_id, position)
+    topic = topics.of_messages if position.cursor is None else topics.of_session
+    awaited = [topic(chat_session_id)]
+    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, connection)
     return replace(page, was_held=was_held)
 
 
 def follow(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     chat_session_id: int,
     cursor: int,
@@ -172,20 +181,20 @@ def follow(
 
     As `waiting.follow`, whatever frames it.
     """
-    reader = _Reader(engine, user, chat_session_id, Position(cursor=cursor), is_eager=True)
-    what = [topics.session(chat_session_id)]
-    return waiting.follow(engine, user, what, reader, seconds, connection, tell_waiter)
+    reader = _Reader(runtime, user, chat_session_id, Position(cursor=cursor), is_eager=True)
+    awaited = [topics.of_session(chat_session_id)]
+    return waiting.follow(runtime, user, awaited, reader, seconds, connection, tell_waiter)
 
 
 class _Reader:
     """Somebody who reads on from a position in a chat session."""
 
-    __slots__ = ("_chat_session_id", "_engine", "_is_eager", "_peer", "_position", "_user", "_was_ended")
+    __slots__ = ("_chat_session_id", "_is_eager", "_peer", "_position", "_runtime", "_user", "_was_ended")
 
     def __init__(
-        self, engine: Engine, user: User, chat_session_id: int, position: Position, is_eager: bool = False
+        self, runtime: Runtime, user: User, chat_session_id: int, position: Position, is_eager: bool = False
     ) -> None:
-        self._engine = engine
+        self._runtime = runtime
         self._user = user
         self._chat_session_id = chat_session_id
         self._position = position
@@ -196,7 +205,7 @@ class _Reader:
     def read(self, db: Connection) -> Page:
         """The token is looked at again each time."""
         accounts.authenticate(db, self._user.token_hash)
-        return fetch(self._engine, self._user, self._chat_session_id, self._position, db)
+        return fetch(db, self._runtime, self._user, self._chat_session_id, self._position)
 
     def is_news(self, page: Page) -> bool:
         """Also the end of the session; and with a cursor how the other side is."""
@@ -212,7 +221,7 @@ class _Reader:
         )
 
     def move(self, page: Page) -> None:
-        """Past the page."""
+        """Go on from the end of the page."""
         self._position = Position(cursor=page.cursor, peer=page.peer, limit=self._position.limit)
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
 
@@ -229,31 +238,43 @@ def trimmed(text: str) -> str:
     return trimmed
 
 
-def _note_delivered(engine: Engine, session: Row, side: str, position: Position) -> None:
+def _sent_before(
+    db: Connection, chat_session_id: int, user_id: int, text: str, client_message_id: str | None
+) -> int | None:
+    """The id of the message that was sent with this key; raises IdempotencyMismatch if it was another."""
+    if client_message_id is None:
+        return None
+    earlier = store.messages.by_key(db, chat_session_id, user_id, client_message_id)
+    if earlier is None:
+        return None
+    if earlier["message"] != text:
+        raise IdempotencyMismatch
+    return earlier["id"]
+
+
+def _note_delivered(runtime: Runtime, session: SessionRow, side: Side, position: Position) -> None:
     """A client that asks for what is newer has what is older."""
     has_all = position.cursor is not None and session["revision"] <= position.cursor
     last_id = session["last_message_id"] if has_all else position.last_id
-    if last_id > session[f"{side}_delivered_id"]:
-        engine.presence.deliver(session["id"], side, last_id)
+    if last_id > delivered_id(session, side):
+        runtime.presence.deliver(session["id"], side, last_id)
 
 
-def _rows(db: Connection, session: Row, position: Position, limit: int) -> list[dict[str, Any]]:
+def _rows(db: Connection, session: SessionRow, position: Position, limit: int) -> list[Message]:
     """Up to `limit` messages; most polls come when there are none, which the session's row tells."""
     if position.before_id is not None:
-        return messages.before(db, session["id"], position.before_id, limit)
+        return store.messages.before(db, session["id"], position.before_id, limit)
     if position.cursor is not None:
         if session["revision"] <= position.cursor:
             return []
-        return messages.changed(db, session["id"], position.cursor, limit)
+        return store.messages.changed(db, session["id"], position.cursor, limit)
     if session["last_message_id"] <= position.last_id:
         return []
-    return messages.since(db, session["id"], position.last_id, limit)
+    return store.messages.since(db, session["id"], position.last_id, limit)
 
 
-def _cursor_of_cut_page(
-    db: Connection, chat_session_id: int, position: Position, last: dict[str, Any]
-) -> int:
+def _cursor_of_cut_page(db: Connection, chat_session_id: int, position: Position, last: Message) -> int:
     """The highest cursor that skips nothing of what the page had no room for."""
     if position.cursor is not None:
-        return int(last["revision"])
-    return messages.first_revision_after(db, chat_session_id, last["id"]) - 1
+        return last["revision"]
+    return store.messages.first_revision_after(db, chat_session_id, last["id"]) - 1

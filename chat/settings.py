@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
-
-import pytz
+from zoneinfo import available_timezones
 
 PREFIX = "CHAT_"
 
@@ -73,7 +72,7 @@ def _currency(text: str) -> str:
 
 
 def _time_zone(text: str) -> str:
-    if text not in pytz.all_timezones_set:
+    if text not in available_timezones():
         raise SettingError("a time zone's name, like Europe/Paris")
     return text
 

@@ -5,28 +5,97 @@ Minutes are the billed ones, each the agent's that it began with. A transferred 
 who has a minute of it, and of the one that it ended with.
 """
 
-from bisect import bisect_left
-from calendar import timegm
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
+from zoneinfo import ZoneInfo
 
+from chat import billing, store
 from chat.accounts import User
-from chat.database import Connection, Row
-from chat.engine import Engine
+from chat.database.connection import Connection
 from chat.money import Cents
-from chat.receipts import prices
-from chat.store import server
-from chat.store import statistics as stored
+from chat.runtime import Runtime
+from chat.store.rows import ShareRow
 from chat.store.statistics import QUARTER_MS, Counts
 
-QUARTERS_PER_DAY = 96
 STARS = (5, 4, 3, 2, 1)
 
 Tally = Counter[str]
+
+
+class Talk(TypedDict):
+    """How much was talked; `waiting_seconds` is the mean until a request was accepted."""
+
+    messages: int
+    sessions: int
+    waiting_seconds: float | None
+
+
+class DayOfTalk(Talk):
+    """On one day."""
+
+    day: date
+
+
+class Earned(TypedDict):
+    """What was earned, with how many billed minutes of how many sessions."""
+
+    revenue: Cents
+    minutes: int
+    sessions: int
+
+
+class DayEarned(Earned):
+    """On one day."""
+
+    day: date
+
+
+class AgentEarned(Earned):
+    """By one agent, and how they were rated."""
+
+    id: int
+    name: str
+    rating: float | None
+    ratings: int
+
+
+class Stars(TypedDict):
+    """How often so many were given."""
+
+    stars: int
+    count: int
+
+
+class Totals(Talk):
+    """All of a period."""
+
+    ended: int
+    revenue: Cents
+    minutes: int
+    rating: float | None
+
+
+class Overview(TypedDict):
+    """What an administrator sees."""
+
+    days: list[DayOfTalk]
+    agents: list[AgentEarned]
+    ratings: list[Stars]
+    totals: Totals
+
+
+class Earnings(TypedDict):
+    """What an agent sees; `total` is of the days shown."""
+
+    days: list[DayEarned]
+    total: Cents
+    minutes: int
+    sessions: int
+    all_time: Cents
 
 
 class _Period(NamedTuple):
@@ -45,16 +114,17 @@ class _Share(NamedTuple):
     tally: Tally
 
 
-def overview(engine: Engine, days: int, zone: tzinfo) -> dict[str, Any]:
-    """The last `days` days in `zone`, today included: by day, by agent, by rating, and in all."""
+def overview(runtime: Runtime, days: int) -> Overview:
+    """The last `days` days of the server's zone, today included: by day, agent and rating, and in all."""
+    zone = ZoneInfo(runtime.settings.time_zone)
 
-    def read(db: Connection) -> dict[str, Any]:
-        period = _last(days, server.now(db), zone)
+    def read(db: Connection) -> Overview:
+        period = _last(days, store.server.now(db), zone)
         by_day = _by_day(db, period, zone)
         shares = _shares(db, period.since, period.until)
-        ratings = stored.ratings(db, period.since, period.until)
+        ratings = store.statistics.ratings(db, period.since, period.until)
         agents = _agents(db, shares, ratings)
-        ended, cents = stored.ended(db, period.since, period.until)
+        ended, cents = store.statistics.ended(db, period.since, period.until)
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,
@@ -68,18 +138,19 @@ def overview(engine: Engine, days: int, zone: tzinfo) -> dict[str, Any]:
             },
         }
 
-    return engine.database.read(read)
+    return runtime.database.read_slowly(read)
 
 
-def earnings(engine: Engine, agent: User, days: int, zone: tzinfo) -> dict[str, Any]:
-    """What the agent earned on each of the last `days` days in `zone`, in them together, and ever."""
+def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
+    """What the agent earned on each of the last `days` days, in them together, and ever."""
+    zone = ZoneInfo(runtime.settings.time_zone)
 
     def read(db: Connection) -> tuple[_Period, list[_Share]]:
-        period = _last(days, server.now(db), zone)
+        period = _last(days, store.server.now(db), zone)
         shares = _shares(db, 0, period.until, agent.id)
         return period, [share for share in shares if share.agent_id == agent.id]
 
-    period, shares = engine.database.read(read)
+    period, shares = runtime.database.read_slowly(read)
     by_day = {day: Tally() for day in period.days}
     for share in shares:
         if (day := _day(share.quarter, zone)) in by_day:
@@ -87,79 +158,81 @@ def earnings(engine: Engine, agent: User, days: int, zone: tzinfo) -> dict[str, 
     total = _earned(_sum(by_day.values()))
     return {
         "days": [{"day": day, **_earned(tally)} for day, tally in by_day.items()],
-        "total": total.pop("revenue"),
-        **total,
+        "total": total["revenue"],
+        "minutes": total["minutes"],
+        "sessions": total["sessions"],
         "all_time": Cents(sum(share.tally["cents"] for share in shares)),
     }
 
 
-def _last(days: int, now: int, zone: tzinfo) -> _Period:
+def _last(days: int, now: int, zone: ZoneInfo) -> _Period:
     today = _day(now // QUARTER_MS, zone)
     dates = [today - timedelta(ago) for ago in reversed(range(days))]
     return _Period(dates, _start(dates[0], zone), _start(today + timedelta(1), zone))
 
 
-def _day(quarter: int, zone: tzinfo) -> date:
+def _day(quarter: int, zone: ZoneInfo) -> date:
     """The day that it is in `zone` in this quarter of an hour since 1970."""
     return datetime.fromtimestamp(quarter * QUARTER_MS // 1000, zone).date()
 
 
-def _start(day: date, zone: tzinfo) -> int:
-    """The millisecond that the day begins at, be there a midnight or not.
-
-    Searched for, because pytz's zones, which flask-babel has, tell the day of an instant but not the other
-    way round.
-    """
-    midnight = timegm(day.timetuple()) * 1000 // QUARTER_MS
-    near = range(midnight - QUARTERS_PER_DAY, midnight + QUARTERS_PER_DAY)
-    return near[bisect_left(near, day, key=lambda quarter: _day(quarter, zone))] * QUARTER_MS
+def _start(day: date, zone: ZoneInfo) -> int:
+    """The millisecond that the day begins at; where there is no midnight, the clock's jump over it."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
 
 
-def _by_day(db: Connection, period: _Period, zone: tzinfo) -> defaultdict[date, Tally]:
+def _by_day(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date, Tally]:
     """What was sent and asked for on each day on which something was."""
     found: defaultdict[date, Tally] = defaultdict(Tally)
-    for quarter, count in stored.messages(db, period.since, period.until):
+    for quarter, count in store.statistics.messages(db, period.since, period.until):
         found[_day(quarter, zone)]["messages"] += count
-    for quarter, count, accepted, waiting_ms in stored.requests(db, period.since, period.until):
+    for quarter, count, accepted, waiting_ms in store.statistics.requests(db, period.since, period.until):
         found[_day(quarter, zone)].update(sessions=count, accepted=accepted, waiting_ms=waiting_ms)
     return found
 
 
 def _shares(db: Connection, since: int, until: int, agent_id: int | None = None) -> Iterator[_Share]:
     """What each agent (or one, and whom they shared with) has of the sessions that ended."""
-    for agent, quarter, sessions, minutes, cents in stored.earned(db, since, until, agent_id):
+    for agent, quarter, sessions, minutes, cents in store.statistics.earned(db, since, until, agent_id):
         yield _Share(agent, quarter, Tally(sessions=sessions, minutes=minutes, cents=cents))
-    intervals = stored.transferred(db, since, until, agent_id)
+    intervals = store.statistics.transferred(db, since, until, agent_id)
     for _, of_session in groupby(intervals, key=itemgetter("id")):
         yield from _divided(list(of_session))
 
 
-def _divided(intervals: Sequence[Row]) -> Iterator[_Share]:
+def _divided(intervals: Sequence[ShareRow]) -> Iterator[_Share]:
     """The shares of one transferred session."""
     session = intervals[0]
     parts = [(each["ms"], (each["agent_id"], each["rate_cents"])) for each in intervals]
-    minutes = prices(parts, session["free_seconds"])
+    minutes = billing.prices(parts, session["free_seconds"])
     for agent_id in {session["last_agent_id"], *(agent for agent, _ in minutes)}:
         own = [cents for agent, cents in minutes if agent == agent_id]
         yield _Share(agent_id, session["quarter"], Tally(sessions=1, minutes=len(own), cents=sum(own)))
 
 
-def _agents(db: Connection, shares: Iterable[_Share], ratings: Counts) -> list[dict[str, Any]]:
+def _agents(db: Connection, shares: Iterable[_Share], ratings: Counts) -> list[AgentEarned]:
     """Those who had a session, by revenue."""
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
     for share in shares:
         tallies[share.agent_id].update(share.tally)
     had_one = {agent_id: tally for agent_id, tally in tallies.items() if tally["sessions"]}
-    names = stored.names(db, had_one)
-    found = []
+    names = store.statistics.names(db, had_one)
+    found: list[AgentEarned] = []
     for agent_id, tally in had_one.items():
         stars = _stars(row for row in ratings if row[0] == agent_id)
-        rating = {"rating": _mean(stars), "ratings": stars.total()}
-        found.append({"id": agent_id, "name": names[agent_id], **_earned(tally), **rating})
+        found.append(
+            {
+                "id": agent_id,
+                "name": names[agent_id],
+                **_earned(tally),
+                "rating": _mean(stars),
+                "ratings": stars.total(),
+            }
+        )
     return sorted(found, key=lambda agent: (-agent["revenue"], agent["name"], agent["id"]))
 
 
-def _talk(tally: Mapping[str, int]) -> dict[str, Any]:
+def _talk(tally: Mapping[str, int]) -> Talk:
     waiting_seconds = tally["waiting_ms"] / 1000 / tally["accepted"] if tally["accepted"] else None
     return {
         "messages": tally["messages"],
@@ -168,7 +241,7 @@ def _talk(tally: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _earned(tally: Mapping[str, int]) -> dict[str, Any]:
+def _earned(tally: Mapping[str, int]) -> Earned:
     return {
         "revenue": Cents(tally["cents"]),
         "minutes": tally["minutes"],

@@ -10,35 +10,36 @@ import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import islice
 from time import monotonic, sleep
 from typing import TypeVar
 
-from chat import sessions, topics
-from chat.database import Connection
-from chat.engine import Engine
+from chat import changes, signals, store
+from chat.changes import Change
+from chat.database.connection import Connection
 from chat.errors import Problem
-from chat.sessions import Change
-from chat.store import revision, server
-from chat.store import sessions as stored
+from chat.runtime import Runtime
 
 TICK_SECONDS = 1.0
+# The leader beats so often; CHAT_OUTAGE_SECONDS without a beat is an outage.
 BEAT_MS = 5_000
+# Its lease lasts so long without being renewed at a beat: then another process leads.
 LEASE_MS = 15_000
-# Who stays connected is stored so often; an absence is told to a few seconds.
+# A user who stays connected is stored so often; well under CHAT_ABSENCE_SECONDS.
 SEEN_SECONDS = 10.0
-# In one transaction: it keeps sends waiting for a few ms.
-USERS = 200
-# Of all users in one tick; well under SEEN_SECONDS ticks.
-SHARES = 8
-SESSIONS = 50
-MARKS = 100
-# Marks told in one go at least, the time that those who wait for them have then, and how often in a tick.
-TOLD = 5
-TOLD_SECONDS = 0.002
-PAUSES = 100
+# All users of a busy process are spread over so many ticks; well under SEEN_SECONDS.
+SPREAD_TICKS = 8
+# In one transaction, which keeps sends waiting for a few ms.
+USERS_PER_WRITE = 200
+SESSIONS_PER_WRITE = 50
+MARKS_PER_WRITE = 100
+# Sessions looked at in one tick, because something may have fallen due.
 SESSIONS_PER_TICK = 500
+# Marks of arrival are published a few at a time, with a pause in which the sends of others have their turn:
+# each wakes two readers or more. With many marks the portions grow, so that the pauses of a tick stay few.
+MARKS_PER_PORTION = 5
+PORTION_PAUSE_SECONDS = 0.002
+PORTIONS_PER_TICK = 100
 LONG_AGO = float("-inf")
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,10 @@ T = TypeVar("T")
 class Sweeper:
     """Runs from `start` to `stop`."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._name = secrets.token_hex(8)
+        # user id → when (of time.monotonic) it was last stored that they are there.
         self._stored_at: dict[int, float] = {}
         self._stopped = threading.Event()
 
@@ -65,7 +67,7 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Everything once."""
-        self._engine.presence.expire()
+        self._runtime.presence.expire()
         self._store_seen()
         self._store_delivered()
         if self._leads():
@@ -80,76 +82,79 @@ class Sweeper:
             except Exception:
                 log.exception("The sweep failed, and goes on")
         with suppress(Problem):
-            self._engine.database.write(lambda db: server.release(db, self._name))
+            self._runtime.database.write(lambda db: store.server.release(db, self._name))
 
     def _store_seen(self) -> None:
-        """Newcomers first, and of the others a share, so that they do not come all at once."""
-        now, seen = monotonic(), self._engine.presence.take_seen()
-        due = [user_id for user_id in seen if now - self._stored(user_id) >= SEEN_SECONDS]
-        due.sort(key=self._stored)
-        share = max(USERS, len(seen) // SHARES)
-        for user_id in due[share:]:
-            self._engine.presence.see(user_id)
-        due = due[:share]
-        for some in _slices(due, USERS):
-            arrive = partial(sessions.arrive, rules=self._engine.rules, user_ids=some)
-            sessions.publish(self._engine, self._engine.database.write(arrive))
+        """Newcomers first, and of the others a part, so that they do not come all at once."""
+        now, seen = monotonic(), self._runtime.presence.take_seen()
+        due = [user_id for user_id in seen if now - self._last_stored(user_id) >= SEEN_SECONDS]
+        due.sort(key=self._last_stored)
+        most = max(USERS_PER_WRITE, len(seen) // SPREAD_TICKS)
+        for user_id in due[most:]:
+            self._runtime.presence.see(user_id)
+        due = due[:most]
+        for some in _slices(due, USERS_PER_WRITE):
+            self._arrive(some)
         self._stored_at |= dict.fromkeys(due, now)
-        if len(self._stored_at) > 2 * len(due) + USERS:
+        if len(self._stored_at) > 2 * len(due) + USERS_PER_WRITE:
             self._stored_at = {
                 user_id: at for user_id, at in self._stored_at.items() if now - at < 3 * SEEN_SECONDS
             }
 
-    def _stored(self, user_id: int) -> float:
+    def _last_stored(self, user_id: int) -> float:
         return self._stored_at.get(user_id, LONG_AGO)
 
+    def _arrive(self, user_ids: list[int]) -> None:
+        settings = self._runtime.settings
+        told = self._runtime.database.write(lambda db: changes.arrive(db, settings, user_ids))
+        changes.publish(self._runtime, told)
+
     def _store_delivered(self) -> None:
-        delivered = self._engine.presence.take_delivered()
-        told_at_once = max(TOLD, len(delivered) // PAUSES)
-        for some in _slices(delivered, MARKS):
-            changes = self._engine.database.write(partial(_mark_delivered, some))
-            for told in _slices(changes, told_at_once):
-                sessions.publish(self._engine, told)
-                sleep(TOLD_SECONDS)  # Each wakes two readers or more: sends are not to wait for all of them.
+        delivered = self._runtime.presence.take_delivered()
+        portion = max(MARKS_PER_PORTION, len(delivered) // PORTIONS_PER_TICK)
+        for some in _slices(delivered, MARKS_PER_WRITE):
+            for told in _slices(self._mark_delivered(some), portion):
+                changes.publish(self._runtime, told)
+                sleep(PORTION_PAUSE_SECONDS)
+
+    def _mark_delivered(self, delivered: list[tuple[int, int, int]]) -> list[Change]:
+        return self._runtime.database.write(lambda db: signals.mark_delivered(db, delivered))
 
     def _settle_due(self) -> None:
         """Most are only looked at because somebody could be away: those do not keep the writer."""
-        database = self._engine.database
-        for some in _slices(database.read(partial(_due, SESSIONS_PER_TICK)), SESSIONS):
-            happened, later = database.read(partial(sessions.look, self._engine.rules, some))
-            if later:
-                database.write(partial(stored.postpone, later=later))
-            sessions.settle(self._engine, happened)
+        for some in _slices(self._runtime.database.read(_due), SESSIONS_PER_WRITE):
+            self._settle(some)
+
+    def _settle(self, chat_session_ids: list[int]) -> None:
+        database, settings = self._runtime.database, self._runtime.settings
+        found = database.read(lambda db: changes.look(db, settings, chat_session_ids))
+        if found.later:
+            database.write(lambda db: store.sessions.postpone(db, found.later))
+        changes.settle(self._runtime, found.happened)
 
     def _leads(self) -> bool:
         """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
-        lease = self._engine.database.read(server.lease)
+        lease = self._runtime.database.read(store.server.lease)
         if lease.leader != self._name and lease.until > lease.now:
             return False
         if lease.leader == self._name and lease.now - lease.heartbeat_at < BEAT_MS:
             return True
+        told = self._runtime.database.write(self._beat)
+        changes.publish(self._runtime, told or ())
+        return told is not None
 
-        def beat(db: Connection) -> list[Change | None] | None:
-            time = server.time(db)
-            if not server.take_lease(db, self._name, time.now, time.now + LEASE_MS):
-                return None
-            changes = sessions.wake(db, self._engine.rules)
-            server.beat(db, time.now)
-            return changes
-
-        changes = self._engine.database.write(beat)
-        sessions.publish(self._engine, changes or [])
-        return changes is not None
-
-
-def _due(limit: int, db: Connection) -> list[int]:
-    return stored.due(db, server.now(db), limit)
+    def _beat(self, db: Connection) -> list[Change] | None:
+        """Take the lease, and beat; None when another process has it."""
+        now = store.server.now(db)
+        if not store.server.take_lease(db, self._name, now, now + LEASE_MS):
+            return None
+        told = changes.wake(db, self._runtime.settings)
+        store.server.beat(db, now)
+        return told
 
 
-def _mark_delivered(delivered: list[tuple[int, int, int]], db: Connection) -> list[Change]:
-    head = revision.advance(db, len(delivered))
-    rows = stored.mark_delivered(db, delivered, head - len(delivered) + 1)
-    return [Change(topics.of_mark(row), head) for row in rows]
+def _due(db: Connection) -> list[int]:
+    return store.sessions.due(db, store.server.now(db), SESSIONS_PER_TICK)
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

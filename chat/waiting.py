@@ -6,9 +6,10 @@ from time import monotonic
 from typing import Protocol, TypeVar
 
 from chat.accounts import User
-from chat.database import Connection
-from chat.engine import Engine
-from chat.hub import TooManyWaiters, Waiter
+from chat.database.connection import Connection
+from chat.live import topics
+from chat.live.hub import TooManyWaiters, Waiter
+from chat.runtime import Runtime
 
 
 class Page(Protocol):
@@ -31,13 +32,13 @@ class Reader(Protocol[P]):
         """Whether the reader lacks any of it."""
 
     def move(self, page: P) -> None:
-        """The reader has it."""
+        """Go on from the end of the page."""
 
 
 def follow(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
-    topics: Sequence[str],
+    awaited: Sequence[str],
     reader: Reader[P],
     seconds: float,
     connection: int | None,
@@ -45,23 +46,22 @@ def follow(
 ) -> Generator[P, None, None]:
     """Each page that is news, as soon as it is; one that is none after every `seconds` without.
 
-    It is read again whenever one of the `topics` moves. Ends when the hub lets it go (the server stops, the
-    client has left) or whoever was told of the waiter releases it. Raises TooManyWaiters beyond the caps,
-    and what `read` raises.
+    It is read again whenever one of the `awaited` topics moves. Ends when the hub lets it go (the server
+    stops, the client has left) or whoever was told of the waiter releases it. Raises TooManyWaiters beyond
+    the caps, and what `read` raises.
     """
-    with engine.hub.subscribe(user.id, (*topics, user.topic), connection) as waiter:
+    is_over = topics.of_sign_in(user.token_hash)
+    with runtime.hub.subscribe(user.id, (*awaited, is_over), connection) as waiter:
         tell_waiter(waiter)
         while True:
             deadline = monotonic() + seconds
-            page = engine.database.read(reader.read)
-            seen = page.head
-            while not reader.is_news(page):
+            page = runtime.database.read(reader.read)
+            is_woken = True
+            while is_woken and not reader.is_news(page):
+                seen = page.head
                 del page  # Thousands wait: they keep nothing meanwhile.
-                generation = waiter.wait(seen, deadline)
-                page = engine.database.read(reader.read)
-                if generation is None:
-                    break
-                seen = max(page.head, generation)
+                is_woken = waiter.wait(seen, deadline)
+                page = runtime.database.read(reader.read)
             yield page
             if waiter.released:
                 return
@@ -69,9 +69,9 @@ def follow(
 
 
 def wait(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
-    topics: Sequence[str],
+    awaited: Sequence[str],
     reader: Reader[P],
     seconds: float,
     connection: int | None,
@@ -80,8 +80,8 @@ def wait(
 
     Beyond the caps the page comes at once.
     """
-    with closing(follow(engine, user, topics, reader, seconds, connection)) as pages:
+    with closing(follow(runtime, user, awaited, reader, seconds, connection)) as pages:
         try:
             return next(pages), True
         except TooManyWaiters:
-            return engine.database.read(reader.read), False
+            return runtime.database.read(reader.read), False

@@ -15,7 +15,7 @@ import gevent
 import gevent.socket
 from gunicorn.workers import ggevent, gthread
 
-from chat import native  # noqa: F401  (takes the original threads, before gevent replaces them)
+from chat.database import native  # noqa: F401  (takes the original threads, before gevent replaces them)
 
 log = logging.getLogger("gunicorn.error")
 
@@ -40,12 +40,12 @@ class Holding:
     def load_wsgi(self) -> None:
         """Load the application and start what runs beside its requests."""
         super().load_wsgi()  # type: ignore[misc]
-        self.process = self.wsgi.extensions["chat"]  # type: ignore[attr-defined]
-        self.process.start()
+        self.runtime = self.wsgi.extensions["chat"]  # type: ignore[attr-defined]
+        self.runtime.start()
         self.requests: set[Any] = set()
         self.handed_over = False
         sys.setswitchinterval(SWITCH_SECONDS)
-        threading.Thread(target=release_the_gone, args=(self.process.hub,), daemon=True).start()
+        threading.Thread(target=release_the_gone, args=(self.runtime.hub,), daemon=True).start()
         # What is loaded now stays: the collector need not walk it again for every generation.
         gc.collect()
         gc.freeze()
@@ -67,7 +67,7 @@ class Holding:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere."""
         for request in self.requests:
             request.force_close()
-        self.process.stop()
+        self.runtime.stop()
 
 
 class GeventWorker(Holding, ggevent.GeventWorker):

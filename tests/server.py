@@ -10,11 +10,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from chat import accounts, demo
-from chat.database import Database
+from chat import accounts, store
+from chat.demo import pairs
+from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store import server as store
-from chat.store import users
 from tests.client import Client, Conversation
 from tests.time_travel import pass_time
 
@@ -42,9 +41,9 @@ class Server:
             **{f"CHAT_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._numbers = itertools.count(1)
-        self.database = Database(self.path, write_queue=100)
-        self.database.migrate()
-        self.database.write(store.anchor)
+        self.runtime = Runtime(Settings(database_url=f"sqlite:///{self.path}"))
+        self.runtime.prepare()
+        self.database = self.runtime.database
 
     def __enter__(self) -> "Server":
         self.start()
@@ -55,6 +54,7 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.listener.close()
+        self.runtime.close()
 
     def start(self) -> None:
         """Boot it."""
@@ -106,10 +106,10 @@ class Server:
     def person(self, role: str, name: str = "Somebody", rate_cents: int = 250) -> Client:
         """A new user, signed in; an agent takes requests."""
         email = f"{role}{next(self._numbers)}@example.org"
-        user_id = accounts.create_user(self.database, role, name, email, "correct horse", rate_cents)
+        user_id = accounts.create_user(self.runtime, role, name, email, "correct horse", rate_cents)
         if role == "agent":
-            self.database.write(lambda db: users.set_available(db, user_id, True))
-        return Client(self.address, accounts.issue_token(self.database, user_id, 1), user_id)
+            self.database.write(lambda db: store.users.set_available(db, user_id, True))
+        return Client(self.address, accounts.issue_token(self.runtime, user_id), user_id)
 
     def advance(self, seconds: float, **how: Any) -> None:
         """Let the server's time pass."""
@@ -117,7 +117,7 @@ class Server:
 
     def conversation(self) -> Conversation:
         """A new active session with its two people."""
-        made = demo.create(self.database, 1, "correct horse", 1, Settings())[0]
+        made = pairs.create(self.runtime, 1, "correct horse")[0]
         people = {side: self.client(token) for side, token in made.tokens.items()}
         return Conversation(made.id, people["client"], people["agent"], made.emails)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chat import balances, clock, messages, receipts, sessions, transitions
 from chat.accounts import User
-from chat.process import Process
+from chat.runtime import Runtime
 from chat.store import server, users
 from chat.sweeper import Sweeper
 from tests.time_travel import pass_time
@@ -17,7 +17,7 @@ RATES = {"anna": 250, "ben": 100, "cora": 250, "dora": 400}
 
 
 def _act(transition: Callable[..., Any], by: str = "") -> Callable[..., None]:
-    return lambda story, side=by: transition(story.engine, story.user(side), story.id)
+    return lambda story, side=by: transition(story.runtime, story.user(side), story.id)
 
 
 class Story:
@@ -28,14 +28,14 @@ class Story:
     end, cancel = _act(transitions.end, "client"), _act(transitions.cancel, "client")
     pause, resume = _act(transitions.pause), _act(transitions.resume)
 
-    def __init__(self, process: Process, is_swept: bool = False) -> None:
-        self.process, self.engine, self.is_swept = process, process.engine, is_swept
+    def __init__(self, runtime: Runtime, is_swept: bool = False) -> None:
+        self.runtime, self.is_swept = runtime, is_swept
         self.is_down, self.is_fresh, self.ms, self.wall_ms = False, False, 0, 0
         self.client, self.asked, self.away = "client", {}, set()
         # So that 60 s are 60.000 s the machine's clocks stand still; `pass_time` moves the server's.
         self._clocks, steady = pytest.MonkeyPatch(), clock.steady() * clock.NS_PER_MS
         self._clocks.setattr("chat.clock.time.clock_gettime_ns", lambda _: steady)
-        start = self.engine.database.read(server.now)
+        start = self.runtime.database.read(server.now)
         self._clocks.setattr("chat.clock.time.time_ns", lambda: (start + self.ms + self.wall_ms) * 10**6)
         self._clocks.setattr("chat.sweeper.monotonic", lambda: (start + self.ms) / 1000)
         self.people = {name: self._person(name) for name in ("client", "other", *RATES)}
@@ -58,54 +58,54 @@ class Story:
         if self.is_fresh:
             self._look()
         ids = tuple(self.people[name].id for name in away)
-        pass_time(self.engine.database, seconds, away=ids, outage=outage)
+        pass_time(self.runtime.database, seconds, away=ids, outage=outage)
         self.ms += round(seconds * 1000)
 
     def boot(self, boot_id: str = "") -> None:
         """Another server process, on the same database; with a `boot_id` the machine was started again."""
         update = f"UPDATE server SET lease_until = 0, boot_id = coalesce(nullif('{boot_id}', ''), boot_id)"
-        self.engine.database.write(lambda db: db.conn.execute(update).close())
-        self.process.prepare()
-        self.process.sweeper = Sweeper(self.engine)
+        self.runtime.database.write(lambda db: db.conn.execute(update).close())
+        self.runtime.prepare()
+        self.sweeper = Sweeper(self.runtime)
         self.is_down, self.is_fresh = False, True
         if self.is_swept:
             self._look()
 
     def sweep(self) -> None:
-        self.process.sweeper.sweep()
+        self.sweeper.sweep()
 
     def poll(self, side: str) -> None:
-        self.engine.presence.see(self.user(side).id)
+        self.runtime.presence.see(self.user(side).id)
         self.sweep()
 
     def ask(self, agent: str = "anna", limit: int | None = None) -> None:
         agent_id = None if agent == "any" else self.people[agent].id
-        self.id = transitions.request(self.engine, self.user("client"), agent_id, None, limit)[0]["id"]
+        self.id = transitions.request(self.runtime, self.user("client"), agent_id, None, limit)[0]["id"]
         self.asked[self.id] = self.client
 
     def say(self, side: str) -> None:
-        messages.send(self.engine, self.user(side), self.id, "Bonjour", None)
+        messages.send(self.runtime, self.user(side), self.id, "Bonjour", None)
 
     def limit(self, cents: int | None) -> None:
-        transitions.limit(self.engine, self.user("client"), self.id, cents)
+        transitions.limit(self.runtime, self.user("client"), self.id, cents)
 
     def answer(self, is_agreed: bool) -> None:
-        transitions.answer_transfer(self.engine, self.user("client"), self.id, is_agreed)
+        transitions.answer_transfer(self.runtime, self.user("client"), self.id, is_agreed)
 
     def transfer(self, agent: str) -> None:
-        transitions.transfer(self.engine, self.user("agent"), self.id, self.people[agent].id)
+        transitions.transfer(self.runtime, self.user("agent"), self.id, self.people[agent].id)
 
     def top_up(self, cents: int) -> None:
-        balances.change(self.engine, None, self.people[self.client].id, "top_up", cents, "Card")
+        balances.change(self.runtime, None, self.people[self.client].id, "top_up", cents, "Card")
 
     def balance(self) -> int:
-        return balances.of_user(self.engine, self.people[self.client], 2**62, 1)["balance"]
+        return balances.of_user(self.runtime, self.people[self.client], 2**62, 1)["balance"]
 
     def read(self) -> dict[str, Any]:
-        return sessions.read(self.engine, self.people[self.client], self.id)
+        return sessions.read(self.runtime, self.people[self.client], self.id)
 
     def receipt(self) -> dict[str, Any]:
-        return receipts.of_session(self.engine, self.people[self.client], self.id)
+        return receipts.of_session(self.runtime, self.people[self.client], self.id)
 
     def user(self, side: str) -> User:
         """Who acts is there."""
@@ -117,12 +117,12 @@ class Story:
     def _look(self) -> None:
         self.is_fresh = False
         for name in self.people.keys() - self.away:
-            self.engine.presence.see(self.people[name].id)
+            self.runtime.presence.see(self.people[name].id)
         self.sweep()
 
     def _person(self, name: str) -> User:
         role, email = "agent" if name in RATES else "client", f"{uuid4()}@story.example"
-        cents, write = RATES.get(name, 0), self.engine.database.write
+        cents, write = RATES.get(name, 0), self.runtime.database.write
         user_id = write(lambda db: users.insert(db, role, name, email, "none", cents, server.now(db)))
         write(lambda db: users.set_available(db, user_id, True))
         return User(user_id, role, name, b"")

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from chat import agents, errors, receipts
-from chat.process import Process
+from chat import agents, errors, receipts, store
+from chat.runtime import Runtime
 from chat.settings import from_environment
-from chat.store import sessions as stored
 from tests.story import Story
 
 # name = what the last session comes to (the reasons of its intervals, where they matter)
@@ -386,7 +385,7 @@ class Told(Story):
         self.say("agent")
 
     def rate(self, agent: str, cents: int) -> None:
-        agents.change(self.engine, self.people[agent], None, cents)
+        agents.change(self.runtime, self.people[agent], None, cents)
 
     def turn(self, client: str) -> None:
         self.client = client
@@ -411,7 +410,7 @@ class Told(Story):
             getattr(self, verb)(*words)
 
     def shows(self, name: str, value: Any) -> None:
-        row = self.engine.database.read(lambda db: stored.by_id(db, self.id))
+        row = self.runtime.database.read(lambda db: store.sessions.by_id(db, self.id))
         known = {"balance": self.balance(), **row, **self.read()}
         assert str(known[name]) == str(value), f"{name} at {self.ms} ms"
 
@@ -420,24 +419,24 @@ class Told(Story):
 
 
 @pytest.fixture(scope="module")
-def process_of(tmp_path_factory):
-    """A process for each choice of settings; stories share it, for its threads stay."""
+def runtime_of(tmp_path_factory):
+    """A runtime for each choice of settings; stories share it, for its threads stay."""
     opened = []
 
     @cache
-    def process_of(*settings: str) -> Process:
+    def runtime_of(*settings: str) -> Runtime:
         path = tmp_path_factory.mktemp("bills") / "chat.db"
         environment = {
             f"CHAT_{name.upper()}": value for name, value in (each.split("=") for each in settings)
         }
-        process = Process(from_environment({**environment, "CHAT_DATABASE_URL": f"sqlite:///{path}"}))
-        process.prepare()
-        opened.append(process)
-        return process
+        runtime = Runtime(from_environment({**environment, "CHAT_DATABASE_URL": f"sqlite:///{path}"}))
+        runtime.prepare()
+        opened.append(runtime)
+        return runtime
 
-    yield process_of
-    for process in opened:
-        process.close()
+    yield runtime_of
+    for runtime in opened:
+        runtime.close()
 
 
 def priced(receipt: dict[str, Any]) -> tuple[int, list[int]]:
@@ -469,7 +468,7 @@ def agrees(story: Story) -> dict[str, Any]:
     assert all(before["ended_at"] == after["started_at"] for before, after in pairwise(intervals))
     assert session["spending_limit"] is None or receipt["total_cost"] <= session["spending_limit"]
     assert story.balance() >= 0
-    if receipt["is_final"] and story.engine.rules.prepaid:
+    if receipt["is_final"] and story.runtime.settings.prepaid:
         assert -sum(entry["amount"] for entry in receipt["ledger"]) == sum(prices)
     return receipt
 
@@ -477,7 +476,7 @@ def agrees(story: Story) -> dict[str, Any]:
 def audit(story: Story) -> None:
     """Of every session: `verify` finds nothing, the receipt agrees, and a second end changes nothing."""
     mine = {f"user {user.id}" for user in story.people.values()} | {f"session {id}" for id in story.asked}
-    differences = story.engine.database.read(lambda db: list(receipts.verify(db)))
+    differences = story.runtime.database.read(lambda db: list(receipts.verify(db)))
     assert [difference for difference in differences if difference.split(":")[0] in mine] == []
     for story.id, story.client in story.asked.items():  # noqa: B020
         receipt = agrees(story)
@@ -495,11 +494,11 @@ def lasting(receipt: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("is_swept", [True, False], ids=["swept", "unswept"])
 @pytest.mark.parametrize("name", CASES_BY_NAME)
-def test_a_session_costs_what_the_rules_say(name, is_swept, process_of):
+def test_a_session_costs_what_the_rules_say(name, is_swept, runtime_of):
     seconds, minutes, units, cents, reasons, script = CASES_BY_NAME[name]
     steps = [step.strip() for step in script.split(";")]
     settings = [step for step in steps if "=" in step]
-    story = Told(process_of(*settings), is_swept)
+    story = Told(runtime_of(*settings), is_swept)
     try:
         story.play(steps[len(settings) :])
         story.sweep()

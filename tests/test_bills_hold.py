@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat import errors
-from chat.process import Process
+from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.story import RATES, Story
 from tests.test_billing import agrees, audit
@@ -46,19 +46,19 @@ waits = st.one_of(st.sampled_from(MS), st.integers(0, 100_000), st.integers(0, 4
 
 
 @pytest.fixture(scope="module")
-def process_of(tmp_path_factory):
+def runtime_of(tmp_path_factory):
     opened = []
 
     @cache
-    def process_of(**chosen):
+    def runtime_of(**chosen):
         path = tmp_path_factory.mktemp("bills") / "chat.db"
-        opened.append(Process(Settings(database_url=f"sqlite:///{path}", **chosen)))
+        opened.append(Runtime(Settings(database_url=f"sqlite:///{path}", **chosen)))
         opened[-1].prepare()
         return opened[-1]
 
-    yield process_of
-    for process in opened:
-        process.close()
+    yield runtime_of
+    for runtime in opened:
+        runtime.close()
 
 
 def happen(story, event, *words):
@@ -87,8 +87,8 @@ def happen(story, event, *words):
     balance=st.sampled_from(CENTS[1:]),
     events=st.lists(st.tuples(waits, st.sampled_from(EVENTS)), min_size=3, max_size=25),
 )
-def test_a_bill_holds_whatever_happens(process_of, limit, balance, events, **chosen):
-    story = Story(process_of(**chosen))
+def test_a_bill_holds_whatever_happens(runtime_of, limit, balance, events, **chosen):
+    story = Story(runtime_of(**chosen))
     try:
         if chosen["prepaid"]:
             story.top_up(balance)

@@ -6,9 +6,8 @@ import subprocess
 
 import pytest
 
+from chat import store
 from chat.accounts import DAY_MS
-from chat.store import server as store
-from chat.store import sessions
 from tests.server import FLASK, ROOT, Server
 from tests.time_travel import pass_time
 
@@ -66,7 +65,7 @@ def test_a_month_of_the_demo_is_billed_rightly(tmp_path, run, settings):
 
 def test_nothing_of_the_demo_is_in_the_future_or_too_long_ago(idle, run):
     run(idle, "demo")
-    now = idle.database.read(store.now)
+    now = idle.database.read(store.server.now)
     oldest = value(idle, "SELECT min(created_at) FROM chat_sessions")
     newest = value(idle, "SELECT max(ended_at) FROM chat_sessions")
     assert now - 30 * DAY_MS <= oldest < newest <= now
@@ -121,7 +120,7 @@ def test_the_demo_goes_on_the_next_day(idle, run):
         text = run(idle, "demo", "--once")
         number = int(text.split(",")[0].removeprefix("Chat session "))
         assert (number == 1) is is_first
-        session = idle.database.read(lambda db, number=number: sessions.by_id(db, number))
+        session = idle.database.read(lambda db, number=number: store.sessions.by_id(db, number))
         assert (session["status"], session["client_id"], session["agent_id"]) == ("active", 1, 2)
     assert "All totals and balances are right." in run(idle, "verify")
 

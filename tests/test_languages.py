@@ -20,10 +20,8 @@ from babel.messages.pofile import read_po
 from flask_babel import ngettext
 
 from app import create_app
-from chat import accounts
+from chat import accounts, store
 from chat.settings import Settings
-from chat.store import server as server_store
-from chat.store import users
 from chat.web import language, words
 from tests.server import ROOT
 
@@ -246,16 +244,20 @@ class Site:
 
         Returns tokens, by who somebody is.
         """
-        now, people = server_store.now(db), {}
+        now, people, add = store.server.now(db), {}, store.users.insert
         for email in ("client1@demo.example", "agent1@demo.example", "admin@demo.example"):
-            person = users.by_email(db, email)
-            users.update(db, person["id"], language=None)
+            person = store.users.by_email(db, email)
+            store.users.update(db, person["id"], language=None)
             people[email.partition("@")[0]] = person["id"]
         for role in ("client", "agent"):
             email = f"{role}@example.org"
-            people[f"new-{role}"] = users.insert(db, role, "Robin Vale", email, accounts.NO_PASSWORD, 0, now)
-        gone = users.insert(db, "client", "Ellis Grey", "gone@example.org", accounts.NO_PASSWORD, 0, now)
-        users.update(db, gone, disabled_at=now)
+            people[f"new-{role}"] = store.users.insert(
+                db, role, "Robin Vale", email, accounts.NO_PASSWORD, 0, now
+            )
+        gone = store.users.insert(
+            db, "client", "Ellis Grey", "gone@example.org", accounts.NO_PASSWORD, 0, now
+        )
+        store.users.update(db, gone, disabled_at=now)
         return {who: accounts.insert_token(db, user_id, 1) for who, user_id in people.items()}
 
     def request(self, who: str, method: str, path: str, body=None, **headers):
@@ -420,11 +422,10 @@ def test_the_language_is_by_profile_then_cookie_then_browser_then_setting(
     tmp_path, profile, cookie, browser, setting, taken
 ):
     with app_in(tmp_path, language=setting) as app:
-        database = app.extensions["chat"].database
-        email = "camille@example.org"
-        user_id = accounts.create_user(database, "client", "Camille", email, "correct horse", 0)
-        database.write(lambda db: users.update(db, user_id, language=profile))
-        token = accounts.issue_token(database, user_id, 1)
+        runtime, email = app.extensions["chat"], "camille@example.org"
+        user_id = accounts.create_user(runtime, "client", "Camille", email, "correct horse")
+        runtime.database.write(lambda db: store.users.update(db, user_id, language=profile))
+        token = accounts.issue_token(runtime, user_id)
         cookies = {"session": token, **({"language": cookie} if cookie else {})}
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
         if browser:

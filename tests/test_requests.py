@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app import create_app
-from chat import demo
+from chat.demo import pairs
 from chat.settings import Settings
 from chat.store import messages
 from tests.time_travel import pass_time
@@ -16,14 +16,14 @@ TOO_LARGE = 2**63
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
     path = tmp_path_factory.mktemp("app") / "chat.db"
-    app = create_app(Settings(database_url=f"sqlite:///{path}"))
+    app = create_app(Settings(database_url=f"sqlite:///{path}", token_days=1))
     yield app
     app.extensions["chat"].close()
 
 
 @pytest.fixture
 def talk(app):
-    return demo.create(app.extensions["chat"].database, 1, "correct horse", 1, Settings())[0]
+    return pairs.create(app.extensions["chat"], 1, "correct horse")[0]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from app import create_app
-from chat import demo
+from chat.demo import pairs
 from chat.settings import Settings
 
 
@@ -43,8 +43,7 @@ def test_a_redirect_leads_to_the_same_session(app):
 
 def test_a_request_leaves_nothing_to_the_collector(app):
     """Only the requests: sending takes a thread, which has its own."""
-    process = app.extensions["chat"]
-    talk = demo.create(process.database, 1, "correct horse", 1, process.settings)[0]
+    talk = pairs.create(app.extensions["chat"], 1, "correct horse")[0]
     client = app.test_client()
 
     def garbage(url):

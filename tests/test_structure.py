@@ -9,18 +9,18 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"furnish", "process"},
     {"demo", "sweeper"},
     {"archive", "balances", "inbox", "people", "replies", "statistics", "transitions"},
-    {"agents", "messages", "receipts"},
+    {"agents", "messages", "receipts", "signals"},
+    {"changes"},
     {"sessions", "waiting"},
-    {"accounts", "billing"},
-    {"engine"},
-    {"doorbell", "presence"},
-    {"topics"},
+    {"accounts", "lifecycle"},
+    {"billing", "runtime"},
+    {"wire"},
+    {"live"},
     {"store"},
-    {"database", "hub"},
-    {"native", "limits", "clock", "settings", "errors", "money"},
+    {"database"},
+    {"limits", "clock", "settings", "errors", "money"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 
@@ -56,7 +56,7 @@ def test_some_packages_have_one_home(package, home):
 
 
 def test_the_hub_knows_nothing_of_us():
-    modules = {module.split(".")[0] for module, _ in imports(ROOT / "chat" / "hub.py")}
+    modules = {module.split(".")[0] for module, _ in imports(ROOT / "chat" / "live" / "hub.py")}
     assert modules == {"threading", "collections", "time", "types"}
 
 

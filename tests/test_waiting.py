@@ -8,7 +8,7 @@ import pytest
 
 from chat import waiting
 from chat.accounts import User
-from chat.process import Process
+from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.web.held import LongPoll
 
@@ -17,27 +17,27 @@ PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
-def engine(tmp_path):
-    process = Process(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    process.prepare()
-    yield process.engine
-    process.close()
+def runtime(tmp_path):
+    runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    runtime.prepare()
+    yield runtime
+    runtime.close()
 
 
-def test_what_is_published_right_after_a_read_is_not_missed(engine):
+def test_what_is_published_right_after_a_read_is_not_missed(runtime):
     class Reader:
         heads: ClassVar = []
 
         def read(self, db):
             self.heads.append(len(self.heads))
-            engine.hub.publish(["a"], len(self.heads))
+            runtime.hub.publish(["a"], len(self.heads))
             return SimpleNamespace(head=self.heads[-1])
 
         def is_news(self, page):
             return page.head == 3
 
     with ThreadPoolExecutor() as threads:
-        held = threads.submit(waiting.wait, engine, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, None)
+        held = threads.submit(waiting.wait, runtime, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, None)
         page, was_held = held.result(PATIENCE_SECONDS)
     assert (page.head, was_held) == (3, True)
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chat.database import Database
 from chat.database.connection import UnsafeSQLite, check_version, connect, path_of
+from chat.database.database import Database
 from chat.errors import DatabaseUnavailable, NotFound, Overloaded
 from chat.store import revision
 

@@ -1,6 +1,7 @@
 """Moving the server's clock, which is a row in its database."""
 
-from chat.database import Connection, Database
+from chat.database.connection import Connection
+from chat.database.database import Database
 
 
 def pass_time(

@@ -2,23 +2,19 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlite_utils import Database as Connection
+import sqlite_utils
 
 if TYPE_CHECKING:
     import sqlite3
-
-    # What we use of it.
-    Row = Mapping[str, Any]
 else:  # pysqlite3 where it is installed, or else the standard library's.
     from sqlite_utils.utils import sqlite3
 
-    Row = sqlite3.Row
+__all__ = ["Connection", "FileConnection", "check_version", "connect", "path_of", "sqlite3"]
 
-__all__ = ["Connection", "FileConnection", "Row", "check_version", "connect", "path_of", "sqlite3"]
+Connection = sqlite_utils.Database
 
 SCHEME = "sqlite:///"
 # How long a write waits for another process's write before it fails with 503.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chat.database.connection import Connection, FileConnection, sqlite3
-from chat.errors import DatabaseUnavailable, Overloaded
-from chat.native import Call, NativeThreads, QueueFull
+from chat.database.native import Call, NativeThreads
+from chat.errors import DatabaseUnavailable
 
 # Writes in one transaction: enough to share an fsync, few enough that the first does not wait long.
 GROUP = 256
@@ -27,10 +27,7 @@ class Writer:
 
     def write(self, work: Callable[[Connection], Any]) -> Any:
         """Raises what `work` raises, DatabaseUnavailable, or Overloaded when the queue is full."""
-        try:
-            return self._threads.call(work)
-        except QueueFull:
-            raise Overloaded from None
+        return self._threads.call(work)
 
     def _commit_group(self, calls: list[Call]) -> None:
         try:
@@ -39,8 +36,9 @@ class Writer:
             for call in calls:
                 self._run_in_savepoint(db, call)
             db.conn.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            log.error("Write failed, %d calls answered 503: %s", len(calls), error)
+        except BaseException as error:
+            is_expected = isinstance(error, sqlite3.Error | OSError)
+            log.error("Write failed, %d calls answered 503: %s", len(calls), error, exc_info=not is_expected)
             for call in calls:
                 call.error = DatabaseUnavailable()
             self._file.close()

@@ -1,8 +1,7 @@
 """A user's chat sessions, each with its last message and what the user has not read."""
 
-from typing import Any
-
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import CardRow, PeerRow
 from chat.store.sessions import COLUMNS, TABLES
 
 # The count stops at 100: "99+" is all that anybody wants to know.
@@ -24,7 +23,7 @@ _OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin
 _QUEUE = "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
 
 
-def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: int) -> list[Row]:
+def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: int) -> list[CardRow]:
     """What changed after `cursor`, in the order of the changes; without one, all that has not ended."""
     own = _OWN[role]
     visible = [f"SELECT id FROM chat_sessions WHERE {own} AND status <> 'ended'"]
@@ -43,9 +42,9 @@ def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: 
     )
 
 
-def open_ones(db: Connection, user_id: int, role: str) -> list[Row]:
+def open_ones(db: Connection, user_id: int, role: str) -> list[PeerRow]:
     """All of the user's own that have not ended: how far they came, and when both sides were last seen."""
-    rows: list[Row] = db.conn.execute(
+    return db.conn.execute(
         f"""
         SELECT s.id, s.status, s.client_id, s.revision, s.last_message_id, s.client_delivered_id,
             s.agent_delivered_id, client.seen_at AS client_seen_at,
@@ -54,16 +53,15 @@ def open_ones(db: Connection, user_id: int, role: str) -> list[Row]:
         """,
         {"user_id": user_id},
     ).fetchall()
-    return rows
 
 
-def ended(db: Connection, user_id: int, role: str, before_id: int, limit: int) -> list[Row]:
+def ended(db: Connection, user_id: int, role: str, before_id: int, limit: int) -> list[CardRow]:
     """The newest ones that have ended, with lower ids."""
     where = f"WHERE {_OWN[role]} AND s.status = 'ended' AND s.id < :before_id ORDER BY s.id DESC"
     return _rows(db, where, limit, user_id=user_id, before_id=before_id)
 
 
-def lost(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> list[int]:
+def removed(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> list[int]:
     """The ids of those that the agent saw at `cursor` and that now are another's, or nobody's."""
     if role != "agent":
         return []
@@ -79,6 +77,5 @@ def lost(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> lis
     return [row[0] for row in rows]
 
 
-def _rows(db: Connection, where: str, limit: int, **values: Any) -> list[Row]:
-    rows: list[Row] = db.conn.execute(f"{_SELECT} {where} LIMIT {limit:d}", values).fetchall()
-    return rows
+def _rows(db: Connection, where: str, limit: int, **values: object) -> list[CardRow]:
+    return db.conn.execute(f"{_SELECT} {where} LIMIT {limit:d}", values).fetchall()

@@ -1,13 +1,14 @@
 """The billing intervals of chat sessions."""
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import IntervalReason, IntervalRow
 
 
 def switch(
     db: Connection,
     chat_session_id: int,
     at: int,
-    reason: str | None,
+    reason: IntervalReason | None,
     agent_id: int,
     rate_cents: int,
     message_id: int | None,
@@ -35,13 +36,12 @@ def switch(
         )
 
 
-def of_session(db: Connection, chat_session_id: int) -> list[Row]:
-    """In order, with the agents' names."""
-    rows: list[Row] = db.conn.execute(
+def of_session(db: Connection, chat_session_id: int) -> list[IntervalRow]:
+    """A session's intervals, in order, with the agents' names."""
+    return db.conn.execute(
         """
         SELECT i.*, users.name AS agent_name FROM billing_intervals i JOIN users ON users.id = i.agent_id
         WHERE chat_session_id = ? ORDER BY i.id
         """,
         (chat_session_id,),
     ).fetchall()
-    return rows

@@ -1,6 +1,7 @@
 """The append-only ledger of prepaid balances; `users.balance_cents` is its sum."""
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import LedgerRow, WrongBalanceRow
 
 
 def append(
@@ -52,33 +53,30 @@ def refund_minutes(
     _change_balance(db, user_id, sum(row[0] for row in rows))
 
 
-def of_session(db: Connection, chat_session_id: int) -> list[Row]:
-    """In order."""
-    rows: list[Row] = db.conn.execute(
+def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:
+    """A session's entries, in order."""
+    return db.conn.execute(
         "SELECT * FROM ledger WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
     ).fetchall()
-    return rows
 
 
-def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[Row]:
-    """The newest with lower ids."""
-    rows: list[Row] = db.conn.execute(
+def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[LedgerRow]:
+    """A user's newest entries with lower ids."""
+    return db.conn.execute(
         f"SELECT * FROM ledger WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT {limit:d}",
         (user_id, before_id),
     ).fetchall()
-    return rows
 
 
-def wrong_balances(db: Connection) -> list[Row]:
-    """Users whose balance is not the sum of their ledger: (id, balance_cents, ledger_cents)."""
-    rows: list[Row] = db.conn.execute(
+def wrong_balances(db: Connection) -> list[WrongBalanceRow]:
+    """Users whose balance is not the sum of their ledger."""
+    return db.conn.execute(
         """
         SELECT users.id, balance_cents, coalesce(sum(amount_cents), 0) AS ledger_cents
         FROM users LEFT JOIN ledger ON ledger.user_id = users.id
         GROUP BY users.id HAVING balance_cents <> ledger_cents ORDER BY users.id
         """
     ).fetchall()
-    return rows
 
 
 def _change_balance(db: Connection, user_id: int, cents: int) -> bool:

@@ -1,6 +1,7 @@
 """Invitations, and links to choose a new password; only the SHA-256 of their token is kept."""
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import LinkRow
 
 
 def insert(
@@ -12,7 +13,7 @@ def insert(
     now: int,
     expires_at: int,
 ) -> None:
-    """A new one, for somebody new (`role`) or for a user."""
+    """A new link, for somebody new (`role`) or for a user."""
     db.conn.execute(
         """
         INSERT INTO links (token_hash, role, user_id, created_by, created_at, expires_at)
@@ -22,9 +23,9 @@ def insert(
     )
 
 
-def unused(db: Connection, token_hash: bytes, now: int) -> Row | None:
+def unused(db: Connection, token_hash: bytes, now: int) -> LinkRow | None:
     """The link, with the user's email, if it can still be used."""
-    row: Row | None = db.conn.execute(
+    row: LinkRow | None = db.conn.execute(
         """
         SELECT links.*, users.email, users.name FROM links LEFT JOIN users ON users.id = links.user_id
         WHERE token_hash = ? AND used_at IS NULL AND expires_at > ? AND disabled_at IS NULL

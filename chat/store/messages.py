@@ -1,8 +1,9 @@
 """Messages, as the wire shows them."""
 
-from typing import Any
+from typing import cast
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import Message, SentRow, Side
 
 _SELECT = """
     SELECT m.id, m.chat_session_id, m.sender_type, m.sender_id, users.name AS sender_name, m.message,
@@ -16,22 +17,22 @@ _SELECT = """
 """
 
 
-def since(db: Connection, chat_session_id: int, last_id: int, limit: int) -> list[dict[str, Any]]:
+def since(db: Connection, chat_session_id: int, last_id: int, limit: int) -> list[Message]:
     """The oldest `limit` messages with a higher id."""
     return _rows(db, "m.id > ? ORDER BY m.id", chat_session_id, last_id, limit)
 
 
-def changed(db: Connection, chat_session_id: int, cursor: int, limit: int) -> list[dict[str, Any]]:
+def changed(db: Connection, chat_session_id: int, cursor: int, limit: int) -> list[Message]:
     """The first `limit` messages written or changed after `cursor`, in the order of the changes."""
     return _rows(db, "m.revision > ? ORDER BY m.revision", chat_session_id, cursor, limit)
 
 
-def before(db: Connection, chat_session_id: int, first_id: int, limit: int) -> list[dict[str, Any]]:
+def before(db: Connection, chat_session_id: int, first_id: int, limit: int) -> list[Message]:
     """The newest `limit` messages with a lower id, oldest first."""
     return _rows(db, "m.id < ? ORDER BY m.id DESC", chat_session_id, first_id, limit)[::-1]
 
 
-def all_of(db: Connection, chat_session_id: int) -> list[dict[str, Any]]:
+def all_of(db: Connection, chat_session_id: int) -> list[Message]:
     """The whole conversation."""
     return since(db, chat_session_id, 0, -1)
 
@@ -45,11 +46,11 @@ def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> 
     return int(row[0])
 
 
-def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> Row | None:
+def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> SentRow | None:
     """The message that was sent with this idempotency key."""
-    row: Row | None = db.conn.execute(
+    row: SentRow | None = db.conn.execute(
         """
-        SELECT id, message, revision FROM messages
+        SELECT id, message FROM messages
         WHERE chat_session_id = ? AND sender_id = ? AND client_message_id = ?
         """,
         (chat_session_id, sender_id, client_message_id),
@@ -61,7 +62,7 @@ def insert(
     db: Connection,
     chat_session_id: int,
     sender_id: int,
-    sender_type: str,
+    sender_type: Side,
     message: str,
     client_message_id: str | None,
     now: int,
@@ -78,10 +79,9 @@ def insert(
     return int(cursor.lastrowid or 0)
 
 
-def _rows(
-    db: Connection, where: str, chat_session_id: int, position: int, limit: int
-) -> list[dict[str, Any]]:
+def _rows(db: Connection, where: str, chat_session_id: int, position: int, limit: int) -> list[Message]:
     # The limit is written out: SQLite compiles a statement with `LIMIT ?` anew at each execution, in case
     # the value changes its plan, and that takes three times as long as running it.
     sql = f"{_SELECT} AND {where} LIMIT {limit:d}"
-    return [dict(row) for row in db.conn.execute(sql, (chat_session_id, position)).fetchall()]
+    # Dicts: they are encoded as JSON.
+    return [cast(Message, dict(row)) for row in db.conn.execute(sql, (chat_session_id, position)).fetchall()]

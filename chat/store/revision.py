@@ -1,6 +1,20 @@
-"""The one counter of state changes."""
+"""The one counter of state changes, and what it was taken for."""
 
-from chat.database import Connection
+from typing import NamedTuple
+
+from chat.database.connection import Connection
+from chat.store.rows import ChangedRow
+
+
+class Changes(NamedTuple):
+    """What has changed since a revision, read in one snapshot whose newest revision is `head`.
+
+    `sessions` are (row, its newest message's revision); `sign_ins` those revoked, (token hash, revision).
+    """
+
+    head: int
+    sessions: list[tuple[ChangedRow, int]]
+    sign_ins: list[tuple[bytes, int]]
 
 
 def head(db: Connection) -> int:
@@ -18,22 +32,23 @@ def advance(db: Connection, count: int = 1) -> int:
     return int(row[0])
 
 
-def changed_topics(db: Connection, since: int) -> list[tuple[str, int]]:
-    """What changed after `since`, as (topic, revision); the names are those of `chat.topics`."""
-    return [
-        (topic, revision)
-        for topic, revision in db.conn.execute(
+def changes(db: Connection, since: int) -> Changes:
+    """What has changed after the revision `since`."""
+    db.conn.execute("BEGIN")
+    try:
+        sessions = db.conn.execute(
             """
-            WITH changed AS MATERIALIZED (SELECT * FROM chat_sessions WHERE revision > :since)
-            SELECT 'session:' || id, revision FROM changed
-            UNION ALL SELECT 'messages:' || id, revision FROM changed
-            UNION ALL SELECT 'user:' || client_id, revision FROM changed
-            UNION ALL SELECT 'user:' || agent_id, revision FROM changed WHERE agent_id IS NOT NULL
-            UNION ALL SELECT 'user:' || previous_agent_id, revision FROM changed
-                WHERE previous_agent_id IS NOT NULL
-            UNION ALL SELECT 'queue', owner_revision FROM changed WHERE owner_revision > :since
-            UNION ALL SELECT 'token:' || hex(token_hash), revision FROM auth_tokens WHERE revision > :since
+            SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
+                s.revision, coalesce(m.revision, 0) AS message_revision
+            FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
             """,
-            {"since": since},
+            (since,),
         ).fetchall()
-    ]
+        sign_ins = db.conn.execute(
+            "SELECT token_hash, revision FROM auth_tokens WHERE revision > ?", (since,)
+        ).fetchall()
+        return Changes(
+            head(db), [(row, row["message_revision"]) for row in sessions], list(map(tuple, sign_ins))
+        )
+    finally:
+        db.conn.execute("COMMIT")

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from chat import clock
-from chat.database import Connection
+from chat.database.connection import Connection
 
 # The wall clock and ours may differ by so much; beyond it one of them was set.
 DRIFT_MS = 1000
@@ -18,13 +18,13 @@ class Time(NamedTuple):
 
 
 def time(db: Connection) -> Time:
-    """What it is."""
+    """The time, the heartbeat and the revision, in one read."""
     row = db.conn.execute("SELECT clock_offset, heartbeat_at, head FROM server, revision").fetchone()
     return Time(clock.steady() + row[0], row[1], row[2])
 
 
 def now(db: Connection) -> int:
-    """The time."""
+    """The server's time, in ms since 1970."""
     return time(db).now
 
 
@@ -76,10 +76,12 @@ def _newest_of_open(db: Connection) -> int | None:
     return newest
 
 
-def setup_code(db: Connection) -> str:
-    """What whoever sets up the first administrator is asked for."""
-    code: str = db.conn.execute("SELECT setup_code FROM server").fetchone()[0]
-    return code
+def setup_code(db: Connection) -> str | None:
+    """What whoever sets up the first administrator is asked for; None when there is one already."""
+    row = db.conn.execute(
+        "SELECT setup_code FROM server WHERE NOT EXISTS (SELECT 1 FROM users WHERE role = 'admin')"
+    ).fetchone()
+    return row[0] if row else None
 
 
 class Lease(NamedTuple):
@@ -92,13 +94,13 @@ class Lease(NamedTuple):
 
 
 def lease(db: Connection) -> Lease:
-    """As it is now."""
+    """Who has the lease now."""
     row = db.conn.execute("SELECT leader, lease_until, heartbeat_at, clock_offset FROM server").fetchone()
     return Lease(row[0], row[1], row[2], clock.steady() + row[3])
 
 
 def take_lease(db: Connection, leader: str, now: int, until: int) -> bool:
-    """Take or renew it; False while another process has it."""
+    """Take or renew the lease; False while another process has it."""
     cursor = db.conn.execute(
         "UPDATE server SET leader = ?1, lease_until = ?2 WHERE leader = ?1 OR lease_until <= ?3",
         (leader, until, now),
@@ -107,7 +109,7 @@ def take_lease(db: Connection, leader: str, now: int, until: int) -> bool:
 
 
 def release(db: Connection, leader: str) -> None:
-    """Give it back."""
+    """Give the lease back."""
     db.conn.execute("UPDATE server SET lease_until = 0 WHERE leader = ?", (leader,))
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import ChangedRow, SessionRow, Side
 
 # With both people's names and last signs of life, and the client's balance.
 COLUMNS = """
@@ -51,12 +52,12 @@ def insert(
     return int(cursor.lastrowid or 0)
 
 
-def differences(was: Mapping[str, Any], session: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of the session's own row that are no longer what they were."""
+def differences(was: Mapping[str, object], session: Mapping[str, object]) -> dict[str, object]:
+    """The columns of its own table that are no longer what they were."""
     return {name: value for name, value in session.items() if value != was[name] and name not in _JOINED}
 
 
-def save(db: Connection, was: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+def save(db: Connection, was: SessionRow, changed: Mapping[str, object]) -> None:
     """Store the changed columns; raises RuntimeError when the status is no longer the one that it `was`."""
     assignments = ", ".join(f"{name} = :{name}" for name in changed)
     cursor = db.conn.execute(
@@ -67,7 +68,7 @@ def save(db: Connection, was: Mapping[str, Any], changed: Mapping[str, Any]) -> 
         raise RuntimeError(f"chat session {was['id']} is no longer {was['status']}")
 
 
-def of_participant(db: Connection, chat_session_id: int, user_id: int) -> Row | None:
+def of_participant(db: Connection, chat_session_id: int, user_id: int) -> SessionRow | None:
     """The row, if the user takes part in it."""
     return _one(
         db,
@@ -78,7 +79,7 @@ def of_participant(db: Connection, chat_session_id: int, user_id: int) -> Row | 
     )
 
 
-def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | None:
+def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow | None:
     """The row, if it is the agent's, or was before a transfer."""
     return _one(
         db,
@@ -89,7 +90,7 @@ def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | None:
     )
 
 
-def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | None:
+def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow | None:
     """The row, if it is the agent's or waits for any."""
     return _one(
         db,
@@ -99,12 +100,12 @@ def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Row | 
     )
 
 
-def by_id(db: Connection, chat_session_id: int) -> Row | None:
+def by_id(db: Connection, chat_session_id: int) -> SessionRow | None:
     """The row, whoever takes part."""
     return _one(db, "WHERE s.id = ?", chat_session_id)
 
 
-def open_request(db: Connection, client_id: int, agent_id: int | None) -> Row | None:
+def open_request(db: Connection, client_id: int, agent_id: int | None) -> SessionRow | None:
     """The client's session with this agent that has not ended; with None, their request to any."""
     return _one(
         db,
@@ -164,15 +165,7 @@ def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:
     )
 
 
-def record_message(db: Connection, chat_session_id: int, message_id: int, now: int, revision: int) -> None:
-    """Remember the newest message."""
-    db.conn.execute(
-        "UPDATE chat_sessions SET last_message_id = ?, last_activity_at = ?, revision = ? WHERE id = ?",
-        (message_id, now, revision, chat_session_id),
-    )
-
-
-def mark_read(db: Connection, chat_session_id: int, side: str, message_id: int, revision: int) -> bool:
+def mark_read(db: Connection, chat_session_id: int, side: Side, message_id: int, revision: int) -> bool:
     """Whether that is further than before; never beyond the newest message."""
     cursor = db.conn.execute(
         f"""
@@ -185,13 +178,12 @@ def mark_read(db: Connection, chat_session_id: int, side: str, message_id: int, 
     return bool(cursor.rowcount)
 
 
-def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], first: int) -> list[Row]:
+def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], first: int) -> list[ChangedRow]:
     """What has arrived, as (id, up to which message at the client, at the agent).
 
-    `first` is the revision of the first one, and so on. Returns (id, client_id, agent_id) of those where
-    that is further than before.
+    `first` is the revision of the first one, and so on. Returns those where that is further than before.
     """
-    rows: list[Row] = db.conn.execute(
+    return db.conn.execute(
         """
         WITH delivered AS (
             SELECT key, value ->> 0 AS id, value ->> 1 AS client, value ->> 2 AS agent FROM json_each(?)
@@ -202,11 +194,10 @@ def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], fi
         FROM delivered WHERE s.id = delivered.id AND status <> 'ended'
             AND (client_delivered_id < min(delivered.client, last_message_id)
                 OR agent_delivered_id < min(delivered.agent, last_message_id))
-        RETURNING id, client_id, agent_id
+        RETURNING id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision
         """,
         (json.dumps(delivered), first),
     ).fetchall()
-    return rows
 
 
 def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
@@ -238,74 +229,25 @@ def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
     return int(row[0])
 
 
-def behind(db: Connection, chat_session_id: int, agent_id: int | None) -> list[Row]:
-    """Those that wait behind it: (id, client_id) of each."""
-    rows: list[Row] = db.conn.execute(
-        "SELECT id, client_id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id > ?",
+def behind(db: Connection, chat_session_id: int, agent_id: int | None) -> list[ChangedRow]:
+    """Those that wait behind it."""
+    return db.conn.execute(
+        "SELECT * FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id > ?",
         (agent_id, chat_session_id),
     ).fetchall()
-    return rows
 
 
-def touch(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
-    """They have changed, with the revisions from `first` on."""
+def stamp(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
+    """They have changed: give them the revisions from `first` on."""
     db.conn.executemany(
         "UPDATE chat_sessions SET revision = ? WHERE id = ?",
         [(first + number, each) for number, each in enumerate(chat_session_ids)],
     )
 
 
-def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[Row]:
-    """The newest with lower ids in which the text is somebody's name or email, or in a message."""
-    return _many(
-        db,
-        f"""
-        WHERE s.id < :before_id AND (:status IS NULL OR status = :status)
-            AND (
-                :text = '' OR instr(lower(client.name), lower(:text)) OR instr(client.email, lower(:text))
-                OR instr(lower(agent.name), lower(:text)) OR instr(agent.email, lower(:text))
-                OR EXISTS (
-                    SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
-                        AND instr(lower(m.message), lower(:text))
-                )
-            )
-        ORDER BY s.id DESC LIMIT {limit:d}
-        """,
-        {"text": text, "status": status, "before_id": before_id},
-    )
-
-
-def of_pair(db: Connection, client_id: int, agent_id: int, limit: int) -> list[Row]:
-    """The newest that this client and agent had with each other and that have ended."""
-    return _many(
-        db,
-        f"""
-        WHERE s.client_id = :client_id AND s.agent_id = :agent_id AND status = 'ended'
-        ORDER BY s.id DESC LIMIT {limit:d}
-        """,
-        {"client_id": client_id, "agent_id": agent_id},
-    )
-
-
 def all_ids(db: Connection) -> list[int]:
     """Every session's id."""
     return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
-
-
-def first_of_domain(db: Connection, domain: str, is_open: bool) -> Row | None:
-    """The oldest session (that goes on) whose people have an email at `domain`, with both emails."""
-    row: Row | None = db.conn.execute(
-        """
-        SELECT s.*, client.email AS client_email, agent.email AS agent_email FROM chat_sessions s
-        JOIN users client ON client.id = s.client_id
-        JOIN users agent ON agent.id = s.agent_id
-        WHERE (NOT :is_open OR s.status IN ('active', 'paused'))
-            AND client.email LIKE :pattern AND agent.email LIKE :pattern
-        ORDER BY s.id LIMIT 1
-        """,
-        {"pattern": f"%@{domain}", "is_open": is_open},
-    ).fetchone()
-    return row
 
 
 def _of_users(
@@ -326,12 +268,7 @@ def _of_users(
     return [row[0] for row in rows]
 
 
-def _many(db: Connection, where: str, values: Mapping[str, Any]) -> list[Row]:
-    rows: list[Row] = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchall()
-    return rows
-
-
-def _one(db: Connection, where: str, *values: Any) -> Row | None:
+def _one(db: Connection, where: str, *values: object) -> SessionRow | None:
     row: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchone()
     # A dict: sqlite3's rows find a column by trying one after the other.
-    return None if row is None else dict(zip(row.keys(), row, strict=True))
+    return None if row is None else cast(SessionRow, dict(zip(row.keys(), row, strict=True)))

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import ShareRow
 
 QUARTER_MS = 900_000
 
@@ -81,7 +83,7 @@ def earned(db: Connection, since: int, until: int, agent_id: int | None) -> Coun
     )
 
 
-def transferred(db: Connection, since: int, until: int, agent_id: int | None) -> list[Row]:
+def transferred(db: Connection, since: int, until: int, agent_id: int | None) -> list[ShareRow]:
     """The billed intervals, in order, of the transferred sessions that ended (or those that an agent was in).
 
     A session without any has one of 0 ms, with the agent that it ended with.
@@ -124,7 +126,7 @@ def ratings(db: Connection, since: int, until: int) -> Counts:
 
 
 def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
-    """What they are called."""
+    """Their names, by id."""
     rows = _rows(
         db,
         "SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each(:ids))",
@@ -134,10 +136,8 @@ def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
 
 
 def _counts(db: Connection, sql: str, **values: int | None) -> Counts:
-    counts: Counts = list(map(tuple, db.conn.execute(sql, values).fetchall()))
-    return counts
+    return list(map(tuple, db.conn.execute(sql, values).fetchall()))
 
 
-def _rows(db: Connection, sql: str, **values: int | str | None) -> list[Row]:
-    rows: list[Row] = db.conn.execute(sql, values).fetchall()
-    return rows
+def _rows(db: Connection, sql: str, **values: int | str | None) -> list[Any]:
+    return db.conn.execute(sql, values).fetchall()

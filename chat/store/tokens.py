@@ -1,20 +1,21 @@
 """Sign-in tokens; only the SHA-256 of one is kept."""
 
 from chat import clock
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import SignedInRow
 
 
 def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
-    """A new token."""
+    """A new token, by its hash."""
     db.conn.execute(
         "INSERT INTO auth_tokens (user_id, token_hash, created_at, expires_at) VALUES (?, ?, ?, ?)",
         (user_id, token_hash, now, expires_at),
     )
 
 
-def user_of(db: Connection, token_hash: bytes) -> Row | None:
-    """The user (id, role, name, language) that a token signs in which is valid now."""
-    row: Row | None = db.conn.execute(
+def user_of(db: Connection, token_hash: bytes) -> SignedInRow | None:
+    """The user whom a token signs in that is valid now."""
+    row: SignedInRow | None = db.conn.execute(
         """
         SELECT users.id, users.role, users.name, users.language FROM auth_tokens
         JOIN users ON users.id = auth_tokens.user_id

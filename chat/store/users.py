@@ -1,9 +1,10 @@
 """People."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from chat.database import Connection, Row
+from chat.database.connection import Connection
+from chat.store.rows import AgentRow, UserRow
 
 
 def insert(
@@ -20,29 +21,29 @@ def insert(
     return row[0] if row else 0
 
 
-def by_email(db: Connection, email: str) -> Row | None:
-    """Their row."""
-    row: Row | None = db.conn.execute("SELECT * FROM users WHERE email = ?", (email,)).fetchone()
+def by_email(db: Connection, email: str) -> UserRow | None:
+    """Whoever has this email."""
+    row: UserRow | None = db.conn.execute("SELECT * FROM users WHERE email = ?", (email,)).fetchone()
     return row
 
 
-def by_id(db: Connection, user_id: int) -> Row | None:
-    """Their row."""
-    row: Row | None = db.conn.execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
-    return row
+def by_id(db: Connection, user_id: int) -> UserRow | None:
+    """Whoever has this id."""
+    row = db.conn.execute("SELECT * FROM users WHERE id = ?", (user_id,)).fetchone()
+    return None if row is None else cast(UserRow, dict(row))
 
 
 def see(db: Connection, user_ids: Sequence[int], now: int) -> None:
-    """They are there."""
+    """They were seen at `now`."""
     marks = ", ".join("?" * len(user_ids))
     db.conn.execute(
         f"UPDATE users SET seen_at = ? WHERE id IN ({marks}) AND seen_at < ?", (now, *user_ids, now)
     )
 
 
-def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None) -> list[Row]:
+def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None) -> list[AgentRow]:
     """Agents with higher ids, each with the number of their active sessions and their ratings."""
-    rows: list[Row] = db.conn.execute(
+    return db.conn.execute(
         f"""
         SELECT id, name, headline, rate_cents, is_available, seen_at,
             (SELECT count(*) FROM chat_sessions s
@@ -56,7 +57,6 @@ def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None
         """,
         (after_id, only_id),
     ).fetchall()
-    return rows
 
 
 def set_available(db: Connection, user_id: int, is_available: bool) -> None:
@@ -70,23 +70,18 @@ def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
 
 
 def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:
-    """Replace it."""
+    """Their new password, hashed."""
     db.table("users").update(user_id, {"password_hash": password_hash})
 
 
-def set_password_hash_of_domain(db: Connection, domain: str, password_hash: str) -> None:
-    """Replace it for all with an email at `domain`."""
-    db.conn.execute("UPDATE users SET password_hash = ? WHERE email LIKE ?", (password_hash, f"%@{domain}"))
-
-
-def update(db: Connection, user_id: int, **changed: Any) -> None:
+def update(db: Connection, user_id: int, **changed: object) -> None:
     """Change columns of their row."""
     db.table("users").update(user_id, changed)
 
 
-def search(db: Connection, text: str, role: str | None, before_id: int, limit: int) -> list[Row]:
+def search(db: Connection, text: str, role: str | None, before_id: int, limit: int) -> list[UserRow]:
     """The newest people with lower ids whose name or email contains the text."""
-    rows: list[Row] = db.conn.execute(
+    return db.conn.execute(
         f"""
         SELECT * FROM users WHERE id < :before_id AND (:role IS NULL OR role = :role)
             AND (instr(lower(name), lower(:text)) OR instr(email, lower(:text)))
@@ -94,16 +89,9 @@ def search(db: Connection, text: str, role: str | None, before_id: int, limit: i
         """,
         {"text": text, "role": role, "before_id": before_id},
     ).fetchall()
-    return rows
-
-
-def has_admin(db: Connection) -> bool:
-    """Whether somebody runs this."""
-    row = db.conn.execute("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')").fetchone()
-    return bool(row[0])
 
 
 def count(db: Connection) -> int:
-    """How many there are."""
+    """How many people there are."""
     total: Any = db.table("users").count
     return int(total)

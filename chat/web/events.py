@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from chat import inbox, messages
 from chat.accounts import User
-from chat.engine import Engine
 from chat.errors import Problem
-from chat.hub import Waiter
 from chat.inbox import Inbox
+from chat.live.hub import Waiter
 from chat.messages import Page
+from chat.runtime import Runtime
 
 Events = Generator["Event | None", None, None]
 
@@ -23,7 +23,7 @@ class Event(NamedTuple):
 
 
 def of_session(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     chat_session_id: int,
     cursor: int,
@@ -34,13 +34,13 @@ def of_session(
 
     The first is there at once. Raises what the first read raises, and TooManyWaiters.
     """
-    seconds = engine.rules.heartbeat_seconds
-    pages = messages.follow(engine, user, chat_session_id, cursor, seconds, connection, tell_waiter)
+    seconds = runtime.settings.heartbeat_seconds
+    pages = messages.follow(runtime, user, chat_session_id, cursor, seconds, connection, tell_waiter)
     return _until_the_end(_of_pages(pages, cursor))
 
 
 def of_inbox(
-    engine: Engine,
+    runtime: Runtime,
     user: User,
     cursor: int,
     connection: int | None = None,
@@ -50,7 +50,7 @@ def of_inbox(
 
     `session` is a card, after the messages that changed in it; its `messages` is null if they are too many.
     """
-    pages = inbox.follow(engine, user, cursor, engine.rules.heartbeat_seconds, connection, tell_waiter)
+    pages = inbox.follow(runtime, user, cursor, runtime.settings.heartbeat_seconds, connection, tell_waiter)
     return _until_the_end(_of_inboxes(pages, cursor))
 
 
@@ -93,13 +93,15 @@ def _of_inboxes(pages: Iterator[Inbox], cursor: int) -> Iterator[Event | None]:
             yield Event("open", {"peers": page.peers, "server_time": page.server_time}, cursor)
         elif not page.is_news and page.peers == peers:
             yield None
+        if page.removed:
+            # First, and without a place of its own: whoever is cut after a card goes on from that card.
+            place = None if page.sessions else page.cursor
+            yield Event("removed", {"sessions": page.removed}, place)
         for card in page.sessions:
             yield from (Event("message", message) for message in card["messages"] or ())
             if card["messages"] is not None:
                 del card["messages"]
             yield Event("session", card | {"server_time": page.server_time}, card["revision"])
-        if page.removed:
-            yield Event("removed", {"sessions": page.removed}, page.cursor)
         if peers not in (None, page.peers):
             yield Event("typing", {"peers": page.peers})
         peers = page.peers

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from datetime import date as calendar_date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask import Flask, g, request
 from flask_babel import Babel, format_currency, format_date, format_time, get_locale
 from markupsafe import Markup, escape
 
-from chat import clock as wire
+from chat.clock import text
 from chat.settings import Settings
 from chat.web.answer import encode
 
@@ -32,9 +31,9 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, day, short_day, date, clock, moment, duration):
+    for function in (money, day, short_day, clock, moment, duration):
         app.jinja_env.filters[function.__name__] = function
-    app.jinja_env.filters |= {"script_data": script_data, "wire": wire.text, "linked": linked}
+    app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
 
 
@@ -67,12 +66,12 @@ def day(value: str | int) -> str:
     return str(format_date(instant(value), DAY_FORMATS[str(get_locale())]))
 
 
-def date(value: str | int) -> str:
+def full_date(value: str | int) -> str:
     """Nov 23, 2026"""
     return str(format_date(instant(value), "medium"))
 
 
-def short_day(value: calendar_date) -> str:
+def short_day(value: date) -> str:
     """Nov 23"""
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
 
@@ -84,7 +83,7 @@ def clock(value: str | int) -> str:
 
 def moment(value: str | int) -> str:
     """Nov 23, 2026, 9:15 AM"""
-    return f"{date(value)}, {clock(value)}"
+    return f"{full_date(value)}, {clock(value)}"
 
 
 def duration(seconds: float) -> str:

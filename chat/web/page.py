@@ -14,12 +14,12 @@ from werkzeug.exceptions import HTTPException
 
 from chat import inbox
 from chat.accounts import User
-from chat.database import Connection
+from chat.database.connection import Connection
 from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Problem
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import compressed
-from chat.web.request import COOKIE, MAX_AMOUNT, Body, check_origin, process, signed_in, validated
+from chat.web.request import COOKIE, MAX_AMOUNT, Body, check_origin, current_runtime, signed_in, validated
 
 Form = TypeVar("Form", bound=Body)
 
@@ -115,11 +115,11 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     """The page; with a `problem`, what it says and its status."""
     user = visitor()
     if user and user.role != "admin" and "live" not in content and problem is None:
-        content["live"] = live(user, process().database.read(lambda db: listed(user, db)))
+        content["live"] = live(user, current_runtime().database.read(lambda db: listed(db, user)))
     html = render_template(
         template,
         user=user,
-        settings=process().settings,
+        settings=current_runtime().settings,
         csrf=csrf_token() if user else "",
         words=words,
         problem_text=_problem_text(problem),
@@ -136,9 +136,9 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     return compressed(response)
 
 
-def listed(user: User, db: Connection) -> Inbox:
+def listed(db: Connection, user: User) -> Inbox:
     """The user's open conversations."""
-    return inbox.fetch(process().engine, user, None, INBOX_SIZE, True, db)
+    return inbox.fetch(db, current_runtime(), user, None, INBOX_SIZE, True)
 
 
 def live(user: User, listed: Inbox) -> dict[str, Any]:
@@ -149,9 +149,9 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
         "server_time": listed.server_time,
         "peers": listed.peers,
         "open": {str(each["id"]): (each["status"], each["unread"]) for each in listed.sessions},
-        "transport": process().settings.transport,
-        "hold_seconds": process().settings.long_poll_seconds,
-        "heartbeat_seconds": process().settings.heartbeat_seconds,
+        "transport": current_runtime().settings.transport,
+        "hold_seconds": current_runtime().settings.long_poll_seconds,
+        "heartbeat_seconds": current_runtime().settings.heartbeat_seconds,
         "words": words.for_scripts(),
     }
 

@@ -13,10 +13,8 @@ from chat.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
-    Overloaded,
     Problem,
 )
-from chat.native import QueueFull
 from chat.web.answer import json
 from chat.web.page import page, see, visitor_if_known, written
 
@@ -28,12 +26,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(OverflowError, _answer_overflow)
-    app.register_error_handler(QueueFull, _answer_full)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
 def answer(problem: Problem) -> Response:
-    """As JSON."""
+    """A problem as JSON, as RFC 9457 has it."""
     content = {
         "type": f"urn:tete-a-tete:problem:{problem.code}",
         "code": problem.code,
@@ -80,11 +77,6 @@ def _answer_http(error: HTTPException) -> Response:
 def _answer_overflow(error: OverflowError) -> Response:
     """A date in a header that is beyond all calendars."""
     return _answer(InvalidRequest())
-
-
-def _answer_full(error: QueueFull) -> Response:
-    """Too much waits for the threads beside the requests."""
-    return _answer(Overloaded())
 
 
 def _answer_unexpected(error: Exception) -> Response:

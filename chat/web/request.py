@@ -17,7 +17,7 @@ from chat.errors import (
     NotAuthenticated,
     UnsupportedMediaType,
 )
-from chat.process import Process
+from chat.runtime import Runtime
 
 COOKIE = "session"
 MAX_INTEGER = 2**63 - 1
@@ -27,16 +27,16 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def process() -> Process:
-    """The process that this request runs in."""
-    return cast(Process, current_app.extensions["chat"])
+def current_runtime() -> Runtime:
+    """The runtime of the process that this request runs in."""
+    return cast(Runtime, current_app.extensions["chat"])
 
 
 def signed_in() -> User:
     """The user that the request's token belongs to; raises NotAuthenticated."""
-    here, token_hash = process(), accounts.hash_token(token())
-    user = here.database.read(lambda db: accounts.authenticate(db, token_hash))
-    here.presence.see(user.id)
+    runtime, token_hash = current_runtime(), accounts.hash_token(token())
+    user = runtime.database.read(lambda db: accounts.authenticate(db, token_hash))
+    runtime.presence.see(user.id)
     return user
 
 
@@ -151,7 +151,7 @@ def body(model: type[Model]) -> Model:
 
 def _read_body() -> bytes:
     """All of it, chunked or not: Flask's own limit cuts a chunked body short without a word."""
-    limit = process().settings.max_body_bytes
+    limit = current_runtime().settings.max_body_bytes
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
     try:

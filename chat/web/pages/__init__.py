@@ -1,10 +1,5 @@
 """The pages, a module for each part of the house."""
 
-from chat.web.pages.administration import administration
-from chat.web.pages.agents import agents
-from chat.web.pages.conversations import conversations
-from chat.web.pages.entrance import entrance
-from chat.web.pages.inbox import inbox
-from chat.web.pages.profile import profile
+from chat.web.pages import administration, asking, conversations, desk, entrance, profile
 
-ALL = (entrance, profile, agents, conversations, inbox, administration)
+ALL = tuple(module.blueprint for module in (entrance, profile, asking, conversations, desk, administration))

@@ -4,18 +4,17 @@ from dataclasses import fields
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, request
-from flask_babel import get_timezone
 from pydantic import Field
 
 from chat import archive, balances, people, statistics
 from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
-from chat.web.diagnosis import arrived
+from chat.web.api.diagnosis import arrived
 from chat.web.page import Amount, check_form, form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, path_id, process, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, path_id, query
 
-administration = Blueprint("administration", __name__, url_prefix="/admin")
+blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 50
 
@@ -61,89 +60,85 @@ class Invitation(Body):
 class Entry(Body):
     """A change of a client's balance."""
 
-    kind: Annotated[str, Field(pattern="^(top_up|refund)$")]
+    kind: balances.Kind
     amount: Amount
     reason: str = ""
 
 
-@administration.get("/people")
+@blueprint.get("/people")
 def list_people() -> Response:
     return _people_page()
 
 
-@administration.post("/people")
+@blueprint.post("/people")
 def create_person() -> Response:
-    here, user = process(), reader("admin")
+    runtime, user = current_runtime(), reader("admin")
     try:
         asked = form(Person)
-        user_id, token = people.create(
-            here.engine, user, asked.role, asked.name, asked.email, asked.rate or 0
-        )
+        user_id, token = people.create(runtime, user, asked.role, asked.name, asked.email, asked.rate or 0)
     except Problem as problem:
         return _people_page(problem)
     return _person_page(user_id, link=_link(token), status=201)
 
 
-@administration.post("/invitations")
+@blueprint.post("/invitations")
 def invite() -> Response:
-    here, user, asked = process(), reader("admin"), form(Invitation)
-    token = people.invite(here.engine, user, asked.role)
+    runtime, user, asked = current_runtime(), reader("admin"), form(Invitation)
+    token = people.invite(runtime, user, asked.role)
     return _people_page(link=_link(token), status=201)
 
 
-@administration.get("/people/<user_id>")
+@blueprint.get("/people/<user_id>")
 def show_person(user_id: str) -> Response:
     return _person_page(path_id(user_id))
 
 
-@administration.post("/people/<user_id>")
+@blueprint.post("/people/<user_id>")
 def change_person(user_id: str) -> Response:
-    here, user, person_id = process(), reader("admin"), path_id(user_id)
+    runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
     try:
         asked = form(Person)
-        people.change(here.engine, user, person_id, asked.name, asked.headline, asked.rate)
+        people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate)
     except Problem as problem:
         return _person_page(person_id, problem)
     return see(f"/admin/people/{person_id}", notice="saved")
 
 
-@administration.post("/people/<user_id>/<action>")
+@blueprint.post("/people/<user_id>/<action>")
 def act_on_person(user_id: str, action: str) -> Response:
-    here, user, person_id = process(), reader("admin"), path_id(user_id)
+    runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
     check_form()
     if action == "reset":
-        return _person_page(person_id, link=_link(people.reset(here.engine, user, person_id)))
+        return _person_page(person_id, link=_link(people.reset(runtime, user, person_id)))
     if action == "balance":
         return _change_balance(person_id)
     if action not in ("disable", "enable"):
         raise NotFound
     act = people.disable if action == "disable" else people.enable
-    act(here.engine, user, person_id)
+    act(runtime, user, person_id)
     return see(f"/admin/people/{person_id}", notice="saved")
 
 
-@administration.get("/sessions")
+@blueprint.get("/sessions")
 def list_sessions() -> Response:
-    here, user, asked = process(), reader("admin"), query(Sessions)
-    found, has_more = here.threads.call(
-        lambda: archive.search(
-            here.engine, user, asked.q.strip(), asked.status or None, asked.before, PAGE_SIZE
-        )
+    runtime, user, asked = current_runtime(), reader("admin"), query(Sessions)
+    found, has_more = archive.search(
+        runtime, user, asked.q.strip(), asked.status or None, asked.before, PAGE_SIZE
     )
     return page("admin/sessions.html", sessions=found, has_more=has_more, asked=asked)
 
 
-@administration.get("/sessions/<chat_session_id>")
+@blueprint.get("/sessions/<chat_session_id>")
 def show_session(chat_session_id: str) -> Response:
-    here, user = process(), reader("admin")
-    found = archive.transcript(here.engine, user, path_id(chat_session_id))
+    runtime, user = current_runtime(), reader("admin")
+    found = archive.transcript(runtime, user, path_id(chat_session_id))
     return page("admin/session.html", **found)
 
 
-@administration.get("/settings")
+@blueprint.get("/settings")
 def show_settings() -> Response:
     reader("admin")
-    settings = process().settings
+    settings = current_runtime().settings
     rows = [
         {
             "variable": variable(field.name),
@@ -156,7 +151,7 @@ def show_settings() -> Response:
     return page("admin/settings.html", rows=rows)
 
 
-@administration.get("/diagnosis")
+@blueprint.get("/diagnosis")
 def show_diagnosis() -> Response:
     reader("admin")
     seen = arrived()
@@ -164,12 +159,11 @@ def show_diagnosis() -> Response:
     return page("admin/diagnosis.html", seen=seen, script=script)
 
 
-@administration.get("/statistics")
+@blueprint.get("/statistics")
 def show_statistics() -> Response:
     reader("admin")
-    here, days = process(), query(Period).days
-    zone = get_timezone()
-    found = here.threads.call(lambda: statistics.overview(here.engine, days, zone))
+    runtime, days = current_runtime(), query(Period).days
+    found = statistics.overview(runtime, days)
     return page(
         "admin/statistics.html",
         found=found,
@@ -180,9 +174,9 @@ def show_statistics() -> Response:
 
 
 def _people_page(problem: Problem | None = None, link: str | None = None, status: int = 200) -> Response:
-    here, user, asked = process(), reader("admin"), query(People)
+    runtime, user, asked = current_runtime(), reader("admin"), query(People)
     found, has_more = people.search(
-        here.engine, user, asked.q.strip(), asked.role or None, asked.before, PAGE_SIZE
+        runtime, user, asked.q.strip(), asked.role or None, asked.before, PAGE_SIZE
     )
     return page(
         "admin/people.html",
@@ -198,16 +192,16 @@ def _people_page(problem: Problem | None = None, link: str | None = None, status
 def _person_page(
     user_id: int, problem: Problem | None = None, link: str | None = None, status: int = 200
 ) -> Response:
-    here, user = process(), reader("admin")
-    person = people.read(here.engine, user, user_id)
+    runtime, user = current_runtime(), reader("admin")
+    person = people.read(runtime, user, user_id)
     return page("admin/person.html", status, problem, person=person, link=link)
 
 
 def _change_balance(user_id: int) -> Response:
-    here, user = process(), reader("admin")
+    runtime, user = current_runtime(), reader("admin")
     try:
         asked = form(Entry)
-        balances.change(here.engine, user, user_id, asked.kind, asked.amount, asked.reason)
+        balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason)
     except Problem as problem:
         return _person_page(user_id, problem)
     return see(f"/admin/people/{user_id}", notice="saved")

@@ -3,14 +3,14 @@
 from flask import Blueprint, Response, request
 from pydantic import Field
 
-from chat import accounts, people
+from chat import accounts, people, store
 from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
-from chat.web.login import forget, keep, signed
+from chat.web.cookie import forget, keep
 from chat.web.page import START, check_form, form, page, see, visitor
-from chat.web.request import Body, process
+from chat.web.request import Body, current_runtime
 
-entrance = Blueprint("entrance", __name__)
+blueprint = Blueprint("entrance", __name__)
 
 YEAR_SECONDS = 31_536_000
 
@@ -39,23 +39,23 @@ class Choice(Body):
     next: str = ""
 
 
-@entrance.get("/")
+@blueprint.get("/")
 def start() -> Response:
     if user := visitor():
         return see(START[user.role])
-    if _setup_code() is not None and not process().database.read(people.is_anybody_there):
+    if _setup_code() is not None and not current_runtime().database.read(store.users.count):
         return see("/setup")
     return page("home.html")
 
 
-@entrance.get("/login")
+@blueprint.get("/login")
 def login_page() -> Response:
     if user := visitor():
         return see(START[user.role])
     return page("login.html", next=request.args.get("next", ""))
 
 
-@entrance.post("/login")
+@blueprint.post("/login")
 def log_in() -> Response:
     credentials = form(Credentials)
     try:
@@ -64,71 +64,68 @@ def log_in() -> Response:
         return page("login.html", problem=problem, next=credentials.next)
 
 
-@entrance.get("/signup")
+@blueprint.get("/signup")
 def signup_page() -> Response:
     return page("signup.html")
 
 
-@entrance.post("/signup")
+@blueprint.post("/signup")
 def sign_up() -> Response:
-    here, person = process(), form(Person)
+    runtime, person = current_runtime(), form(Person)
     try:
-        if here.settings.sign_up != "open":
+        if runtime.settings.sign_up != "open":
             raise NotFound
-        password_hash = accounts.hash_on_thread(here.threads, person.password)
-        accounts.sign_up(here.database, person.name, person.email, password_hash)
+        accounts.create_user(runtime, "client", person.name, person.email, person.password)
         return _signed_in(person.email, person.password)
     except Problem as problem:
         return page("signup.html", problem=problem)
 
 
-@entrance.get("/setup")
+@blueprint.get("/setup")
 def setup_page() -> Response:
     if _setup_code() is None:
         raise NotFound
     return page("setup.html", code=request.args.get("code", ""))
 
 
-@entrance.post("/setup")
+@blueprint.post("/setup")
 def set_up() -> Response:
-    here, person = process(), form(Person)
+    runtime, person = current_runtime(), form(Person)
     if _setup_code() is None:
         raise NotFound
     try:
-        password_hash = accounts.hash_on_thread(here.threads, person.password)
-        people.set_up(here.engine, person.code, person.name, person.email, password_hash)
+        people.set_up(runtime, person.code, person.name, person.email, person.password)
         return _signed_in(person.email, person.password)
     except Problem as problem:
         return page("setup.html", problem=problem, code=person.code)
 
 
-@entrance.get("/links/<token>")
+@blueprint.get("/links/<token>")
 def link_page(token: str) -> Response:
-    return page("link.html", link=people.link(process().engine, token))
+    return page("link.html", link=people.link(current_runtime(), token))
 
 
-@entrance.post("/links/<token>")
+@blueprint.post("/links/<token>")
 def follow_link(token: str) -> Response:
-    here, person = process(), form(Person)
-    link = people.link(here.engine, token)
+    runtime, person = current_runtime(), form(Person)
+    link = people.link(runtime, token)
     try:
-        password_hash = accounts.hash_on_thread(here.threads, person.password)
-        email = people.follow_link(here.engine, token, person.name, person.email, password_hash)
+        email = people.follow_link(runtime, token, person.name, person.email, person.password)
         return _signed_in(email, person.password)
     except Problem as problem:
         return page("link.html", problem=problem, link=link)
 
 
-@entrance.post("/logout")
+@blueprint.post("/logout")
 def log_out() -> Response:
     check_form()
-    here = process()
+    runtime = current_runtime()
     if user := visitor():
-        accounts.log_out(here.database, here.hub, user.token_hash)
+        accounts.log_out(runtime, user.token_hash)
     return forget(see("/login", notice="signed_out"))
 
 
-@entrance.post("/language")
+@blueprint.post("/language")
 def choose_language() -> Response:
     choice = form(Choice)
     response = see(_local(choice.next) or "/")
@@ -142,12 +139,12 @@ def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     """A new token, and the page that was asked for before."""
     if not email.strip() or not password:
         raise InvalidCredentials
-    token, user = signed(email, password)
+    token, user = accounts.log_in(current_runtime(), email, password)
     return keep(see(_local(next_page) or START[user.role]), token)
 
 
 def _setup_code() -> str | None:
-    return process().database.read(people.setup_code)
+    return current_runtime().database.read(store.server.setup_code)
 
 
 def _local(path: str) -> str:

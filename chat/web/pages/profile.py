@@ -5,14 +5,13 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import accounts, balances, people
-from chat import agents as agents_domain
+from chat import accounts, agents, balances, people
 from chat.accounts import User
 from chat.errors import Problem
 from chat.web.page import Amount, form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, process, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, query
 
-profile = Blueprint("profile", __name__)
+blueprint = Blueprint("profile", __name__)
 
 
 class Profile(Body):
@@ -37,42 +36,40 @@ class Entries(Query):
     before: Digits = MAX_INTEGER
 
 
-@profile.get("/profile")
+@blueprint.get("/profile")
 def show() -> Response:
     return _page(reader())
 
 
-@profile.post("/profile")
+@blueprint.post("/profile")
 def change() -> Response:
-    here, user = process(), reader()
+    runtime, user = current_runtime(), reader()
     try:
         asked = form(Profile)
-        accounts.change_profile(here.database, user, asked.name, asked.language, asked.headline)
+        accounts.change_profile(runtime, user, asked.name, asked.language, asked.headline)
         if user.role == "agent" and asked.rate is not None:
-            agents_domain.change(here.engine, user, None, asked.rate)
+            agents.change(runtime, user, None, asked.rate)
     except Problem as problem:
         return _page(user, problem)
     return see("/profile", notice="saved")
 
 
-@profile.post("/profile/password")
+@blueprint.post("/profile/password")
 def change_password() -> Response:
-    here, user = process(), reader()
+    runtime, user = current_runtime(), reader()
     try:
         asked = form(Password)
-        accounts.change_password(
-            here.database, here.hub, here.threads, user, asked.password, asked.new_password
-        )
+        accounts.change_password(runtime, user, asked.password, asked.new_password)
     except Problem as problem:
         return _page(user, problem)
     return see("/profile", notice="password")
 
 
-@profile.get("/balance")
+@blueprint.get("/balance")
 def balance() -> Response:
-    here, user, asked = process(), reader("client"), query(Entries)
-    return page("balance.html", account=balances.of_user(here.engine, user, asked.before, 50))
+    runtime, user, asked = current_runtime(), reader("client"), query(Entries)
+    return page("balance.html", account=balances.of_user(runtime, user, asked.before, 50))
 
 
 def _page(user: User, problem: Problem | None = None) -> Response:
-    return page("profile.html", problem=problem, person=people.own(process().engine, user))
+    return page("profile.html", problem=problem, person=people.own(current_runtime(), user))

@@ -6,6 +6,7 @@ module before anything is patched.
 """
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -14,9 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from chat.errors import Overloaded
 
-class QueueFull(Exception):
-    """As many calls wait as may."""
+log = logging.getLogger(__name__)
 
 
 class Call:
@@ -54,12 +55,12 @@ class NativeThreads:
     def call(self, work: Callable[..., Any]) -> Any:
         """Run `work` and return its result or raise its error; blocks only the caller.
 
-        Raises QueueFull when `limit` calls wait already.
+        Raises Overloaded when `limit` calls wait already.
         """
         if not self._started:
             self._start()
         if len(self._queue) >= self._limit:
-            raise QueueFull
+            raise Overloaded
         call = Call(work)
         self._queue.append(call)
         os.write(self._bell, b"\0")
@@ -84,7 +85,13 @@ class NativeThreads:
         while True:
             count = len(os.read(self._waiting, self._batch))
             calls = [self._queue.popleft() for _ in range(count)]
-            self._serve(calls)
+            try:
+                self._serve(calls)
+            except BaseException as error:
+                # Without this thread every later call would wait for ever.
+                log.critical("A native thread failed, and goes on", exc_info=error)
+                for call in calls:
+                    call.error = call.error or error
             self._finished.extend(calls)
             # Full means unread bytes: the other side takes all that is finished when it looks.
             with contextlib.suppress(BlockingIOError):
@@ -103,7 +110,7 @@ def pool(threads: int, limit: int) -> NativeThreads:
         for call in calls:
             try:
                 call.result = call.work()
-            except BaseException as error:
+            except Exception as error:
                 call.error = error
 
     return NativeThreads(serve, threads=threads, limit=limit)

@@ -1,7 +1,8 @@
 """Waking the other processes of this host, and the database poll loop behind it.
 
-Each process has a Unix datagram socket in a folder beside the database. A datagram says which topics moved
-to which generation, never what was written. Losing one loses nothing: the poll loop finds the change.
+Each process has a Unix datagram socket in a folder beside the database. A datagram is a kind and some words:
+which topics moved to which generation, or who types; never what was written. Losing one loses nothing: the
+poll loop finds the change.
 """
 
 import logging
@@ -10,62 +11,62 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 
-from chat.database import Database
 from chat.database.connection import FileConnection, sqlite3
-from chat.hub import Hub
+from chat.live import topics
+from chat.live.hub import Hub
 from chat.store import revision
 
 DATAGRAM_BYTES = 4096
-# So many fit into one: a topic has at most 30 characters, a token's 70.
-TOPICS = 50
 # A socket's queue holds 10 datagrams by default (net.unix.max_dgram_qlen) and drops what comes then:
 # having found that many at once means looking into the database for the ones that were dropped.
 FULL_QUEUE = 10
 
 log = logging.getLogger(__name__)
 
+Listeners = Mapping[str, Callable[[list[str]], None]]
+
 
 class Doorbell:
-    """One thread per process that hears the other processes, and looks every `interval` seconds."""
+    """One thread per process that hears the other processes, and looks every `interval_seconds`."""
 
-    def __init__(self, database: Database, interval: float, enabled: bool) -> None:
-        self._interval = interval
+    def __init__(self, path: Path, interval_seconds: float, enabled: bool) -> None:
+        """`path` is the database's."""
+        self._interval_seconds = interval_seconds
         self._enabled = enabled
-        self._folder = database.path.with_name(f"{database.path.name}-doorbell")
+        self._folder = path.with_name(f"{path.name}-doorbell")
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._mouth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._mouth.setblocking(False)
         self._stopped = threading.Event()
-        self._changes = Changes(database)
+        self._poll_loop = PollLoop(path)
 
-    def ring(self, topics: Sequence[str], generation: int) -> None:
-        """Tell the other processes."""
+    def ring(self, kind: str, *words: object) -> None:
+        """Tell the other processes; together the words have room in DATAGRAM_BYTES."""
         if not self._enabled:
             return
-        if len(topics) > TOPICS:
-            self.ring(topics[TOPICS:], generation)
-        datagram = " ".join([str(generation), *topics[:TOPICS]]).encode()
+        datagram = " ".join(map(str, (kind, *words))).encode()
         # No server has started yet, or too many files are open: the others will look.
         with suppress(OSError), self._opened_folder() as folder:
             for name in os.listdir(folder):
                 if name != self._name:
                     self._send(datagram, folder, name)
 
-    def start(self, hub: Hub, hear: Callable[[list[str], int], None]) -> None:
-        """Hear and look from now on; `hear(topics, generation)` is given what others ring."""
+    def start(self, hub: Hub, listeners: Listeners) -> None:
+        """Hear and look from now on; `listeners[kind]` is given the words of what others ring."""
         if self._enabled:
             try:
                 self._bind()
             except OSError as error:  # A file system without sockets, for one.
                 self._enabled = False
-                log.warning("No doorbell, a look every %g s instead: %s", self._interval, error)
-        self._changes.skip()
-        threading.Thread(target=self._run, args=(hub, hear), daemon=True).start()
+                log.warning("No doorbell, a look every %g s instead: %s", self._interval_seconds, error)
+        self._poll_loop.skip()
+        threading.Thread(target=self._run, args=(hub, listeners), daemon=True).start()
 
     def stop(self) -> None:
         """Hear no more; what is sent later still rings at the others."""
@@ -73,7 +74,7 @@ class Doorbell:
         (self._folder / self._name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Give the sockets back."""
+        """Close the sockets, after `stop` or without a `start`."""
         self._ears.close()
         self._mouth.close()
 
@@ -108,15 +109,19 @@ class Doorbell:
         except OSError as error:
             log.warning("Doorbell to %s: %s", name, error)
 
-    def _run(self, hub: Hub, hear: Callable[[list[str], int], None]) -> None:
-        next_look = monotonic() + self._interval
+    def _run(self, hub: Hub, listeners: Listeners) -> None:
+        next_look = monotonic() + self._interval_seconds
         while not self._stopped.is_set():
-            full = self._hear(hear, max(0.0, next_look - monotonic()))
-            if full or monotonic() >= next_look:
-                self._changes.publish(hub)
-                next_look = monotonic() + self._interval
+            try:
+                is_full = self._hear(listeners, max(0.0, next_look - monotonic()))
+                if is_full or monotonic() >= next_look:
+                    next_look = monotonic() + self._interval_seconds
+                    self._poll_loop.look(hub)
+            except Exception:
+                # Without this thread nothing of other processes would arrive any more.
+                log.exception("The doorbell failed, and goes on")
 
-    def _hear(self, hear: Callable[[list[str], int], None], seconds: float) -> bool:
+    def _hear(self, listeners: Listeners, seconds: float) -> bool:
         """Pass on what comes within `seconds`; whether some may have been dropped."""
         if not self._enabled:
             self._stopped.wait(seconds)
@@ -125,20 +130,20 @@ class Doorbell:
         self._ears.settimeout(seconds)
         try:
             while True:
-                generation, *topics = self._ears.recv(DATAGRAM_BYTES).decode().split(" ")
-                hear(topics, int(generation))
+                kind, *words = self._ears.recv(DATAGRAM_BYTES).decode().split(" ")
+                listeners[kind](words)
                 heard += 1
                 self._ears.settimeout(0)
         except (TimeoutError, BlockingIOError):
             return heard >= FULL_QUEUE
 
 
-class Changes:
+class PollLoop:
     """What the database says has changed since it was last asked: one query, however many wait."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, path: Path) -> None:
         # Its own connection: PRAGMA data_version tells of commits by all other connections.
-        self._file = FileConnection(database.path)
+        self._file = FileConnection(path)
         self._version: tuple[int, int] | None = None
         self._head = 0
 
@@ -146,24 +151,24 @@ class Changes:
         """What is there now is not news."""
         self._head = revision.head(self._file.get())
 
-    def publish(self, hub: Hub) -> None:
+    def look(self, hub: Hub) -> None:
         """Wake whoever waits for something that changed."""
         try:
             db = self._file.get()
             version = (id(db), db.conn.execute("PRAGMA data_version").fetchone()[0])
             if version == self._version:
                 return
-            changed = revision.changed_topics(db, self._head)
-            head = revision.head(db)
+            found = revision.changes(db, self._head)
         except (sqlite3.Error, OSError) as error:
             log.warning("Cannot look for changes: %s", error)
             self._file.close()
             return
-        if head < self._head:
-            log.warning("The database went back from revision %d to %d", self._head, head)
+        if found.head < self._head:
+            log.warning("The database went back from revision %d to %d", self._head, found.head)
             hub.reset()
-            self._head = head
-        for topic, generation in changed:
-            hub.wake([topic], generation)
-            self._head = max(self._head, generation)
-        self._version = version
+        for row, message_revision in found.sessions:
+            moved = topics.of_change(row, self._head, message_revision > self._head)
+            hub.wake(moved, row["revision"])
+        for token_hash, moved_to in found.sign_ins:
+            hub.wake([topics.of_sign_in(token_hash)], moved_to)
+        self._version, self._head = version, found.head

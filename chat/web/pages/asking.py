@@ -2,13 +2,12 @@
 
 from flask import Blueprint, Response
 
-from chat import agents as domain
-from chat import transitions
+from chat import agents, transitions
 from chat.errors import NotFound, Problem
 from chat.web.page import Amount, form, page, reader, see, written
-from chat.web.request import Body, Digits, Query, process, query, validated
+from chat.web.request import Body, Digits, Query, current_runtime, query, validated
 
-agents = Blueprint("agent_pages", __name__)
+blueprint = Blueprint("agent_pages", __name__)
 
 PAGE_SIZE = 60
 
@@ -33,29 +32,27 @@ class Request(Body):
     spending_limit: Amount | None = None
 
 
-@agents.get("/agents")
+@blueprint.get("/agents")
 def listed() -> Response:
     reader("client")
-    cards, has_more = domain.listed(process().engine, query(Listed).after, PAGE_SIZE)
+    cards, has_more = agents.listed(current_runtime(), query(Listed).after, PAGE_SIZE)
     return page("agents.html", agents=cards, has_more=has_more)
 
 
-@agents.get("/sessions/new")
+@blueprint.get("/sessions/new")
 def request_page() -> Response:
     reader("client")
     return _request_page(query(Asked).agent_id)
 
 
-@agents.post("/sessions")
+@blueprint.post("/sessions")
 def ask() -> Response:
-    here, user = process(), reader("client")
+    runtime, user = current_runtime(), reader("client")
     # Also of a form that is refused: it must not come back as one to any agent.
     agent_id = validated(Asked, {"agent_id": written().get("agent_id") or "0"}).agent_id
     try:
         asked = form(Request)
-        session, _ = transitions.request(
-            here.engine, user, agent_id or None, asked.message, asked.spending_limit
-        )
+        session, _ = transitions.request(runtime, user, agent_id or None, asked.message, asked.spending_limit)
     except Problem as problem:
         return _request_page(agent_id, problem)
     return see(f"/sessions/{session['id']}")
@@ -64,7 +61,7 @@ def ask() -> Response:
 def _request_page(agent_id: int, problem: Problem | None = None) -> Response:
     card = None
     if agent_id:
-        cards, _ = domain.listed(process().engine, agent_id - 1, 1)
+        cards, _ = agents.listed(current_runtime(), agent_id - 1, 1)
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import agents as domain
-from chat import balances
+from chat import agents, balances
 from chat.web.answer import personal
 from chat.web.request import (
     MAX_INTEGER,
@@ -17,12 +16,12 @@ from chat.web.request import (
     Query,
     Text,
     body,
-    process,
+    current_runtime,
     query,
     signed_in,
 )
 
-agents = Blueprint("agents", __name__)
+blueprint = Blueprint("agents", __name__)
 
 
 class Listed(Query):
@@ -55,29 +54,29 @@ class Entry(Body):
     reason: Text
 
 
-@agents.get("/api/chat/agents")
+@blueprint.get("/api/chat/agents")
 def listed() -> Response:
-    here, asked = process(), query(Listed)
+    runtime, asked = current_runtime(), query(Listed)
     signed_in()
-    cards, has_more = domain.listed(here.engine, asked.after_agent_id, asked.limit)
+    cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit)
     return personal({"agents": cards, "has_more": has_more})
 
 
-@agents.post("/api/chat/agents/me")
+@blueprint.post("/api/chat/agents/me")
 def change() -> Response:
-    here, user, asked = process(), signed_in(), body(Change)
-    card = domain.change(here.engine, user, asked.available, asked.rate_per_minute)
+    runtime, user, asked = current_runtime(), signed_in(), body(Change)
+    card = agents.change(runtime, user, asked.available, asked.rate_per_minute)
     return personal({"success": True, "agent": card})
 
 
-@agents.get("/api/chat/balance")
+@blueprint.get("/api/chat/balance")
 def balance() -> Response:
-    here, user, asked = process(), signed_in(), query(Entries)
-    return personal(balances.of_user(here.engine, user, asked.before_entry_id, asked.limit))
+    runtime, user, asked = current_runtime(), signed_in(), query(Entries)
+    return personal(balances.of_user(runtime, user, asked.before_entry_id, asked.limit))
 
 
-@agents.post("/api/chat/balance")
+@blueprint.post("/api/chat/balance")
 def change_balance() -> Response:
-    here, user, asked = process(), signed_in(), body(Entry)
-    left = balances.change(here.engine, user, asked.user_id, asked.kind, asked.amount, asked.reason)
+    runtime, user, asked = current_runtime(), signed_in(), body(Entry)
+    left = balances.change(runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason)
     return personal({"success": True, "balance": left}, 201)

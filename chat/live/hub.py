@@ -6,12 +6,13 @@ The order that loses no wake-up is subscribe, read, wait, read again:
 
     with hub.subscribe(user_id, ["session:45"]) as waiter:
         page = read()
-        while page.is_empty and waiter.wait(page.generation, deadline) is not None:
+        while page.is_empty and waiter.wait(page.head, deadline):
             page = read()
 
 A generation is the database's revision. Whoever reads at revision R has seen all that was published up
 to R, so a waiter is woken only by a higher one; publishing the same revision twice (by the sender, the
-doorbell and the poll loop) wakes nobody twice. Publish after COMMIT only.
+doorbell and the poll loop) wakes nobody twice. Publish after COMMIT only. It is kept with each waiter, and
+only until that has been told of it: revisions may go back (a restored backup), and nothing remembers then.
 """
 
 import threading
@@ -21,17 +22,16 @@ from types import TracebackType
 
 
 class TooManyWaiters(Exception):
-    """This process, or this owner in it, holds as many waiters as it may."""
+    """This process, or this user in it, holds as many waiters as it may."""
 
 
 class _Topic:
     """Who waits for it, and the Condition that they wait on if it is the first of their topics."""
 
-    __slots__ = ("condition", "generation", "waiters")
+    __slots__ = ("condition", "waiters")
 
     def __init__(self) -> None:
         self.condition: threading.Condition | None = None
-        self.generation = 0
         # A list: there are two on most topics, and a set would take three times the memory.
         self.waiters: list[Waiter] = []
 
@@ -45,34 +45,34 @@ class Hub:
     def __init__(
         self,
         max_waiters: int,
-        max_waiters_per_owner: int,
+        max_waiters_per_user: int,
         relay: Callable[[Sequence[str], int], None] = lambda topics, generation: None,
     ) -> None:
         self.max_waiters = max_waiters
-        self._max_waiters_per_owner = max_waiters_per_owner
+        self._max_waiters_per_user = max_waiters_per_user
         self._relay = relay
         # One lock for all Conditions: held for microseconds, and never across a wait.
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
         self._waiters: set[Waiter] = set()
-        self._owners: dict[int, int] = {}
+        self._held_by_user: dict[int, int] = {}
         self._closed = False
 
-    def subscribe(self, owner: int, topics: Iterable[str], connection: int | None = None) -> "Waiter":
+    def subscribe(self, user_id: int, topics: Iterable[str], connection: int | None = None) -> "Waiter":
         """A waiter on `topics`, to be used as a context manager; raises TooManyWaiters.
 
         `connection` is the file descriptor of the client that it waits for.
         """
         with self._lock:
-            held = self._owners.get(owner, 0)
-            if len(self._waiters) >= self.max_waiters or held >= self._max_waiters_per_owner:
+            held = self._held_by_user.get(user_id, 0)
+            if len(self._waiters) >= self.max_waiters or held >= self._max_waiters_per_user:
                 raise TooManyWaiters
-            self._owners[owner] = held + 1
+            self._held_by_user[user_id] = held + 1
             found = {name: self._topics.get(name) or _Topic() for name in topics}
             self._topics.update(found)
             first = next(iter(found.values()))
             first.condition = first.condition or threading.Condition(self._lock)
-            waiter = Waiter(self, owner, found, first.condition, connection, self._closed)
+            waiter = Waiter(self, user_id, found, first.condition, connection, self._closed)
             self._waiters.add(waiter)
             for topic in found.values():
                 topic.waiters.append(waiter)
@@ -87,10 +87,9 @@ class Hub:
         """Wake this process's waiters only."""
         with self._lock:
             for topic in topics:
-                found = self._topics.get(topic)
-                if found is not None and generation > found.generation:
-                    found.generation = generation
-                    for condition in {waiter.condition for waiter in found.waiters}:
+                if found := self._topics.get(topic):
+                    conditions = {waiter.condition for waiter in found.waiters if waiter.hear(generation)}
+                    for condition in conditions:
                         condition.notify_all()
 
     def nudge(self, topic: str) -> None:
@@ -104,8 +103,6 @@ class Hub:
     def reset(self) -> None:
         """The revisions went back (a restored backup): let every waiter answer and start again."""
         with self._lock:
-            for topic in self._topics.values():
-                topic.generation = 0
             self._release_all()
 
     def close(self) -> None:
@@ -119,10 +116,10 @@ class Hub:
         with self._lock:
             return list(self._waiters)
 
-    def owners(self) -> set[int]:
-        """Who has a waiter."""
+    def waiting_users(self) -> set[int]:
+        """The ids of those who have a waiter."""
         with self._lock:
-            return set(self._owners)
+            return set(self._held_by_user)
 
     def waiter_count(self) -> int:
         """How many there are."""
@@ -140,9 +137,9 @@ class Hub:
     def _unsubscribe(self, waiter: "Waiter") -> None:
         with self._lock:
             self._waiters.discard(waiter)
-            self._owners[waiter.owner] -= 1
-            if not self._owners[waiter.owner]:
-                del self._owners[waiter.owner]
+            self._held_by_user[waiter.user_id] -= 1
+            if not self._held_by_user[waiter.user_id]:
+                del self._held_by_user[waiter.user_id]
             for name, topic in waiter.topics.items():
                 topic.waiters.remove(waiter)
                 if not topic.waiters:
@@ -150,26 +147,31 @@ class Hub:
 
 
 class Waiter:
-    """One held request."""
+    """One held request; `connection` is its client's file descriptor, where there is one."""
 
-    __slots__ = ("_hub", "condition", "connection", "is_nudged", "owner", "released", "topics")
+    __slots__ = (
+        *("_generation", "_hub", "_seen"),
+        *("condition", "connection", "is_nudged", "released", "topics", "user_id"),
+    )
 
     def __init__(
         self,
         hub: Hub,
-        owner: int,
+        user_id: int,
         topics: dict[str, _Topic],
         condition: threading.Condition,
         connection: int | None,
         released: bool,
     ) -> None:
         self._hub = hub
-        self.owner = owner
+        self.user_id = user_id
         self.topics = topics
         self.condition = condition
         self.connection = connection
         self.released = released
         self.is_nudged = False
+        # What its last read has seen, and the highest generation published since that it was not told of.
+        self._seen = self._generation = 0
 
     def __enter__(self) -> "Waiter":
         return self
@@ -182,22 +184,29 @@ class Waiter:
     ) -> None:
         self._hub._unsubscribe(self)
 
-    def wait(self, seen: int, deadline: float) -> int | None:
-        """Block until a generation above `seen` is published, and return it; `seen` after a nudge.
+    def wait(self, seen: int, deadline: float) -> bool:
+        """Block until a generation above `seen` is published, or it is nudged: then look again.
 
-        None when `deadline` (of time.monotonic) has passed or the waiter was released.
+        False when `deadline` (of time.monotonic) has passed or the waiter was released.
         """
         with self.condition:
+            self._seen = seen
             while not self.released:
-                generation = max(topic.generation for topic in self.topics.values())
-                if generation > seen or self.is_nudged:
-                    self.is_nudged = False
-                    return max(generation, seen)
+                if self._generation > seen or self.is_nudged:
+                    self._generation, self.is_nudged = 0, False
+                    return True
                 left = deadline - monotonic()
                 if left <= 0:
                     break
                 self.condition.wait(left)
-        return None
+        return False
+
+    def hear(self, generation: int) -> bool:
+        """Whether that is news to it; called by the hub, with its lock."""
+        is_news = generation > max(self._seen, self._generation)
+        if is_news:
+            self._generation = generation
+        return is_news
 
     def release(self) -> None:
         """Let it answer now."""

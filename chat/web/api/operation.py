@@ -6,20 +6,20 @@ from flask import Blueprint, Response
 
 from chat.store import revision
 from chat.web.answer import json
-from chat.web.request import process
+from chat.web.request import current_runtime
 
-operation = Blueprint("operation", __name__)
+blueprint = Blueprint("operation", __name__)
 
 
-@operation.get("/healthz")
+@blueprint.get("/healthz")
 def healthz() -> Response:
     """This worker answers, and how many polls it holds."""
-    held = process().hub.waiter_count()
+    held = current_runtime().hub.waiter_count()
     return json({"status": "ok", "worker": os.getpid(), "held_polls": held})
 
 
-@operation.get("/readyz")
+@blueprint.get("/readyz")
 def readyz() -> Response:
     """The database answers too; 503 otherwise."""
-    process().database.read(revision.head)
+    current_runtime().database.read(revision.head)
     return json({"status": "ok"})

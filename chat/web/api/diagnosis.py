@@ -10,16 +10,16 @@ from simple_websocket import ConnectionClosed, Server
 
 from chat.accounts import User
 from chat.errors import Forbidden, InvalidParameter, Overloaded
-from chat.hub import TooManyWaiters
-from chat.process import Process
+from chat.live.hub import TooManyWaiters
+from chat.runtime import Runtime
 from chat.store import server
 from chat.web.answer import encode, personal
+from chat.web.api.streaming import Stream
 from chat.web.events import Event, Events
 from chat.web.held import ALWAYS, Headers, Held
-from chat.web.request import Flag, Query, check_origin, connection, process, query, signed_in
-from chat.web.streaming import Stream
+from chat.web.request import Flag, Query, check_origin, connection, current_runtime, query, signed_in
 
-diagnosis = Blueprint("diagnosis", __name__, url_prefix="/api/chat/diagnose")
+blueprint = Blueprint("diagnosis", __name__, url_prefix="/api/chat/diagnose")
 sock = Sock()
 
 # Nothing is ever published on it: who waits for it waits for the deadline, or for the server to stop.
@@ -46,7 +46,7 @@ class Diagnose(Query):
     stream: Flag = False
 
 
-@diagnosis.before_request
+@blueprint.before_request
 def check() -> None:
     """The operator only; for a WebSocket before the handshake, so that it is refused with a status."""
     check_origin()
@@ -58,26 +58,26 @@ def check() -> None:
         request.environ["gunicorn.socket"] = client.dup()
 
 
-@diagnosis.get("")
+@blueprint.get("")
 def diagnose() -> Response:
-    here, user, asked, client = process(), g.user, query(Diagnose), connection()
+    runtime, user, asked, client = current_runtime(), g.user, query(Diagnose), connection()
     if asked.stream and asked.hold is not None:
         raise InvalidParameter("hold and stream are two checks; ask for one.", field="stream")
     if asked.stream:
-        return Stream(lambda: _tick(here, user, client))
+        return Stream(lambda: _tick(runtime, user, client))
     if asked.hold is None:
         return personal(arrived())
-    longest, hold, content = here.settings.long_poll_seconds, asked.hold, arrived()
+    longest, hold, content = runtime.settings.long_poll_seconds, asked.hold, arrived()
     if hold > longest:
         raise InvalidParameter(f"hold: must be {longest:g} seconds at most, and is {hold:g}.", field="hold")
 
     def wait() -> tuple[bytes, Headers]:
-        return encode(content | {"held_seconds": _hold(here, user, client, hold)}), ALWAYS
+        return encode(content | {"held_seconds": _hold(runtime, user, client, hold)}), ALWAYS
 
     return Held(wait)
 
 
-@sock.route("/ws", bp=diagnosis)
+@sock.route("/ws", bp=blueprint)
 def echo(ws: Server) -> None:
     """One frame comes back, and that is all."""
     try:
@@ -105,27 +105,27 @@ def arrived() -> dict[str, Any]:
         "http_version": request.environ.get("SERVER_PROTOCOL", ""),
         "is_via_proxy": bool(told),
         "forwarded_headers": told,
-        "long_poll_seconds": process().settings.long_poll_seconds,
+        "long_poll_seconds": current_runtime().settings.long_poll_seconds,
     }
 
 
-def _hold(here: Process, user: User, client: int | None, seconds: float) -> float:
+def _hold(runtime: Runtime, user: User, client: int | None, seconds: float) -> float:
     """Wait for so long, as a poll waits; returns for how long it was. Raises Overloaded beyond the caps."""
     began = monotonic()
     try:
-        with here.hub.subscribe(user.id, [TOPIC], client) as waiter:
+        with runtime.hub.subscribe(user.id, [TOPIC], client) as waiter:
             waiter.wait(0, began + seconds)
     except TooManyWaiters:
         raise Overloaded from None
     return round(monotonic() - began, 3)
 
 
-def _tick(here: Process, user: User, client: int | None) -> Events:
+def _tick(runtime: Runtime, user: User, client: int | None) -> Events:
     """A few events with the server's time, at intervals that a buffer would swallow."""
-    with here.hub.subscribe(user.id, [TOPIC], client) as waiter:
+    with runtime.hub.subscribe(user.id, [TOPIC], client) as waiter:
         for number in range(1, TICKS + 1):
             if number > 1:
                 waiter.wait(0, monotonic() + TICK_SECONDS)
-            yield Event("tick", {"number": number, "server_time": here.database.read(server.now)})
+            yield Event("tick", {"number": number, "server_time": runtime.database.read(server.now)})
             if waiter.released:
                 return

@@ -1,9 +1,10 @@
 """What makes the demo look lived in: people, a month of conversations, and what goes on right now.
 
-chat/demo.toml has who they are and what they say. Nothing of it is random but for a seed and the time.
+chat/demo/cast.toml has who they are and what they say. Nothing of it is random but for a seed and the time.
 """
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -11,14 +12,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from chat import accounts
+from chat import accounts, messages, store
 from chat.accounts import DAY_MS
-from chat.billing import Meter
-from chat.database import Connection, Database, Row
-from chat.demo import DOMAIN, DemoSession
-from chat.sessions import arrive, found, save
+from chat.changes import arrive, save
+from chat.database.connection import Connection
+from chat.demo.pairs import DOMAIN, DemoSession
+from chat.errors import existing
+from chat.lifecycle import Lifecycle
+from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store import ledger, messages, replies, revision, server, sessions, users
+from chat.store.rows import EndReason, Side, UserRow
+from chat.transitions import ENDED_BY, free_seconds
 
 ADMIN = f"admin@{DOMAIN}"
 SEED = 7
@@ -30,65 +34,65 @@ SLOT_START_SECONDS = 300
 HOURS = (*[0] * 7, 1, 3, 5, 6, 6, 3, 3, 5, 6, 6, 5, 4, 2, 2, 1, 0, 0)
 WEEKEND = 0.2
 # Requests that nobody accepted.
-REFUSALS = ("expired", "cancelled", "declined", "expired") * 3
+REFUSALS: tuple[EndReason, ...] = ("expired", "cancelled", "declined", "expired") * 3
 TOP_UP_CENTS = 5_000
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """Where it is replayed, under which rules; and who plays the first ones."""
+    """Where it is replayed, under which settings; and who plays the first ones."""
 
     db: Connection
-    rules: Settings
+    settings: Settings
     first: DemoSession
 
-    def who(self, role: str, key: str) -> Row:
+    def who(self, role: str, key: str) -> UserRow:
         """Somebody's row."""
-        return found(users.by_email(self.db, self.email(role, key)))
+        return existing(store.users.by_email(self.db, self.email(role, key)))
 
     def email(self, role: str, key: str) -> str:
         """Theirs, whether they exist yet or not."""
         return self.first.emails[role] if key == "first" else f"{key}@{DOMAIN}"
 
 
-def furnish(database: Database, first: DemoSession, password: str, rules: Settings) -> None:
+def furnish(runtime: Runtime, first: DemoSession, password: str) -> None:
     """Make the people and their month, once, and what goes on around the first session's agent.
 
     The password is the administrator's from now on.
     """
-    password_hash = accounts.hash_password(password)
+    password_hash, settings = accounts.hash_password(runtime, password), runtime.settings
 
     def work(db: Connection) -> None:
-        stage = _Stage(db, rules, first)
-        admin = users.by_email(db, ADMIN)
+        stage = _Stage(db, settings, first)
+        admin = store.users.by_email(db, ADMIN)
         if admin is None:
             _insert_people(stage, password_hash)
             # What was paid in the past was not paid from a balance.
-            _replay_month(replace(stage, rules=replace(rules, prepaid=False)))
+            _replay_month(replace(stage, settings=replace(settings, prepaid=False)))
         else:
-            users.set_password_hash(db, admin["id"], password_hash)
+            store.users.set_password_hash(db, admin["id"], password_hash)
         _liven(stage)
 
-    database.write(work)
+    runtime.database.write(work)
 
 
 @cache
 def _cast() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("demo.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name("cast.toml").read_text(encoding="utf-8"))
 
 
 def _insert_people(stage: _Stage, password_hash: str) -> None:
     cast, db = _cast(), stage.db
-    joined_at = server.now(db) - (DAYS + 1) * DAY_MS
-    admin_id = users.insert(db, "admin", cast["admin"]["name"], ADMIN, password_hash, 0, joined_at)
-    users.update(db, admin_id, language=cast["admin"]["language"])
+    joined_at = store.server.now(db) - (DAYS + 1) * DAY_MS
+    admin_id = store.users.insert(db, "admin", cast["admin"]["name"], ADMIN, password_hash, 0, joined_at)
+    store.users.update(db, admin_id, language=cast["admin"]["language"])
     for role in ("agent", "client"):
         for number, (key, person) in enumerate(cast[f"{role}s"].items()):
             user_id = _insert_person(stage, role, key, password_hash, joined_at - number * DAY_MS)
             for shortcut, message in person.get("replies", ()):
-                replies.save(db, user_id, shortcut, message)
-            if role == "client" and stage.rules.prepaid:
-                ledger.append(db, user_id, "top_up", TOP_UP_CENTS, admin_id, "Bank transfer", joined_at)
+                store.replies.save(db, user_id, shortcut, message)
+            if role == "client" and stage.settings.prepaid:
+                store.ledger.append(db, user_id, "top_up", TOP_UP_CENTS, admin_id, "Bank transfer", joined_at)
 
 
 def _insert_person(stage: _Stage, role: str, key: str, password_hash: str, joined_at: int) -> int:
@@ -98,8 +102,8 @@ def _insert_person(stage: _Stage, role: str, key: str, password_hash: str, joine
         user_id: int = stage.who(role, key)["id"]
     else:
         rate = person.get("rate_cents", 0)
-        user_id = users.insert(stage.db, role, person["name"], email, password_hash, rate, joined_at)
-    users.update(
+        user_id = store.users.insert(stage.db, role, person["name"], email, password_hash, rate, joined_at)
+    store.users.update(
         stage.db,
         user_id,
         created_at=joined_at,
@@ -113,20 +117,20 @@ def _insert_person(stage: _Stage, role: str, key: str, password_hash: str, joine
 def _replay_month(stage: _Stage) -> None:
     rng = Random(SEED)
     plan = _plan(rng)
-    for at, (client, part) in zip(_starts(server.now(stage.db), len(plan), rng), plan, strict=True):
-        if isinstance(part, str):
-            _replay_refusal(stage, client, part, at, rng)
-        else:
-            _replay_talk(stage, client, part, at, rng)
+    for at, (replay, client, part) in zip(
+        _starts(store.server.now(stage.db), len(plan), rng), plan, strict=True
+    ):
+        replay(stage, client, part, at, rng)
 
 
-def _plan(rng: Random) -> list[tuple[str, Any]]:
-    """Which client has which talk, or how their request ends, in order."""
-    clients, plan = list(_cast()["clients"]), list[tuple[str, Any]]()
+def _plan(rng: Random) -> list[tuple[Callable[[_Stage, str, Any, int, Random], None], str, Any]]:
+    """(how to replay it, which client, which talk or how their request ends), in order."""
+    clients, plan = list(_cast()["clients"]), list[Any]()
     for talk in _cast()["talks"]:
         speakers = [key for key in clients if _language(key) == talk["language"]]
-        plan += [(key, talk) for key in rng.sample(speakers, talk.get("times", len(speakers)))]
-    plan += [(rng.choice(clients), reason) for reason in REFUSALS]
+        chosen = rng.sample(speakers, talk.get("times", len(speakers)))
+        plan += [(_replay_talk, key, talk) for key in chosen]
+    plan += [(_replay_refusal, rng.choice(clients), reason) for reason in REFUSALS]
     rng.shuffle(plan)
     return plan
 
@@ -150,32 +154,32 @@ def _language(client: str) -> str:
     return str(person.get("language") or person["speaks"])
 
 
-def _replay_refusal(stage: _Stage, client: str, reason: str, at: int, rng: Random) -> None:
+def _replay_refusal(stage: _Stage, client: str, reason: EndReason, at: int, rng: Random) -> None:
     """A request that nobody accepts."""
     language = _language(client)
     agents = [key for key, agent in _cast()["agents"].items() if agent["language"] == language]
-    meter = _request(stage, client, rng.choice(agents), rng.choice(_cast()["requests"][language]), at)
-    seconds = stage.rules.request_seconds if reason == "expired" else rng.randint(15, 90)
-    meter.end(reason, at + seconds * 1000)
-    _store_read(stage, meter)
+    life = _request(stage, client, rng.choice(agents), rng.choice(_cast()["requests"][language]), at)
+    seconds = stage.settings.request_seconds if reason == "expired" else rng.randint(15, 90)
+    life.end(reason, at + seconds * 1000)
+    _store_read(stage, life)
 
 
 def _replay_talk(stage: _Stage, client: str, talk: dict[str, Any], at: int, rng: Random) -> None:
     """A session from the request to its rating."""
     (_, opening), *steps = talk["steps"]
-    meter = _request(stage, client, None if rng.random() < 0.3 else talk["agent"], opening, at)
+    life = _request(stage, client, None if rng.random() < 0.3 else talk["agent"], opening, at)
     at += rng.randint(5, 100) * 1000
-    _act(stage, meter, "accept", talk["agent"], at)
+    _act(stage, life, "accept", talk["agent"], at)
     for kind, value in steps:
-        at = _act(stage, meter, kind, value, at + _hesitation_ms(value, rng))
+        at = _act(stage, life, kind, value, at + _hesitation_ms(value, rng))
     at += rng.randint(10, 40) * 1000
-    meter.end(rng.choices(("ended_by_client", "ended_by_agent"), (3, 1))[0], at)
+    life.end(rng.choices(tuple(ENDED_BY.values()), (3, 1))[0], at)
     if rng.random() < 0.7:
         stars = rng.choices((3, 4, 5), (1, 3, 11))[0]
         comment = rng.choice(_cast()["comments"][talk["language"]][str(stars)])
-        meter.session |= {"rating": stars, "rating_comment": comment if rng.random() < 0.85 else None}
-    _store_read(stage, meter)
-    users.see(stage.db, [meter.session["client_id"], meter.session["agent_id"]], at)
+        life.session |= {"rating": stars, "rating_comment": comment if rng.random() < 0.85 else None}
+    _store_read(stage, life)
+    store.users.see(stage.db, [life.session["client_id"], existing(life.session["agent_id"])], at)
 
 
 def _hesitation_ms(value: str | int, rng: Random) -> int:
@@ -190,73 +194,68 @@ def _liven(stage: _Stage) -> None:
         return
     scenes = _cast()["live"]
     clients = [stage.who("client", scene["client"])["id"] for scene in scenes]
-    if any(sessions.open_request(db, client_id, agent["id"]) for client_id in clients):
+    if any(store.sessions.open_request(db, client_id, agent["id"]) for client_id in clients):
         return
-    arrive(db, stage.rules, [agent["id"], *clients])
-    now = server.now(db)
+    arrive(db, stage.settings, [agent["id"], *clients])
+    now = store.server.now(db)
     for scene in scenes:
         (ago, _, opening), *steps = scene["steps"]
         to = None if scene.get("is_for_any") else "first"
-        meter = _request(stage, scene["client"], to, opening, now - ago * 1000)
+        life = _request(stage, scene["client"], to, opening, now - ago * 1000)
         for ago, kind, value in steps:
-            _act(stage, meter, kind, value or "first", now - ago * 1000)
-        save(db, meter)
+            _act(stage, life, kind, value or "first", now - ago * 1000)
+        save(db, life)
 
 
-def _request(stage: _Stage, client: str, agent: str | None, text: str, at: int) -> Meter:
+def _request(stage: _Stage, client: str, agent: str | None, text: str, at: int) -> Lifecycle:
     """A client asks for an agent, or (None) for any."""
     to = stage.who("agent", agent) if agent else None
-    chat_session_id = sessions.insert(
+    chat_session_id = store.sessions.insert(
         stage.db,
         stage.who("client", client)["id"],
         to["id"] if to else None,
         to["rate_cents"] if to else 0,
         None,
-        at + stage.rules.request_seconds * 1000,
+        at + stage.settings.request_seconds * 1000,
         at,
-        revision.advance(stage.db),
+        store.revision.advance(stage.db),
     )
-    meter = Meter(found(sessions.by_id(stage.db, chat_session_id)), stage.rules)
-    _say(stage, meter, "client", text, at)
-    return meter
+    life = Lifecycle(existing(store.sessions.by_id(stage.db, chat_session_id)), stage.settings)
+    _say(stage, life, "client", text, at)
+    return life
 
 
-def _act(stage: _Stage, meter: Meter, kind: str, value: Any, at: int) -> int:
+def _act(stage: _Stage, life: Lifecycle, kind: Any, value: Any, at: int) -> int:
     """The next step; returns when it is over."""
     if kind == "accept":
         agent = stage.who("agent", value)
-        meter.accept(agent, _free_seconds(stage, meter, agent["id"]), at)
-        meter.session["agent_read_id"] = meter.session["last_message_id"]
+        free = free_seconds(stage.db, stage.settings, life.session["client_id"], agent["id"])
+        life.accept(agent, free, at)
+        life.session["agent_read_id"] = life.session["last_message_id"]
     elif kind == "transfer":
-        meter.transfer(stage.who("agent", value), at)
+        life.transfer(stage.who("agent", value), at)
     elif kind == "pause":
-        meter.pause("paused_by_client", at)
+        life.pause("paused_by_client", at)
         at += value * 1000
-        meter.session |= {"client_seen_at": at, "agent_seen_at": at}
-        meter.resume(at)
+        life.session |= {"client_seen_at": at, "agent_seen_at": at}
+        life.resume(at)
     else:
-        _say(stage, meter, kind, value, at)
+        _say(stage, life, kind, value, at)
     return at
 
 
-def _free_seconds(stage: _Stage, meter: Meter, agent_id: int) -> int:
-    free = stage.rules.free_seconds
-    if free and sessions.had_free_seconds(stage.db, meter.session["client_id"], agent_id):
-        return 0
-    return free
-
-
-def _say(stage: _Stage, meter: Meter, side: str, text: str, at: int) -> None:
+def _say(stage: _Stage, life: Lifecycle, side: Side, text: str, at: int) -> None:
     """Who writes has read what was written before."""
-    session, head = meter.session, revision.advance(stage.db)
-    message_id = messages.insert(stage.db, session["id"], session[f"{side}_id"], side, text, None, at, head)
-    session |= {"last_message_id": message_id, "last_activity_at": at}
-    session |= dict.fromkeys((f"{side}_read_id", f"{side}_delivered_id"), message_id)
-    meter.hear(side, message_id, at)
+    message_id = messages.insert(stage.db, life, side, text, None, at, store.revision.advance(stage.db))
+    if side == "client":
+        life.session |= {"client_read_id": message_id, "client_delivered_id": message_id}
+    else:
+        life.session |= {"agent_read_id": message_id, "agent_delivered_id": message_id}
 
 
-def _store_read(stage: _Stage, meter: Meter) -> None:
+def _store_read(stage: _Stage, life: Lifecycle) -> None:
     """Both have read all of it."""
-    marks = [f"{side}_{mark}_id" for side in ("client", "agent") for mark in ("read", "delivered")]
-    meter.session |= dict.fromkeys(marks, meter.session["last_message_id"])
-    save(stage.db, meter)
+    last_id = life.session["last_message_id"]
+    life.session |= {"client_read_id": last_id, "client_delivered_id": last_id}
+    life.session |= {"agent_read_id": last_id, "agent_delivered_id": last_id}
+    save(stage.db, life)

@@ -1,18 +1,17 @@
-"""An agent's own pages: the inbox, the switch, canned replies and earnings."""
+"""An agent's desk: the inbox, the switch, canned replies and earnings."""
 
 from typing import Annotated
 
 from flask import Blueprint, Response
-from flask_babel import get_timezone
 from pydantic import Field
 
 from chat import agents, replies, statistics
 from chat.errors import Problem
 from chat.web.page import check_form, form, page, reader, see
-from chat.web.pages.conversations import inbox_page
-from chat.web.request import Body, Digits, Query, path_id, process, query
+from chat.web.pages.talk import inbox_page
+from chat.web.request import Body, Digits, Query, current_runtime, path_id, query
 
-inbox = Blueprint("inbox", __name__)
+blueprint = Blueprint("inbox", __name__)
 
 
 class Availability(Body):
@@ -35,50 +34,48 @@ class Period(Query):
     days: Annotated[Digits, Field(ge=1, le=366)] = 30
 
 
-@inbox.get("/inbox")
+@blueprint.get("/inbox")
 def show() -> Response:
     return inbox_page(reader("agent"))
 
 
-@inbox.post("/availability")
+@blueprint.post("/availability")
 def switch() -> Response:
     user, asked = reader("agent"), form(Availability)
-    agents.change(process().engine, user, asked.available == "1", None)
+    agents.change(current_runtime(), user, asked.available == "1", None)
     return see("/inbox")
 
 
-@inbox.get("/replies")
+@blueprint.get("/replies")
 def list_replies() -> Response:
     return _replies_page()
 
 
-@inbox.post("/replies")
+@blueprint.post("/replies")
 def save_reply() -> Response:
     user = reader("agent")
     try:
         asked = form(Reply)
-        replies.save(process().engine, user, asked.shortcut, asked.message)
+        replies.save(current_runtime(), user, asked.shortcut, asked.message)
     except Problem as problem:
         return _replies_page(problem)
     return see("/replies", notice="saved")
 
 
-@inbox.post("/replies/<reply_id>/delete")
+@blueprint.post("/replies/<reply_id>/delete")
 def delete_reply(reply_id: str) -> Response:
     user = reader("agent")
     check_form()
-    replies.delete(process().engine, user, path_id(reply_id))
+    replies.delete(current_runtime(), user, path_id(reply_id))
     return see("/replies", notice="deleted")
 
 
-@inbox.get("/earnings")
+@blueprint.get("/earnings")
 def earnings() -> Response:
-    here, user, days = process(), reader("agent"), query(Period).days
-    zone = get_timezone()
-    found = here.threads.call(lambda: statistics.earnings(here.engine, user, days, zone))
-    return page("earnings.html", earnings=found, days=days)
+    runtime, user, days = current_runtime(), reader("agent"), query(Period).days
+    return page("earnings.html", earnings=statistics.earnings(runtime, user, days), days=days)
 
 
 def _replies_page(problem: Problem | None = None) -> Response:
-    found = replies.of_agent(process().engine, reader("agent"))
+    found = replies.of_agent(current_runtime(), reader("agent"))
     return page("replies.html", problem=problem, replies=found)

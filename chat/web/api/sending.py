@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, request
 
 from chat import messages
-from chat.errors import InvalidParameter, TooManyRequests
+from chat.errors import InvalidParameter
 from chat.web.answer import personal
-from chat.web.request import Body, Id, Key, Text, body, process, signed_in, validated
+from chat.web.request import Body, Id, Key, Text, body, current_runtime, signed_in, validated
 
-sending = Blueprint("sending", __name__)
+blueprint = Blueprint("sending", __name__)
 
 
 class Message(Body):
@@ -24,14 +24,12 @@ class IdempotencyKey(Body):
     idempotency_key: Key
 
 
-@sending.post("/api/chat/message")
+@blueprint.post("/api/chat/message")
 def send() -> Response:
-    here, user = process(), signed_in()
-    if not here.sends.take(user.id):
-        raise TooManyRequests(f"At most {here.settings.sends_per_minute} messages a minute.")
+    runtime, user = current_runtime(), signed_in()
     message = body(Message)
     message_id, duplicate = messages.send(
-        here.engine,
+        runtime,
         user,
         message.chat_session_id,
         message.message,

@@ -8,13 +8,11 @@ from flask import Blueprint, Response
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from chat import inbox as domain
-from chat import receipts, transitions
-from chat import sessions as chat_sessions
+from chat import inbox, receipts, sessions, transitions
 from chat.accounts import User
-from chat.engine import Engine
 from chat.errors import InvalidParameter
 from chat.inbox import Inbox
+from chat.runtime import Runtime
 from chat.web.answer import encode, personal
 from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
 from chat.web.request import (
@@ -26,13 +24,14 @@ from chat.web.request import (
     Text,
     body,
     connection,
+    current_runtime,
     path_id,
-    process,
     query,
     signed_in,
 )
+from chat.wire import Session
 
-sessions = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
+blueprint = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
 SESSION = "/<chat_session_id>"
 PEERS = re.compile(r"\d{1,19}:[a-z]{1,10}(,\d{1,19}:[a-z]{1,10}){0,999}")
 
@@ -81,51 +80,49 @@ class Rating(Body):
     comment: Annotated[str, Field(strict=True, max_length=1000)] | None = None
 
 
-@sessions.get("")
-def inbox() -> Response:
-    here, user, asked = process(), signed_in(), query(Listed)
-    engine, cursor, limit = here.engine, asked.cursor, asked.limit
+@blueprint.get("")
+def listed() -> Response:
+    runtime, user, asked = current_runtime(), signed_in(), query(Listed)
+    cursor, limit = asked.cursor, asked.limit
     if asked.status == "ended":
-        cards, has_more = domain.history(engine, user, asked.before_session_id, limit)
+        cards, has_more = inbox.history(runtime, user, asked.before_session_id, limit)
         return personal({"sessions": cards, "has_more": has_more})
-    seconds, client = asked.seconds(here.settings), connection()
+    seconds, client = asked.seconds(runtime.settings), connection()
     is_held, peers = asked.is_long_poll, asked.peers
 
     def read() -> tuple[bytes, Headers]:
         if not is_held or cursor is None:
             is_live = peers is not None
-            page = engine.database.read(lambda db: domain.fetch(engine, user, cursor, limit, is_live, db))
+            page = runtime.database.read(lambda db: inbox.fetch(db, runtime, user, cursor, limit, is_live))
             return encode(_content(page)), ALWAYS
-        page = domain.wait(engine, user, cursor, limit, seconds, client, peers)
+        page = inbox.wait(runtime, user, cursor, limit, seconds, client, peers)
         return encode(_content(page)), ALWAYS if page.was_held else NOT_HELD
 
     return Held(read)
 
 
-@sessions.post("")
+@blueprint.post("")
 def ask() -> Response:
-    here, user, asked = process(), signed_in(), body(Request)
-    session, is_old = transitions.request(
-        here.engine, user, asked.agent_id, asked.message, asked.spending_limit
-    )
+    runtime, user, asked = current_runtime(), signed_in(), body(Request)
+    session, is_old = transitions.request(runtime, user, asked.agent_id, asked.message, asked.spending_limit)
     more = {"duplicate": True} if is_old else {}
     return _answer(session, 200 if is_old else 201, **more)
 
 
-@sessions.get(SESSION)
+@blueprint.get(SESSION)
 def show(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return _answer(chat_sessions.read(here.engine, user, path_id(chat_session_id)))
+    runtime, user = current_runtime(), signed_in()
+    return _answer(sessions.read(runtime, user, path_id(chat_session_id)))
 
 
-def _transition(name: str, act: Callable[[Engine, User, int], dict[str, Any]]) -> None:
+def _transition(name: str, act: Callable[[Runtime, User, int], Session]) -> None:
     """A route for what needs no more than who does it to which session."""
 
     def view(chat_session_id: str) -> Response:
-        here, user = process(), signed_in()
-        return _answer(act(here.engine, user, path_id(chat_session_id)))
+        runtime, user = current_runtime(), signed_in()
+        return _answer(act(runtime, user, path_id(chat_session_id)))
 
-    sessions.add_url_rule(f"{SESSION}/{name}", name, view, methods=["POST"])
+    blueprint.add_url_rule(f"{SESSION}/{name}", name, view, methods=["POST"])
 
 
 _transition("accept", transitions.accept)
@@ -136,44 +133,45 @@ _transition("pause", transitions.pause)
 _transition("resume", transitions.resume)
 
 
-@sessions.post(f"{SESSION}/limit")
+@blueprint.post(f"{SESSION}/limit")
 def limit(chat_session_id: str) -> Response:
-    here, user, asked = process(), signed_in(), body(Limit)
+    runtime, user, asked = current_runtime(), signed_in(), body(Limit)
     session_id = path_id(chat_session_id)
-    return _answer(transitions.limit(here.engine, user, session_id, asked.spending_limit))
+    return _answer(transitions.limit(runtime, user, session_id, asked.spending_limit))
 
 
-@sessions.post(f"{SESSION}/transfer")
+@blueprint.post(f"{SESSION}/transfer")
 def transfer(chat_session_id: str) -> Response:
-    here, user, asked = process(), signed_in(), body(Transfer)
-    return _answer(transitions.transfer(here.engine, user, path_id(chat_session_id), asked.agent_id))
+    runtime, user, asked = current_runtime(), signed_in(), body(Transfer)
+    return _answer(transitions.transfer(runtime, user, path_id(chat_session_id), asked.agent_id))
 
 
-@sessions.post(f"{SESSION}/transfer/<answer>")
+@blueprint.post(f"{SESSION}/transfer/<answer>")
 def answer_transfer(chat_session_id: str, answer: str) -> Response:
-    here, user = process(), signed_in()
+    runtime, user = current_runtime(), signed_in()
     if answer not in ("agree", "refuse"):
         raise InvalidParameter(f"The answer to a transfer is {answer!r}; it must be agree or refuse.")
     session_id, is_agreed = path_id(chat_session_id), answer == "agree"
-    return _answer(transitions.answer_transfer(here.engine, user, session_id, is_agreed))
+    return _answer(transitions.answer_transfer(runtime, user, session_id, is_agreed))
 
 
-@sessions.post(f"{SESSION}/rating")
+@blueprint.post(f"{SESSION}/rating")
 def rate(chat_session_id: str) -> Response:
-    here, user, asked = process(), signed_in(), body(Rating)
+    runtime, user, asked = current_runtime(), signed_in(), body(Rating)
     session_id = path_id(chat_session_id)
-    return _answer(transitions.rate(here.engine, user, session_id, asked.rating, asked.comment))
+    return _answer(transitions.rate(runtime, user, session_id, asked.rating, asked.comment))
 
 
-@sessions.get(f"{SESSION}/receipt")
+@blueprint.get(f"{SESSION}/receipt")
 def receipt(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
-    return personal(receipts.of_session(here.engine, user, path_id(chat_session_id)))
+    runtime, user = current_runtime(), signed_in()
+    return personal(receipts.of_session(runtime, user, path_id(chat_session_id)))
 
 
-def _answer(session: dict[str, Any], status: int = 200, **more: Any) -> Response:
-    time = session.pop("server_time")
-    return personal({"success": True, "session": session, "server_time": time, **more}, status)
+def _answer(session: Session, status: int = 200, **more: bool) -> Response:
+    return personal(
+        {"success": True, "session": session, "server_time": session["server_time"], **more}, status
+    )
 
 
 def _content(page: Inbox) -> dict[str, Any]:

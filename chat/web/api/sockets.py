@@ -12,12 +12,12 @@ from flask_sock import Sock
 from pydantic import Field, TypeAdapter, ValidationError
 from simple_websocket import ConnectionClosed, Server
 
-from chat import accounts, messages, sessions
+from chat import accounts, messages, signals
 from chat.accounts import User
-from chat.errors import CursorReset, InvalidRequest, NotFound, Problem, TooManyRequests
-from chat.hub import TooManyWaiters, Waiter
+from chat.errors import CursorReset, InvalidRequest, NotFound, Problem
+from chat.live.hub import TooManyWaiters, Waiter
 from chat.messages import Position
-from chat.process import Process
+from chat.runtime import Runtime
 from chat.store import revision
 from chat.web import events
 from chat.web.answer import encode
@@ -30,13 +30,13 @@ from chat.web.request import (
     Query,
     Text,
     check_origin,
+    current_runtime,
     path_id,
-    process,
     query,
     signed_in,
 )
 
-sockets = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
+blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
 sock = Sock()
 
 # Frames that wait to be carried out; whoever sends more of them has to wait.
@@ -81,36 +81,36 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
 )
 
 
-@sockets.before_request
+@blueprint.before_request
 def check() -> None:
-    """Before the handshake: what is refused here is refused over HTTP, with a status."""
+    """Before the handshake: what is refused runtime is refused over HTTP, with a status."""
     check_origin()
-    here, user, cursor = process(), signed_in(), query(Opened).cursor
-    head = here.database.read(revision.head)
+    runtime, user, cursor = current_runtime(), signed_in(), query(Opened).cursor
+    head = runtime.database.read(revision.head)
     if cursor is not None and cursor > head:
         raise CursorReset(cursor=head)
     g.user, g.cursor = user, head if cursor is None else cursor
     if (session_id := (request.view_args or {}).get("chat_session_id")) is not None:
         g.session_id = path_id(session_id)
         at = Position(cursor=g.cursor)
-        here.database.read(lambda db: messages.fetch(here.engine, user, g.session_id, at, db))
+        runtime.database.read(lambda db: messages.fetch(db, runtime, user, g.session_id, at))
     if connection := request.environ.get("gunicorn.socket"):
-        request.environ["gunicorn.socket"] = _Connection(connection, here.settings.stall_seconds)
+        request.environ["gunicorn.socket"] = _Connection(connection, runtime.settings.stall_seconds)
     # Compression would take a third of a megabyte for each connection.
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
 
 
-@sock.route("/<chat_session_id>", bp=sockets)
+@sock.route("/<chat_session_id>", bp=blueprint)
 def of_session(ws: Server, chat_session_id: str) -> None:
-    here, user = process(), g.user
-    listen = partial(events.of_session, here.engine, user, g.session_id, g.cursor)
-    _serve(ws, here, user, listen, g.session_id)
+    runtime, user = current_runtime(), g.user
+    listen = partial(events.of_session, runtime, user, g.session_id, g.cursor)
+    _serve(ws, runtime, user, listen, g.session_id)
 
 
-@sock.route("", bp=sockets)
+@sock.route("", bp=blueprint)
 def of_inbox(ws: Server) -> None:
-    here, user = process(), g.user
-    _serve(ws, here, user, partial(events.of_inbox, here.engine, user, g.cursor), None)
+    runtime, user = current_runtime(), g.user
+    _serve(ws, runtime, user, partial(events.of_inbox, runtime, user, g.cursor), None)
 
 
 class _Connection:
@@ -157,7 +157,7 @@ class _Connection:
 
 
 def _serve(
-    ws: Server, here: Process, user: User, listen: Callable[..., Events], chat_session_id: int | None
+    ws: Server, runtime: Runtime, user: User, listen: Callable[..., Events], chat_session_id: int | None
 ) -> None:
     """Tell what happens, on a thread of its own, and do what is asked, until either side ends it."""
     ws.sock.frames = ws.input_buffer
@@ -170,7 +170,7 @@ def _serve(
         while True:
             frame = ws.receive()
             ws.sock.room.set()
-            answer = _do(here, user, frame, chat_session_id)
+            answer = _do(runtime, user, frame, chat_session_id)
             with sending:
                 ws.send(answer)
     except (ConnectionClosed, OSError):
@@ -214,17 +214,17 @@ def _close(ws: Server, reason: str, sending: threading.Lock) -> None:
     ws.event.set()  # Whoever waits for a frame looks again, and finds it closed.
 
 
-def _do(here: Process, user: User, frame: str | bytes, chat_session_id: int | None) -> str:
+def _do(runtime: Runtime, user: User, frame: str | bytes, chat_session_id: int | None) -> str:
     """The answer to what a frame asks for."""
     asked: Send | Read | Typing | None = None
     try:
         asked = _parse(frame)
         # The sign-in may have ended since the last one.
-        here.database.read(lambda db: accounts.authenticate(db, user.token_hash))
+        runtime.database.read(lambda db: accounts.authenticate(db, user.token_hash))
         session_id = chat_session_id or asked.chat_session_id
         if session_id is None:
             raise NotFound
-        return _frame(Event("done", _act(here, user, asked, session_id)))
+        return _frame(Event("done", _act(runtime, user, asked, session_id)))
     except Problem as problem:
         key = {"client_message_id": asked.client_message_id} if isinstance(asked, Send) else {}
         content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key}
@@ -238,17 +238,15 @@ def _parse(frame: str | bytes) -> Send | Read | Typing:
         raise InvalidRequest(error.errors(include_url=False)[0]["msg"]) from None
 
 
-def _act(here: Process, user: User, asked: Send | Read | Typing, session_id: int) -> dict[str, Any]:
+def _act(runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int) -> dict[str, Any]:
     if isinstance(asked, Read):
-        sessions.mark_read(here.engine, user, session_id, asked.message_id)
+        signals.mark_read(runtime, user, session_id, asked.message_id)
         return {"do": "read", "message_id": asked.message_id}
     if isinstance(asked, Typing):
-        sessions.note_typing(here.engine, user, session_id, asked.typing)
+        signals.note_typing(runtime, user, session_id, asked.typing)
         return {"do": "typing"}
-    if not here.sends.take(user.id):
-        raise TooManyRequests
     key = asked.client_message_id
-    message_id, is_old = messages.send(here.engine, user, session_id, asked.message, key)
+    message_id, is_old = messages.send(runtime, user, session_id, asked.message, key)
     done: dict[str, Any] = {"do": "send", "messageId": message_id, "client_message_id": key}
     return {**done, "duplicate": True} if is_old else done
 

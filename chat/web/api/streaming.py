@@ -10,16 +10,16 @@ from pydantic import Field
 
 from chat import messages
 from chat.errors import Overloaded
-from chat.hub import TooManyWaiters
+from chat.live.hub import TooManyWaiters
 from chat.messages import Position
 from chat.store import revision
 from chat.web import events, problems
 from chat.web.answer import PERSONAL, encode
 from chat.web.events import Event, Events
-from chat.web.request import Digits, Query, connection, path_id, process, query, signed_in, validated
+from chat.web.request import Digits, Query, connection, current_runtime, path_id, query, signed_in, validated
 
 log = logging.getLogger("gunicorn.error")
-streaming = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
+blueprint = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
 
 HEADERS = [
     *{
@@ -30,7 +30,7 @@ HEADERS = [
     }.items()
 ]
 RETRY_MS = 1000
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b": still runtime\n\n"
 
 
 class Streamed(Query):
@@ -45,23 +45,23 @@ class LastEvent(Query):
     last_event_id: Digits = Field(alias="Last-Event-ID")
 
 
-@streaming.get("/<chat_session_id>")
+@blueprint.get("/<chat_session_id>")
 def of_session(chat_session_id: str) -> Response:
-    here, user, client = process(), signed_in(), connection()
+    runtime, user, client = current_runtime(), signed_in(), connection()
     session_id, cursor = path_id(chat_session_id), _cursor()
     if "Last-Event-ID" in request.headers:
         at = Position(cursor=cursor)
-        page = here.database.read(lambda db: messages.fetch(here.engine, user, session_id, at, db))
+        page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, at))
         if page.session["status"] == "ended" and not page.is_news:
             # Of all answers this one tells a browser to come back no more.
             return Response(status=204, headers=PERSONAL)
-    return Stream(lambda: events.of_session(here.engine, user, session_id, cursor, client))
+    return Stream(lambda: events.of_session(runtime, user, session_id, cursor, client))
 
 
-@streaming.get("")
+@blueprint.get("")
 def of_inbox() -> Response:
-    here, user, client, cursor = process(), signed_in(), connection(), _cursor()
-    return Stream(lambda: events.of_inbox(here.engine, user, cursor, client))
+    runtime, user, client, cursor = current_runtime(), signed_in(), connection(), _cursor()
+    return Stream(lambda: events.of_inbox(runtime, user, cursor, client))
 
 
 class Stream(Response):
@@ -75,8 +75,8 @@ class Stream(Response):
         """The WSGI application."""
         if sock := environ.get("gunicorn.socket"):
             # Nothing piles up for a slow reader: the next event is read when this one is taken, or never.
-            sock.settimeout(process().settings.stall_seconds)
-        return _tell(self._listen(), process().settings.stall_seconds, environ, start_response)
+            sock.settimeout(current_runtime().settings.stall_seconds)
+        return _tell(self._listen(), current_runtime().settings.stall_seconds, environ, start_response)
 
 
 def _tell(told: Events, stall_seconds: float, environ: Any, start_response: Any) -> Iterator[bytes]:
@@ -115,4 +115,4 @@ def _cursor() -> int:
     if (last := request.headers.get("Last-Event-ID")) is not None:
         return validated(LastEvent, {"Last-Event-ID": last}).last_event_id
     cursor = query(Streamed).cursor
-    return process().database.read(revision.head) if cursor is None else cursor
+    return current_runtime().database.read(revision.head) if cursor is None else cursor

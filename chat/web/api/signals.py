@@ -5,11 +5,11 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import sessions
+from chat import signals
 from chat.web.answer import personal
-from chat.web.request import Body, Id, body, process, signed_in
+from chat.web.request import Body, Id, body, current_runtime, signed_in
 
-signals = Blueprint("signals", __name__)
+blueprint = Blueprint("signals", __name__)
 
 
 class Read(Body):
@@ -26,15 +26,15 @@ class Typing(Body):
     typing: Annotated[bool, Field(strict=True)] = True
 
 
-@signals.post("/api/chat/read")
+@blueprint.post("/api/chat/read")
 def read() -> Response:
-    here, user, asked = process(), signed_in(), body(Read)
-    sessions.mark_read(here.engine, user, asked.chat_session_id, asked.message_id)
+    runtime, user, asked = current_runtime(), signed_in(), body(Read)
+    signals.mark_read(runtime, user, asked.chat_session_id, asked.message_id)
     return personal({"success": True})
 
 
-@signals.post("/api/chat/typing")
+@blueprint.post("/api/chat/typing")
 def typing() -> Response:
-    here, user, asked = process(), signed_in(), body(Typing)
-    sessions.note_typing(here.engine, user, asked.chat_session_id, asked.typing)
+    runtime, user, asked = current_runtime(), signed_in(), body(Typing)
+    signals.note_typing(runtime, user, asked.chat_session_id, asked.typing)
     return personal({"success": True})

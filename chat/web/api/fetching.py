@@ -9,9 +9,9 @@ from chat import messages
 from chat.messages import Page, Position
 from chat.web.answer import encode
 from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
-from chat.web.request import Digits, connection, path_id, process, query, signed_in
+from chat.web.request import Digits, connection, current_runtime, path_id, query, signed_in
 
-fetching = Blueprint("fetching", __name__)
+blueprint = Blueprint("fetching", __name__)
 
 
 class Fetch(LongPoll):
@@ -29,20 +29,20 @@ class Fetch(LongPoll):
         return Position(self.last_message_id, self.cursor, self.before_message_id, self.limit, self.peer)
 
 
-@fetching.get("/api/chat/messages/<chat_session_id>")
+@blueprint.get("/api/chat/messages/<chat_session_id>")
 def fetch(chat_session_id: str) -> Response:
-    here, user = process(), signed_in()
+    runtime, user = current_runtime(), signed_in()
     session_id, asked = path_id(chat_session_id), query(Fetch)
     # A page of history is there already.
     is_held = asked.is_long_poll and asked.before_message_id is None
-    engine, position, seconds = here.engine, asked.position, asked.seconds(here.settings)
+    position, seconds = asked.position, asked.seconds(runtime.settings)
     client = connection()
 
     def read() -> tuple[bytes, Headers]:
         if not is_held:
-            page = engine.database.read(lambda db: messages.fetch(engine, user, session_id, position, db))
+            page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, position))
             return encode(_content(page)), ALWAYS
-        page = messages.wait(engine, user, session_id, position, seconds, client)
+        page = messages.wait(runtime, user, session_id, position, seconds, client)
         return encode(_content(page)), ALWAYS if page.was_held else NOT_HELD
 
     return Held(read)

@@ -1,0 +1,178 @@
+"""How a change to a chat session is made, stored, and told to whoever waits for it.
+
+settle what has happened by itself → act → store → COMMIT → publish
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from chat import sessions, store
+from chat.accounts import User
+from chat.database.connection import Connection
+from chat.errors import InsufficientBalance, existing
+from chat.lifecycle import ABSENCES, Lifecycle
+from chat.live import topics
+from chat.runtime import Runtime
+from chat.settings import Settings
+from chat.store.rows import SessionRow
+from chat.wire import Session
+
+Act = Callable[[Connection, Lifecycle, int], None]
+Find = Callable[[Connection, int, int], SessionRow | None]
+
+
+class Change(NamedTuple):
+    """What was committed: to be published as `topics` moved to the revision `head`."""
+
+    topics: Sequence[str]
+    head: int
+
+
+class Look(NamedTuple):
+    """In which sessions something has happened, and for the others (due_at, id, revision)."""
+
+    happened: list[int]
+    later: list[tuple[int | None, int, int]]
+
+
+def change(
+    runtime: Runtime,
+    user: User,
+    chat_session_id: int,
+    act: Act,
+    find: Find = store.sessions.of_participant,
+) -> Session:
+    """Settle, `act(db, life, now)`, save and tell; returns the session as it is then.
+
+    `find` gives the row if it is the user's to change; NotFound otherwise. Raises what `act` raises.
+    """
+
+    def settle_and_act(db: Connection) -> tuple[list[Change], Session]:
+        arrived, time = arrive(db, runtime.settings, [user.id]), store.server.time(db)
+        life = Lifecycle(existing(find(db, chat_session_id, user.id)), runtime.settings)
+        life.settle(time)
+        act(db, life, time.now)
+        saved = save(db, life)
+        row = existing(store.sessions.by_id(db, chat_session_id))
+        return [*arrived, *saved], sessions.details(db, runtime, row, time)
+
+    changes, session = runtime.database.write(settle_and_act)
+    publish(runtime, changes)
+    return session
+
+
+def publish(runtime: Runtime, changes: Iterable[Change]) -> None:
+    """Tell all who wait, after COMMIT."""
+    for each in changes:
+        runtime.hub.publish(each.topics, each.head)
+
+
+def arrive(db: Connection, settings: Settings, user_ids: Sequence[int]) -> list[Change]:
+    """These users are there.
+
+    First what an outage and their absence did is stored, for once they have been seen nothing tells of it;
+    then what it had stopped goes on.
+    """
+    woken, now = wake(db, settings), store.server.now(db)
+    gone = store.sessions.active_of_users(db, user_ids, now - settings.absence_seconds * 1000)
+    settled = settle_each(db, settings, gone)
+    store.users.see(db, user_ids, now)
+    return [*woken, *settled, *settle_each(db, settings, store.sessions.paused_by_absence(db, user_ids))]
+
+
+def wake(db: Connection, settings: Settings) -> list[Change]:
+    """After an outage, and before anything else: store what it did to all sessions, and beat again."""
+    time = store.server.time(db)
+    if time.now - time.heartbeat_at <= settings.outage_seconds * 1000:
+        return []
+    changes = settle_each(db, settings, store.sessions.active(db))
+    store.server.beat(db, time.now)
+    return changes
+
+
+def look(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) -> Look:
+    """Whether anything has happened by itself in these; stores nothing."""
+    time, found = store.server.time(db), Look([], [])
+    for chat_session_id in chat_session_ids:
+        life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
+        life.settle(time)
+        if store.sessions.differences(life.row, life.session):
+            found.happened.append(chat_session_id)
+        else:
+            found.later.append((life.due_at(), chat_session_id, life.row["revision"]))
+    return found
+
+
+def settle(runtime: Runtime, chat_session_ids: Sequence[int]) -> None:
+    """Store and tell what has happened by itself."""
+    if chat_session_ids:
+        settings = runtime.settings
+        publish(runtime, runtime.database.write(lambda db: settle_each(db, settings, chat_session_ids)))
+
+
+def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) -> list[Change]:
+    """Store what has happened by itself, and let a session go on when both are there again."""
+    time, changes = store.server.time(db), list[Change]()
+    for chat_session_id in chat_session_ids:
+        life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
+        life.settle(time)
+        if life.session["pause_reason"] in ABSENCES:
+            life.resume(time.now)
+        changes += save(db, life)
+    return changes
+
+
+def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -> list[Change]:
+    """Store what happened to a session; what is to be told of it, which is nothing if nobody can see it.
+
+    It takes a revision of its own, or that of the message that was stored with it.
+    """
+    if not store.sessions.differences(life.row, life.session):
+        _postpone(db, life)
+        return []
+    head = message_revision or store.revision.advance(db)
+    _stamp(life, head)
+    store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
+    for switch in life.switches:
+        store.intervals.switch(db, life.row["id"], *switch)
+    _settle_money(db, life)
+    told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
+    return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
+
+
+def _postpone(db: Connection, life: Lifecycle) -> None:
+    """Nothing happened: look again when something will be due, and not before."""
+    if (due_at := life.due_at()) != life.row["due_at"]:
+        store.sessions.save(db, life.row, {"due_at": due_at})
+
+
+def _stamp(life: Lifecycle, head: int) -> None:
+    """With its revision; and that of whose it is, if it came to another agent or left the queue."""
+    life.session |= {"due_at": life.due_at(), "revision": head}
+    if _left_the_queue(life) or life.session["agent_id"] != life.row["agent_id"]:
+        life.session["owner_revision"] = head
+
+
+def _left_the_queue(life: Lifecycle) -> bool:
+    return life.row["status"] == "waiting" and life.session["status"] != "waiting"
+
+
+def _settle_money(db: Connection, life: Lifecycle) -> None:
+    """What a prepaid session took, and what of it is given back."""
+    client_id, chat_session_id, segment = life.row["client_id"], life.row["id"], life.row["segment"]
+    for minute, cents, at in life.debits:
+        if not store.ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):
+            raise InsufficientBalance
+    if life.refund_after is not None:
+        now = store.server.now(db)
+        store.ledger.refund_minutes(db, client_id, chat_session_id, segment, life.refund_after, now)
+
+
+def _move_up(db: Connection, life: Lifecycle) -> list[Change]:
+    """A request left the queue: those behind it have another position, and each a revision."""
+    behind = store.sessions.behind(db, life.row["id"], life.row["agent_id"])
+    if not behind:
+        return []
+    head = store.revision.advance(db, len(behind))
+    store.sessions.stamp(db, [row["id"] for row in behind], head - len(behind) + 1)
+    return [Change([topic for row in behind for topic in topics.of_change(row, head, False)], head)]

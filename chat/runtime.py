@@ -1,0 +1,101 @@
+"""What one process of the server owns, and the domain works with."""
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from chat.database import native
+from chat.database.connection import path_of
+from chat.database.database import Database
+from chat.limits import TokenBuckets
+from chat.live.doorbell import Doorbell
+from chat.live.hub import Hub
+from chat.live.presence import Presence, Typing
+from chat.settings import Settings
+from chat.store import server
+from chat.store.rows import Side
+
+# Password hashes at a time, and waiting: each takes a core for 20 ms and 19 MiB.
+HASHING_THREADS = 2
+HASHING_QUEUE = 200
+# So many fit into one datagram: a topic has at most 30 characters, a sign-in's 70.
+TOPICS_PER_DATAGRAM = 50
+# Kinds of datagrams.
+NEWS = "news"
+TYPING = "typing"
+
+log = logging.getLogger(__name__)
+
+
+class Companion(Protocol):
+    """Something that runs beside the requests for as long as the process does."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Runtime:
+    """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        path = path_of(settings.database_url)
+        self.database = Database(path, settings.write_queue)
+        self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
+        self.hub = Hub(_max_waiters(settings), settings.max_waiters_per_user, self._ring_news)
+        self.presence = Presence(self.hub, self._ring_typing)
+        self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
+        self.sends = TokenBuckets(settings.sends_per_minute)
+        self.logins = TokenBuckets(settings.logins_per_minute)
+        self.companions: list[Companion] = []
+
+    def prepare(self) -> None:
+        """Bring the database to the newest schema, and the clock to the wall clock's time."""
+        self.database.migrate()
+        if not self.database.read(server.is_anchored):
+            self.database.write(server.anchor)
+
+    def start(self) -> None:
+        """Begin to hear the other processes; say how to set up what nobody runs yet."""
+        if code := self.database.read(server.setup_code):
+            log.warning("There is no administrator yet; the page to become it is /setup?code=%s", code)
+        self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
+        for companion in self.companions:
+            companion.start()
+
+    def stop(self) -> None:
+        """Let every held poll answer, and each later one at once."""
+        self.hub.close()
+        for companion in self.companions:
+            companion.stop()
+        self.doorbell.stop()
+
+    def close(self) -> None:
+        """After `stop`, or without a `start`: close what is open."""
+        self.doorbell.close()
+        self.database.close()
+
+    def _ring_news(self, topics: Sequence[str], generation: int) -> None:
+        for start in range(0, len(topics), TOPICS_PER_DATAGRAM):
+            self.doorbell.ring(NEWS, generation, *topics[start : start + TOPICS_PER_DATAGRAM])
+
+    def _hear_news(self, words: list[str]) -> None:
+        generation, *topics = words
+        self.hub.wake(topics, int(generation))
+
+    def _ring_typing(self, typing: Typing) -> None:
+        self.doorbell.ring(
+            TYPING, typing.chat_session_id, typing.side, typing.other_id, int(typing.is_typing)
+        )
+
+    def _hear_typing(self, words: list[str]) -> None:
+        chat_session_id, side, other_id, is_typing = words
+        self.presence.hear(Typing(int(chat_session_id), cast(Side, side), int(other_id), is_typing == "1"))
+
+
+def _max_waiters(settings: Settings) -> int:
+    """A held poll takes a thread of a gthread worker: a quarter of them is kept for the rest."""
+    if settings.worker_class == "gthread":
+        return min(settings.max_waiters, settings.threads * 3 // 4)
+    return settings.max_waiters

@@ -1,0 +1,247 @@
+"""The rows that the store gives: their keys, types and units.
+
+Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1. At run time a row is
+whatever can be asked for these keys.
+"""
+
+from typing import Literal, TypedDict
+
+Side = Literal["client", "agent"]
+Status = Literal["waiting", "active", "paused", "ended"]
+EndReason = Literal[
+    "ended_by_client", "ended_by_agent", "declined", "cancelled", "expired", "inactive", "spending_limit"
+]
+PauseReason = Literal[
+    "paused_by_client",
+    "paused_by_agent",
+    "client_absent",
+    "agent_absent",
+    "outage",
+    "inactive",
+    "spending_limit",
+    "balance",
+]
+IntervalReason = PauseReason | Literal["active", "transfer"]
+
+
+class ChangedRow(TypedDict):
+    """As much of a chat session as tells who has to hear of its change."""
+
+    id: int
+    client_id: int
+    agent_id: int | None
+    previous_agent_id: int | None
+    is_for_any: int
+    status: Status
+    owner_revision: int
+    revision: int
+
+
+class PeerRow(TypedDict):
+    """As much of a chat session as tells how the other side is, and what has arrived."""
+
+    id: int
+    status: Status
+    client_id: int
+    revision: int
+    last_message_id: int
+    client_delivered_id: int
+    agent_delivered_id: int
+    client_seen_at: int
+    agent_seen_at: int
+
+
+class SessionRow(ChangedRow, PeerRow):
+    """A chat session, with both people's names and last signs of life, and the client's balance.
+
+    What each column means stands beside it in chat/database/migrations.py.
+    """
+
+    end_reason: EndReason | None
+    created_at: int
+    accepted_at: int | None
+    active_since: int | None
+    paused_at: int | None
+    ended_at: int | None
+    pause_reason: PauseReason | None
+    last_activity_at: int
+    prompted_at: int | None
+    client_read_id: int
+    agent_read_id: int
+    rate_cents: int
+    currency: str
+    free_seconds: int
+    is_prepaid: int
+    limit_cents: int | None
+    warned_seconds: int | None
+    is_clock_started: int
+    billed_ms: int
+    running_since: int | None
+    earlier_minutes: int
+    earlier_cents: int
+    paid_minutes: int
+    segment: int
+    total_cents: int | None
+    transfer_agent_id: int | None
+    transfer_rate_cents: int | None
+    rating: int | None
+    rating_comment: str | None
+    due_at: int | None
+    client_name: str
+    agent_name: str | None
+    balance_cents: int
+
+
+class CardRow(SessionRow):
+    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters."""
+
+    last_message: str | None
+    last_sender_type: Side | None
+    last_message_at: str | None
+    unread: int
+
+
+class Message(TypedDict):
+    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1."""
+
+    id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_id: int
+    sender_name: str
+    message: str
+    created_at: str
+    is_read: int
+    client_message_id: str | None
+    revision: int
+
+
+class SentRow(TypedDict):
+    """A message that was sent before, found by its key."""
+
+    id: int
+    message: str
+
+
+class IntervalRow(TypedDict):
+    """A billing interval, with its agent's name."""
+
+    id: int
+    chat_session_id: int
+    agent_id: int
+    agent_name: str
+    rate_cents: int
+    reason: IntervalReason
+    started_at: int
+    ended_at: int | None
+    first_message_id: int | None
+    last_message_id: int | None
+
+
+class LedgerRow(TypedDict):
+    """A change of a prepaid balance."""
+
+    id: int
+    user_id: int
+    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    amount_cents: int
+    chat_session_id: int | None
+    segment: int | None
+    minute: int | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+
+
+class WrongBalanceRow(TypedDict):
+    """A user whose balance is not the sum of their ledger."""
+
+    id: int
+    balance_cents: int
+    ledger_cents: int
+
+
+class UserRow(TypedDict):
+    """Somebody; `language` None is whatever the browser asks for."""
+
+    id: int
+    role: Literal["client", "agent", "admin"]
+    name: str
+    email: str
+    password_hash: str
+    created_at: int
+    seen_at: int
+    rate_cents: int
+    is_available: int
+    balance_cents: int
+    language: str | None
+    headline: str
+    disabled_at: int | None
+
+
+class SignedInRow(TypedDict):
+    """Whom a token signs in."""
+
+    id: int
+    role: str
+    name: str
+    language: str | None
+
+
+class PayeeRow(TypedDict):
+    """As much of an agent as a chat session takes over when they accept it."""
+
+    id: int
+    name: str
+    rate_cents: int
+    seen_at: int
+
+
+class AgentRow(PayeeRow):
+    """An agent in the list; `rating` is the mean of `ratings` ones."""
+
+    headline: str
+    is_available: int
+    open_sessions: int
+    ratings: int
+    rating: float | None
+
+
+class LinkRow(TypedDict):
+    """A link to sign up with a `role`, or to choose a password: then `email` and `name` are the user's."""
+
+    id: int
+    role: str | None
+    user_id: int | None
+    email: str | None
+    name: str | None
+
+
+class ReplyRow(TypedDict):
+    """A canned reply."""
+
+    id: int
+    shortcut: str
+    message: str
+
+
+class ShareRow(TypedDict):
+    """A billed interval of a transferred session that ended in a `quarter` of an hour since 1970."""
+
+    id: int
+    last_agent_id: int
+    quarter: int
+    free_seconds: int
+    agent_id: int
+    rate_cents: int
+    ms: int
+
+
+def seen_at(row: SessionRow | PeerRow, side: Side) -> int:
+    """When that side was last seen."""
+    return row["client_seen_at"] if side == "client" else row["agent_seen_at"]
+
+
+def delivered_id(row: SessionRow | PeerRow, side: Side) -> int:
+    """Up to which message everything has arrived at that side."""
+    return row["client_delivered_id"] if side == "client" else row["agent_delivered_id"]

@@ -1,0 +1,70 @@
+"""What the forms of a conversation ask for, beside sending: one function an action."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from chat import transitions
+from chat.accounts import User
+from chat.runtime import Runtime
+from chat.web.page import Amount, form
+from chat.web.request import Body, Digits
+from chat.wire import Session
+
+
+class Transfer(Body):
+    """Who goes on."""
+
+    agent_id: Digits
+
+
+class Limit(Body):
+    """What the client will spend at most; blank is no limit."""
+
+    spending_limit: Amount | None = None
+
+
+class Rating(Body):
+    """How it was."""
+
+    rating: Annotated[Digits, Field(ge=1, le=5)]
+    comment: Annotated[str, Field(max_length=1000)] | None = None
+
+
+def _limit(runtime: Runtime, user: User, session_id: int) -> Session:
+    return transitions.limit(runtime, user, session_id, form(Limit).spending_limit)
+
+
+def _transfer(runtime: Runtime, user: User, session_id: int) -> Session:
+    return transitions.transfer(runtime, user, session_id, form(Transfer).agent_id)
+
+
+def _rate(runtime: Runtime, user: User, session_id: int) -> Session:
+    asked = form(Rating)
+    return transitions.rate(runtime, user, session_id, asked.rating, asked.comment)
+
+
+def _agree(runtime: Runtime, user: User, session_id: int) -> Session:
+    return transitions.answer_transfer(runtime, user, session_id, True)
+
+
+def _refuse(runtime: Runtime, user: User, session_id: int) -> Session:
+    return transitions.answer_transfer(runtime, user, session_id, False)
+
+
+ACTIONS: dict[str, Callable[[Runtime, User, int], Session]] = {
+    "accept": transitions.accept,
+    "decline": transitions.decline,
+    "cancel": transitions.cancel,
+    "end": transitions.end,
+    "pause": transitions.pause,
+    "resume": transitions.resume,
+    "limit": _limit,
+    "transfer": _transfer,
+    "agree": _agree,
+    "refuse": _refuse,
+    "rating": _rate,
+}
+# After these there is nothing left for the agent to see.
+LEAVING = ("decline",)

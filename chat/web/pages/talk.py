@@ -1,0 +1,114 @@
+"""What the pages of a conversation show: the client's, and the agent's beside the inbox."""
+
+import secrets
+from typing import Any
+
+from flask import Response, request
+
+from chat import agents, archive, inbox, messages, replies, sessions, store
+from chat.accounts import User
+from chat.database.connection import Connection
+from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem
+from chat.messages import Position
+from chat.runtime import Runtime
+from chat.web.page import INBOX_SIZE, listed, live, page
+from chat.web.request import MAX_INTEGER, Digits, Query, current_runtime, query
+from chat.wire import Agent, Card
+
+PAGE_SIZE = 50
+PAST_SESSIONS = 10
+
+
+class Shown(Query):
+    """Which part of a conversation."""
+
+    before: Digits = MAX_INTEGER
+
+
+def inbox_page(agent: User, session_id: int | None = None, problem: Problem | None = None) -> Response:
+    """All that an agent has to do, beside the conversation if there is one: these are from one read."""
+    runtime, before = current_runtime(), query(Shown).before
+
+    def read(db: Connection) -> dict[str, Any]:
+        open_ones = listed(db, agent)
+        content: dict[str, Any] = {
+            "inbox": sorted(open_ones.sessions, key=_place),
+            "live": live(agent, open_ones),
+            "session": None,
+            "is_request": False,
+        }
+        if session_id is None:
+            return content
+        asked = next((each for each in open_ones.sessions if each["id"] == session_id), None)
+        if asked is not None and asked["agent"] is None:
+            # To any agent: nobody's yet, so its messages are not told, but for the first one.
+            return {**content, "session": asked, "is_request": True}
+        talk = _conversation(db, runtime, agent, session_id, before)
+        client_id = talk["session"]["client"]["id"]
+        return {**content, **talk, "past": archive.of_pair(db, runtime, agent, client_id, PAST_SESSIONS)}
+
+    content = runtime.database.read(read)
+    return page(
+        "inbox.html",
+        problem=problem,
+        **content,
+        key=_key(problem),
+        card=_own_card(runtime, agent),
+        ended=inbox.history(runtime, agent, MAX_INTEGER, PAST_SESSIONS)[0],
+        replies=replies.of_agent(runtime, agent),
+        others=_other_agents(runtime, agent) if session_id else [],
+    )
+
+
+def talk_page(user: User, session_id: int, problem: Problem | None = None) -> Response:
+    if user.role == "agent":
+        return inbox_page(user, session_id, problem)
+    runtime, before = current_runtime(), query(Shown).before
+    content = runtime.database.read(lambda db: _conversation(db, runtime, user, session_id, before))
+    return page("conversation.html", problem=problem, **content, key=_key(problem))
+
+
+def again(user: User, session_id: int, problem: Problem) -> Response:
+    """The page once more: what was wrong, and what was written."""
+    if isinstance(problem, NotFound | CrossSite):
+        raise problem
+    return talk_page(user, session_id, problem)
+
+
+def _key(problem: Problem | None) -> str:
+    """Of the next message; of the same one while nobody knows whether it was stored."""
+    is_unknown = isinstance(problem, DatabaseUnavailable)
+    return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
+
+
+def _conversation(
+    db: Connection, runtime: Runtime, user: User, session_id: int, before: int
+) -> dict[str, Any]:
+    """The newest messages (or the ones before an older one), the session, and the cursor of both."""
+    shown = messages.fetch(db, runtime, user, session_id, Position(before_id=before, limit=PAGE_SIZE))
+    row = sessions.of_user(db, session_id, user.id)
+    return {
+        "session": sessions.details(db, runtime, row, store.server.time(db)),
+        "side": sessions.side_of(row, user.id),
+        "messages": shown.messages,
+        "has_more": shown.has_more,
+        "is_newest": before == MAX_INTEGER,
+        "peer": shown.peer,
+        "live": live(user, listed(db, user)),
+    }
+
+
+def _place(session: Card) -> int:
+    """Requests: who waits longest; what goes on: where it was written last."""
+    return session["id"] if session["status"] == "waiting" else -session["last_message_id"]
+
+
+def _own_card(runtime: Runtime, agent: User) -> Agent:
+    cards, _ = agents.listed(runtime, agent.id - 1, 1)
+    return cards[0]
+
+
+def _other_agents(runtime: Runtime, agent: User) -> list[Agent]:
+    """Who a conversation may be handed over to."""
+    cards, _ = agents.listed(runtime, 0, INBOX_SIZE)
+    return [card for card in cards if card["id"] != agent.id and card["status"] != "away"]

@@ -1,0 +1,172 @@
+"""The shapes of the wire: what clients are told of sessions, messages, agents and money.
+
+Instants are text, `YYYY-MM-DD HH:MM:SS` UTC, but for `server_time`, in milliseconds since 1970; amounts are
+numbers with two decimals. docs/api.md says what each field means.
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+from chat.live.presence import Peer
+from chat.money import Cents
+from chat.store.rows import EndReason, IntervalReason, Message, PauseReason, Side, Status
+
+Availability = Literal["available", "busy", "away"]
+
+
+class Transfer(TypedDict):
+    """The dearer agent whom the client is asked about."""
+
+    agent_id: int
+    rate_per_minute: Cents
+
+
+class Summary(TypedDict):
+    """The `session` object beside messages."""
+
+    id: int
+    status: Status
+    end_reason: EndReason | None
+    pause_reason: PauseReason | None
+    position: int | None
+    duration_minutes: int
+    total_cost: Cents
+    duration_seconds: int
+    billed_minutes: int
+    rate_per_minute: Cents | None
+    currency: str
+    free_seconds: int
+    free_seconds_left: int
+    is_clock_running: bool
+    spending_limit: Cents | None
+    seconds_left: int | None
+    is_silent: bool
+    last_message_id: int
+    client_read_id: int
+    agent_read_id: int
+    client_delivered_id: int
+    agent_delivered_id: int
+    transfer: Transfer | None
+
+
+class Participant(TypedDict):
+    """One side of a session."""
+
+    id: int
+    name: str
+    presence: Peer
+
+
+class Session(Summary):
+    """A session with all that its participants may know, and the time of the read."""
+
+    client: Participant
+    agent: Participant | None
+    created_at: str
+    accepted_at: str | None
+    ended_at: str | None
+    waiting_seconds: int | None
+    rating: int | None
+    rating_comment: str | None
+    revision: int
+    server_time: int
+
+
+class LastMessage(TypedDict):
+    """The beginning of a session's newest message."""
+
+    message: str
+    sender_type: Side
+    created_at: str
+
+
+class Card(Session):
+    """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
+
+    unread: int
+    last_message: LastMessage | None
+    messages: NotRequired[list[Message] | None]
+
+
+class Transcript(TypedDict):
+    """A whole conversation."""
+
+    session: Session
+    messages: list[Message]
+
+
+class Agent(TypedDict):
+    """An agent, as everybody may see them."""
+
+    id: int
+    name: str
+    headline: str
+    rate_per_minute: Cents
+    currency: str
+    status: Availability
+    is_online: bool
+    rating: float | None
+    ratings: int
+
+
+class Payee(TypedDict):
+    """Who was paid for an interval."""
+
+    id: int
+    name: str
+
+
+class Interval(TypedDict):
+    """A part of a session, billed or not."""
+
+    started_at: str
+    ended_at: str | None
+    milliseconds: int
+    reason: IntervalReason
+    is_billed: bool
+    agent: Payee
+    rate_per_minute: Cents
+    first_message_id: int | None
+    last_message_id: int | None
+
+
+class Minute(TypedDict):
+    """A begun minute, and what it costs."""
+
+    minute: int
+    rate_per_minute: Cents
+
+
+class Entry(TypedDict):
+    """A change of a prepaid balance."""
+
+    id: int
+    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    amount: Cents
+    chat_session_id: int | None
+    minute: int | None
+    actor_id: int | None
+    reason: str
+    created_at: str
+
+
+class Receipt(TypedDict):
+    """A session's bill in full: the intervals make the minutes, the minutes make the total."""
+
+    server_time: int
+    session: Session
+    is_final: bool
+    free_seconds: int
+    intervals: list[Interval]
+    minutes: list[Minute]
+    total_cost: Cents
+    currency: str
+    ledger: list[Entry]
+
+
+class Balance(TypedDict):
+    """What is left of a prepaid balance, and a page of what changed it."""
+
+    balance: Cents
+    currency: str
+    ledger: list[Entry]
+    has_more: bool
