@@ -6,7 +6,7 @@ from chat.database.connection import Connection
 from chat.errors import Forbidden, existing
 from chat.runtime import Runtime
 from chat.store.rows import SessionRow
-from chat.wire import Session, Transcript
+from chat.wire import TimedSession, Transcript
 
 
 def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript:
@@ -24,7 +24,7 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
 
 def search(
     runtime: Runtime, actor: User, text: str, status: str | None, before_id: int, limit: int
-) -> tuple[list[Session], bool]:
+) -> tuple[list[TimedSession], bool]:
     """The newest sessions with lower ids that have the text in a name, an email or a message.
 
     And whether there are more. Raises Forbidden, and Overloaded when too many search already.
@@ -32,7 +32,7 @@ def search(
     if actor.role != "admin":
         raise Forbidden("Only an administrator may do this.")
 
-    def read(db: Connection) -> list[Session]:
+    def read(db: Connection) -> list[TimedSession]:
         time = store.server.time(db)
         rows = store.archive.search(db, text, status, before_id, limit + 1)
         return [sessions.details(db, runtime, row, time) for row in rows]
@@ -41,7 +41,7 @@ def search(
     return found[:limit], len(found) > limit
 
 
-def of_pair(db: Connection, runtime: Runtime, agent: User, client_id: int, limit: int) -> list[Session]:
+def of_pair(db: Connection, runtime: Runtime, agent: User, client_id: int, limit: int) -> list[TimedSession]:
     """The agent's newest sessions with this client that have ended."""
     time = store.server.time(db)
     rows = store.archive.of_pair(db, client_id, agent.id, limit)

@@ -15,7 +15,7 @@ from chat.live import topics
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SessionRow
-from chat.wire import Session
+from chat.wire import TimedSession
 
 Act = Callable[[Connection, Lifecycle, int], None]
 Find = Callable[[Connection, int, int], SessionRow | None]
@@ -41,13 +41,13 @@ def change(
     chat_session_id: int,
     act: Act,
     find: Find = store.sessions.of_participant,
-) -> Session:
+) -> TimedSession:
     """Settle, `act(db, life, now)`, save and tell; returns the session as it is then.
 
     `find` gives the row if it is the user's to change; NotFound otherwise. Raises what `act` raises.
     """
 
-    def settle_and_act(db: Connection) -> tuple[list[Change], Session]:
+    def settle_and_act(db: Connection) -> tuple[list[Change], TimedSession]:
         arrived, time = arrive(db, runtime.settings, [user.id]), store.server.time(db)
         life = Lifecycle(existing(find(db, chat_session_id, user.id)), runtime.settings)
         life.settle(time)

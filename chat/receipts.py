@@ -26,7 +26,7 @@ def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
         minutes = billing.prices(billing.active_parts(intervals, time.now), row["free_seconds"])
         return {
             "server_time": time.now,
-            "session": sessions.details(db, runtime, row, time),
+            "session": sessions.untimed(sessions.details(db, runtime, row, time)),
             "is_final": row["status"] == "ended",
             "free_seconds": row["free_seconds"],
             "intervals": [_interval(each, time.now) for each in intervals],

@@ -1,5 +1,7 @@
 """Chat sessions: finding one through its people, and showing how it stands at an instant."""
 
+from typing import cast
+
 from chat import clock, lifecycle, store
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
@@ -10,7 +12,7 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import PeerRow, SessionRow, Side
 from chat.store.server import Time
-from chat.wire import Participant, Session, Summary, Transfer
+from chat.wire import Participant, Session, Summary, TimedSession, Transfer
 
 OTHER: dict[Side, Side] = {"client": "agent", "agent": "client"}
 
@@ -25,10 +27,10 @@ def of_user(db: Connection, chat_session_id: int, user_id: int) -> SessionRow:
     return existing(store.sessions.of_participant(db, chat_session_id, user_id))
 
 
-def read(runtime: Runtime, user: User, chat_session_id: int) -> Session:
+def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """One session with all that its participants may know."""
 
-    def show(db: Connection) -> Session:
+    def show(db: Connection) -> TimedSession:
         row = of_user(db, chat_session_id, user.id)
         return details(db, runtime, row, store.server.time(db))
 
@@ -68,7 +70,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
     }
 
 
-def details(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Session:
+def details(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> TimedSession:
     """The summary, with who takes part, since when, the rating, and the time."""
     is_waiting = row["status"] == "waiting"
     agent: Participant | None = None
@@ -92,6 +94,11 @@ def details(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Se
         "revision": row["revision"],
         "server_time": time.now,
     }
+
+
+def untimed(session: TimedSession) -> Session:
+    """The session, without when it stood so."""
+    return cast(Session, {name: value for name, value in session.items() if name != "server_time"})
 
 
 def receipt_address(chat_session_id: int) -> str:

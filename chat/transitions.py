@@ -28,7 +28,7 @@ from chat.runtime import Runtime
 from chat.sessions import OTHER, side_of
 from chat.settings import Settings
 from chat.store.rows import EndReason, PauseReason, SessionRow, Side, Status
-from chat.wire import Session
+from chat.wire import TimedSession
 
 ENDED_BY: dict[Side, EndReason] = {"client": "ended_by_client", "agent": "ended_by_agent"}
 PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "paused_by_agent"}
@@ -36,7 +36,7 @@ PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "pa
 
 def request(
     runtime: Runtime, client: User, agent_id: int | None, text: str | None, limit_cents: int | None
-) -> tuple[Session, bool]:
+) -> tuple[TimedSession, bool]:
     """Ask an agent for a session, or (None) any: (the session, whether it was asked for before).
 
     A client has one open session with an agent, and one request to any: asking again gives that one.
@@ -45,7 +45,7 @@ def request(
         raise Forbidden("Only a client asks for a session.")
     opening = None if text is None else messages.trimmed(text)
 
-    def insert(db: Connection) -> tuple[list[Change], Session, bool]:
+    def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
@@ -68,7 +68,7 @@ def request(
     return session, is_old
 
 
-def accept(runtime: Runtime, agent: User, chat_session_id: int) -> Session:
+def accept(runtime: Runtime, agent: User, chat_session_id: int) -> TimedSession:
     """The agent takes a request: theirs, or one to any agent."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -83,7 +83,7 @@ def accept(runtime: Runtime, agent: User, chat_session_id: int) -> Session:
     return change(runtime, agent, chat_session_id, act, store.sessions.open_to_agent)
 
 
-def decline(runtime: Runtime, agent: User, chat_session_id: int) -> Session:
+def decline(runtime: Runtime, agent: User, chat_session_id: int) -> TimedSession:
     """The agent does not take it."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -95,7 +95,7 @@ def decline(runtime: Runtime, agent: User, chat_session_id: int) -> Session:
     return change(runtime, agent, chat_session_id, act)
 
 
-def cancel(runtime: Runtime, client: User, chat_session_id: int) -> Session:
+def cancel(runtime: Runtime, client: User, chat_session_id: int) -> TimedSession:
     """The client takes the request back."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -107,7 +107,7 @@ def cancel(runtime: Runtime, client: User, chat_session_id: int) -> Session:
     return change(runtime, client, chat_session_id, act)
 
 
-def end(runtime: Runtime, user: User, chat_session_id: int) -> Session:
+def end(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """Either side ends it, a request too; ending twice gives the same answer."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -120,7 +120,7 @@ def end(runtime: Runtime, user: User, chat_session_id: int) -> Session:
     return change(runtime, user, chat_session_id, act)
 
 
-def pause(runtime: Runtime, user: User, chat_session_id: int) -> Session:
+def pause(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """Either side stops the clock."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -134,7 +134,7 @@ def pause(runtime: Runtime, user: User, chat_session_id: int) -> Session:
     return change(runtime, user, chat_session_id, act)
 
 
-def resume(runtime: Runtime, user: User, chat_session_id: int) -> Session:
+def resume(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """Go on: whoever paused it, and the client when the money has been seen to."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -149,7 +149,7 @@ def resume(runtime: Runtime, user: User, chat_session_id: int) -> Session:
     return change(runtime, user, chat_session_id, act)
 
 
-def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int | None) -> Session:
+def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int | None) -> TimedSession:
     """Set the spending limit, or lift it; what it had paused goes on."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -169,7 +169,7 @@ def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int
     return change(runtime, client, chat_session_id, act)
 
 
-def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) -> Session:
+def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) -> TimedSession:
     """Hand it to another agent; if they cost more, the client is asked first."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -189,7 +189,7 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) ->
     return change(runtime, agent, chat_session_id, act, store.sessions.of_agent)
 
 
-def answer_transfer(runtime: Runtime, client: User, chat_session_id: int, is_agreed: bool) -> Session:
+def answer_transfer(runtime: Runtime, client: User, chat_session_id: int, is_agreed: bool) -> TimedSession:
     """The client agrees to the dearer agent, or stays."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -206,7 +206,9 @@ def answer_transfer(runtime: Runtime, client: User, chat_session_id: int, is_agr
     return change(runtime, client, chat_session_id, act)
 
 
-def rate(runtime: Runtime, client: User, chat_session_id: int, rating: int, comment: str | None) -> Session:
+def rate(
+    runtime: Runtime, client: User, chat_session_id: int, rating: int, comment: str | None
+) -> TimedSession:
     """The client's rating, after the end; a second one replaces the first."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:

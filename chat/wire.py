@@ -57,7 +57,7 @@ class Participant(TypedDict):
 
 
 class Session(Summary):
-    """A session with all that its participants may know, and the time of the read."""
+    """A session with all that its participants may know."""
 
     client: Participant
     agent: Participant | None
@@ -68,6 +68,11 @@ class Session(Summary):
     rating: int | None
     rating_comment: str | None
     revision: int
+
+
+class TimedSession(Session):
+    """A session, and when it stood so."""
+
     server_time: int
 
 
@@ -79,7 +84,7 @@ class LastMessage(TypedDict):
     created_at: str
 
 
-class Card(Session):
+class Card(TimedSession):
     """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
 
     unread: int
@@ -90,7 +95,7 @@ class Card(Session):
 class Transcript(TypedDict):
     """A whole conversation."""
 
-    session: Session
+    session: TimedSession
     messages: list[Message]
 
 

@@ -53,6 +53,10 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        self.close()
+
+    def close(self) -> None:
+        """What the test itself holds of it."""
         self.listener.close()
         self.runtime.close()
 

@@ -17,7 +17,7 @@ def idle(tmp_path):
     """A server's database and settings, without the server."""
     server = Server(tmp_path)
     yield server
-    server.listener.close()
+    server.close()
 
 
 def rows(server, sql):
@@ -51,7 +51,7 @@ def test_as_json_it_makes_nothing_but_the_sessions(idle, run):
 )
 def test_a_month_of_the_demo_is_billed_rightly(tmp_path, run, settings):
     server = Server(tmp_path, **settings)
-    server.listener.close()
+    server.close()
     run(server, "demo", "--once")
     assert "All totals and balances are right." in run(server, "verify")
     ended = "SELECT count(*) FROM chat_sessions WHERE status = 'ended'"
@@ -202,7 +202,7 @@ def test_tail_prints_what_comes_until_the_end(start):
 
 def test_the_commands_make_a_file_that_only_its_owner_reads(tmp_path, run):
     server = Server(tmp_path)
-    server.listener.close()
+    server.close()
     server.environment["CHAT_DATABASE_URL"] = f"sqlite:///{tmp_path}/new/chat.db"
     run(server, "migrate")
     assert oct(os.stat(tmp_path / "new").st_mode)[-3:] == "700"

@@ -251,12 +251,8 @@ class Site:
             people[email.partition("@")[0]] = person["id"]
         for role in ("client", "agent"):
             email = f"{role}@example.org"
-            people[f"new-{role}"] = store.users.insert(
-                db, role, "Robin Vale", email, accounts.NO_PASSWORD, 0, now
-            )
-        gone = store.users.insert(
-            db, "client", "Ellis Grey", "gone@example.org", accounts.NO_PASSWORD, 0, now
-        )
+            people[f"new-{role}"] = add(db, role, "Robin Vale", email, accounts.NO_PASSWORD, 0, now)
+        gone = add(db, "client", "Ellis Grey", "gone@example.org", accounts.NO_PASSWORD, 0, now)
         store.users.update(db, gone, disabled_at=now)
         return {who: accounts.insert_token(db, user_id, 1) for who, user_id in people.items()}
 

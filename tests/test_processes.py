@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -55,6 +56,17 @@ def test_a_burst_that_overflows_the_doorbell_loses_nothing(start):
     os.kill(deaf, signal.SIGCONT)
     assert {send.status for send in sends} == {201}
     assert {tuple(poll.result().texts) for poll in polls} == {("Tous ensemble",)}
+
+
+def test_a_datagram_that_nobody_understands_is_logged_and_the_next_one_heard(start):
+    near, far = pair(start, check_interval_seconds=NEVER)
+    far.wait_until(lambda workers: workers)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+        for doorbell in far.path.with_name("chat.db-doorbell").iterdir():
+            for datagram in (b"junk", b"news x", b"\xff", b"typing 1 2 3"):
+                stranger.sendto(datagram, str(doorbell))
+    assert deliver_across(near, far).texts == ["De loin"]
+    assert "The doorbell failed, and goes on" in far.log
 
 
 @pytest.mark.parametrize("what", ["logout", "end"])

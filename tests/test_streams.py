@@ -95,8 +95,16 @@ def test_junk_is_refused_before_anything_is_told(server, talk):
     assert answers(talk.client, Last_Event_ID="x") == (400, "invalid_parameter")
 
 
-def test_head_is_not_held(talk):
-    assert talk.client.request("HEAD", f"/api/chat/stream/{talk.id}").status == 200
+@pytest.mark.parametrize("path", ["/api/chat/stream/{}", "/api/chat/stream"])
+def test_head_tells_how_a_stream_would_begin_and_ends(start, worker_class, path):
+    server = start(worker_class=worker_class)
+    talk = server.conversation()
+    with raw(talk.client, path.format(talk.id), method="HEAD", Connection="close") as connection:
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"\r\n\r\n")
+    assert b"text/event-stream" in answer
+    assert server.client().request("HEAD", path.format(talk.id)).status == 401
 
 
 def test_the_inbox_tells_messages_then_the_card(talk):
@@ -125,6 +133,22 @@ def test_the_inbox_tells_what_is_removed(server, client, agent):
         told.one("session", lambda data: data["id"] == session["id"])
         agent.do("accept", session["id"])
         assert told.one("removed").data == {"sessions": [session["id"]]}
+
+
+def test_what_is_removed_is_told_before_what_came_later(server, client, agent):
+    """Who is cut between the two goes on from a card, which must not have passed over it."""
+    gone = client.ask(agent_id=agent.id)
+    agent.do("accept", gone["id"])
+    cursor = agent.inbox().json["cursor"]
+    agent.do("transfer", gone["id"], agent_id=server.person("agent", rate_cents=0).id)
+    later = server.person("client").ask(agent_id=agent.id)
+    with SSE(agent, f"/api/chat/stream?cursor={cursor}") as told:
+        before = [next(told)]
+        while before[-1].name != "session":
+            before.append(next(told))
+    assert before[-1].data["id"] == later["id"]
+    removed = next(event for event in before if event.name == "removed")
+    assert (removed.data, removed.cursor) == ({"sessions": [gone["id"]]}, None)
 
 
 def test_heartbeats_come_while_there_is_nothing_to_tell(start, worker_class):

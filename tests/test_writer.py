@@ -12,6 +12,8 @@ from chat.database.database import Database
 from chat.errors import DatabaseUnavailable, NotFound, Overloaded
 from chat.store import revision
 
+PATIENCE_SECONDS = 20
+
 
 @pytest.fixture
 def database(tmp_path):
@@ -27,19 +29,65 @@ def block(database):
     return other
 
 
+def write_together(database, *works):
+    """What came of each, in one group: they queue while the writer is busy with another write."""
+    busy, queued = threading.Event(), threading.Event()
+
+    def keep_the_writer(db):
+        busy.set()
+        assert queued.wait(PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(database.write, keep_the_writer)
+        assert busy.wait(PATIENCE_SECONDS)
+        writes = [threads.submit(database.write, work) for work in works]
+        while database.queued_writes() < len(works):
+            assert not queued.wait(0.001)
+        queued.set()
+        return [write.exception(PATIENCE_SECONDS) or write.result() for write in writes]
+
+
+def test_writes_that_wait_are_one_transaction(database):
+    """Seen from another connection, all of them come at once."""
+    other, seen = connect(database.path), []
+
+    def write(db):
+        seen.append(revision.head(other))
+        return revision.advance(db)
+
+    assert write_together(database, write, write, write) == [1, 2, 3]
+    assert seen == [0, 0, 0]
+
+
 def test_one_that_fails_spoils_no_other_of_its_group(database):
+    other, seen = connect(database.path), []
+
+    def write(db):
+        seen.append(revision.head(other))
+        return revision.advance(db)
+
     def refuse(db):
-        revision.advance(db)
+        write(db)
         raise NotFound
 
-    other = block(database)
-    with ThreadPoolExecutor() as threads:
-        writes = [threads.submit(database.write, work) for work in (revision.advance, refuse)]
-        other.conn.execute("COMMIT")
-        assert writes[0].result() == 1
-        with pytest.raises(NotFound):
-            writes[1].result()
-    assert database.read(revision.head) == 1
+    first, refused, last = write_together(database, write, refuse, write)
+    assert (first, type(refused), last) == (1, NotFound, 2)
+    assert seen == [0, 0, 0]
+    assert database.read(revision.head) == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, SystemExit])
+def test_no_error_stops_the_writer(database, error):
+    """An error of the writer itself, not of one write: whoever waits is answered, and it goes on."""
+
+    def fail(db):
+        db.conn.execute("SAVEPOINT mine")
+        db.conn.execute("RELEASE call")
+        raise error
+
+    with pytest.raises((DatabaseUnavailable, error)):
+        database.write(fail)
+    assert database.write(revision.advance) == 1
 
 
 def test_a_full_queue_refuses_and_keeps_what_it_took(database):

@@ -77,3 +77,7 @@ class Database:
         """
         result: T = self._writer.write(work)
         return result
+
+    def queued_writes(self) -> int:
+        """How many writes wait for their turn."""
+        return self._writer.queued()

@@ -69,6 +69,10 @@ class NativeThreads:
             raise call.error
         return call.result
 
+    def waiting(self) -> int:
+        """How many calls wait for a thread."""
+        return len(self._queue)
+
     def _start(self) -> None:
         with self._starting:
             if self._started:

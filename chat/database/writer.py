@@ -29,6 +29,10 @@ class Writer:
         """Raises what `work` raises, DatabaseUnavailable, or Overloaded when the queue is full."""
         return self._threads.call(work)
 
+    def queued(self) -> int:
+        """How many writes wait for their turn."""
+        return self._threads.waiting()
+
     def _commit_group(self, calls: list[Call]) -> None:
         try:
             db = self._file.get()

@@ -29,7 +29,7 @@ from chat.web.request import (
     query,
     signed_in,
 )
-from chat.wire import Session
+from chat.wire import TimedSession
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
 SESSION = "/<chat_session_id>"
@@ -115,7 +115,7 @@ def show(chat_session_id: str) -> Response:
     return _answer(sessions.read(runtime, user, path_id(chat_session_id)))
 
 
-def _transition(name: str, act: Callable[[Runtime, User, int], Session]) -> None:
+def _transition(name: str, act: Callable[[Runtime, User, int], TimedSession]) -> None:
     """A route for what needs no more than who does it to which session."""
 
     def view(chat_session_id: str) -> Response:
@@ -168,10 +168,9 @@ def receipt(chat_session_id: str) -> Response:
     return personal(receipts.of_session(runtime, user, path_id(chat_session_id)))
 
 
-def _answer(session: Session, status: int = 200, **more: bool) -> Response:
-    return personal(
-        {"success": True, "session": session, "server_time": session["server_time"], **more}, status
-    )
+def _answer(session: TimedSession, status: int = 200, **more: bool) -> Response:
+    content = {"session": sessions.untimed(session), "server_time": session["server_time"]}
+    return personal({"success": True, **content, **more}, status)
 
 
 def _content(page: Inbox) -> dict[str, Any]:

@@ -89,6 +89,9 @@ def _tell(told: Events, stall_seconds: float, environ: Any, start_response: Any)
         yield from problems.answer_to(error)(environ, start_response)
         return
     start_response("200 OK", HEADERS)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        told.close()
+        return
     told_at = monotonic()
     try:
         yield b"retry: %d\n" % RETRY_MS + _frame(first)

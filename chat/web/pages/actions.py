@@ -10,7 +10,7 @@ from chat.accounts import User
 from chat.runtime import Runtime
 from chat.web.page import Amount, form
 from chat.web.request import Body, Digits
-from chat.wire import Session
+from chat.wire import TimedSession
 
 
 class Transfer(Body):
@@ -32,28 +32,28 @@ class Rating(Body):
     comment: Annotated[str, Field(max_length=1000)] | None = None
 
 
-def _limit(runtime: Runtime, user: User, session_id: int) -> Session:
+def _limit(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     return transitions.limit(runtime, user, session_id, form(Limit).spending_limit)
 
 
-def _transfer(runtime: Runtime, user: User, session_id: int) -> Session:
+def _transfer(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     return transitions.transfer(runtime, user, session_id, form(Transfer).agent_id)
 
 
-def _rate(runtime: Runtime, user: User, session_id: int) -> Session:
+def _rate(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     asked = form(Rating)
     return transitions.rate(runtime, user, session_id, asked.rating, asked.comment)
 
 
-def _agree(runtime: Runtime, user: User, session_id: int) -> Session:
+def _agree(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     return transitions.answer_transfer(runtime, user, session_id, True)
 
 
-def _refuse(runtime: Runtime, user: User, session_id: int) -> Session:
+def _refuse(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     return transitions.answer_transfer(runtime, user, session_id, False)
 
 
-ACTIONS: dict[str, Callable[[Runtime, User, int], Session]] = {
+ACTIONS: dict[str, Callable[[Runtime, User, int], TimedSession]] = {
     "accept": transitions.accept,
     "decline": transitions.decline,
     "cancel": transitions.cancel,

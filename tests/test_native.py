@@ -1,0 +1,63 @@
+"""Native threads: each call is answered, whatever happens to the others and to the thread."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chat.database import native
+from chat.database.native import NativeThreads
+from chat.errors import Overloaded
+
+PATIENCE_SECONDS = 20
+
+
+def test_a_pool_gives_results_and_errors_back():
+    pool = native.pool(2, 10)
+    assert pool.call(lambda: 7) == 7
+    with pytest.raises(KeyError):
+        pool.call(lambda: {}["nothing"])
+
+
+def test_a_pool_runs_as_many_at_a_time_as_it_has_threads():
+    pool, both = native.pool(2, 10), threading.Barrier(2)
+    with ThreadPoolExecutor() as threads:
+        calls = [threads.submit(pool.call, lambda: both.wait(PATIENCE_SECONDS)) for _ in range(2)]
+        assert sorted(call.result(PATIENCE_SECONDS) for call in calls) == [0, 1]
+
+
+def test_more_than_may_wait_are_refused():
+    pool, started, let_go = native.pool(1, 1), threading.Event(), threading.Event()
+
+    def keep_the_thread():
+        started.set()
+        assert let_go.wait(PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(pool.call, keep_the_thread)
+        assert started.wait(PATIENCE_SECONDS)
+        waiting = threads.submit(pool.call, lambda: "in time")
+        while not pool.waiting():
+            assert not let_go.wait(0.001)
+        with pytest.raises(Overloaded):
+            pool.call(lambda: "one too many")
+        let_go.set()
+        running.result(PATIENCE_SECONDS)
+        assert waiting.result(PATIENCE_SECONDS) == "in time"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+def test_a_thread_that_fails_answers_its_calls_and_goes_on(error, caplog):
+    def serve(calls):
+        for call in calls:
+            call.result = call.work()
+
+    def fail():
+        raise error("of the thread itself")
+
+    threads = NativeThreads(serve, limit=10)
+    with ThreadPoolExecutor() as callers:
+        with pytest.raises(error):
+            callers.submit(threads.call, fail).result(PATIENCE_SECONDS)
+        assert callers.submit(threads.call, lambda: "on it goes").result(PATIENCE_SECONDS) == "on it goes"
+    assert "of the thread itself" in caplog.text
