@@ -7,14 +7,14 @@ import { stream, user, words } from "./live.js";
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {
-  #name; #sessionId; #list; #waiting; #isSending = false; #failures = 0;
+  #name; #sessionId; #pending; #waiting; #isSending = false; #failures = 0;
 
-  constructor(sessionId, list) {
+  constructor(sessionId, pending) {
     this.#sessionId = sessionId;
-    this.#list = list;
+    this.#pending = pending;
     this.#name = `outbox:${user.id}:${sessionId}`;
     this.#waiting = JSON.parse(localStorage.getItem(this.#name) ?? "[]");
-    for (const item of this.#waiting) if (!list.has(item.key)) list.addPending(item);
+    for (const item of this.#waiting) pending.add(item);
     addEventListener("online", () => this.#flush());
     stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
     this.#flush();
@@ -24,7 +24,7 @@ export class Outbox {
     const item = { key: newKey(), text };
     this.#waiting.push(item);
     this.#save();
-    this.#list.addPending(item);
+    this.#pending.add(item);
     this.#flush();
   }
 
@@ -42,13 +42,13 @@ export class Outbox {
       const { messageId } = await post("/api/chat/message", content);
       this.#failures = 0;
       this.#drop(item);
-      this.#list.confirm(item.key, messageId);
+      this.#pending.confirm(item.key, messageId);
       return true;
     } catch (error) {
       const isFinal = error.status >= 400 && error.status < 500 && error.status !== 429;
       if (isFinal) this.#drop(item);
       const reason = words.problems[error.code] ?? words.failed;
-      this.#list.fail(item.key, reason, () => this.#again(item));
+      this.#pending.fail(item.key, reason, () => this.#again(item));
       if (!isFinal) setTimeout(() => this.#flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
       return isFinal;
     }
