@@ -1,5 +1,8 @@
 // What is on its way to the server: kept across a reload, sent in order, each with a key so that sending it
 // again stores it once.
+//
+// Each message is an entry of its own in the browser's storage: tabs that kept a list there would overwrite one
+// another's. A tab sends what it wrote and what it found; what two tabs send at once has one key, and is stored once.
 
 import { post } from "./api.js";
 import { stream, user, words } from "./live.js";
@@ -7,13 +10,13 @@ import { stream, user, words } from "./live.js";
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {
-  #name; #sessionId; #pending; #waiting; #isSending = false; #failures = 0;
+  #prefix; #sessionId; #pending; #waiting; #isSending = false; #failures = 0;
 
   constructor(sessionId, pending) {
     this.#sessionId = sessionId;
     this.#pending = pending;
-    this.#name = `outbox:${user.id}:${sessionId}`;
-    this.#waiting = JSON.parse(localStorage.getItem(this.#name) ?? "[]");
+    this.#prefix = `outbox:${user.id}:${sessionId}:`;
+    this.#waiting = this.#stored();
     for (const item of this.#waiting) pending.add(item);
     addEventListener("online", () => this.#flush());
     stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
@@ -22,8 +25,7 @@ export class Outbox {
 
   send(text) {
     const item = { key: newKey(), text };
-    this.#waiting.push(item);
-    this.#save();
+    this.#keep(item);
     this.#pending.add(item);
     this.#flush();
   }
@@ -55,19 +57,26 @@ export class Outbox {
   }
 
   #again(item) {
-    if (!this.#waiting.includes(item)) this.#waiting.push(item);
-    this.#save();
+    if (!this.#waiting.includes(item)) this.#keep(item);
     this.#flush();
+  }
+
+  // After all that wait already, also those of other tabs and when the clock was put back.
+  #keep(item) {
+    item.at = Math.max(Date.now(), ...this.#stored().map(({ at }) => at + 1));
+    localStorage.setItem(this.#prefix + item.key, JSON.stringify(item));
+    this.#waiting.push(item);
   }
 
   #drop(item) {
     this.#waiting = this.#waiting.filter((other) => other !== item);
-    this.#save();
+    localStorage.removeItem(this.#prefix + item.key);
   }
 
-  #save() {
-    if (this.#waiting.length) localStorage.setItem(this.#name, JSON.stringify(this.#waiting));
-    else localStorage.removeItem(this.#name);
+  #stored() {
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(this.#prefix));
+    const items = names.map((name) => JSON.parse(localStorage.getItem(name)));
+    return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
   }
 }
 
