@@ -49,7 +49,7 @@ export class Composer {
     const now = Date.now();
     if (isTyping ? now - this.#typedAt < TYPING_AGAIN_MS : !this.#typedAt) return;
     this.#typedAt = isTyping ? now : 0;
-    post("/api/chat/typing", { chat_session_id: this.#sessionId, typing: isTyping }).catch(() => {});
+    post("typing", { chat_session_id: this.#sessionId, typing: isTyping }).catch(() => {});
   }
 
   #key(event) {

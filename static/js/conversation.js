@@ -30,7 +30,7 @@ let readId = first[`${root.dataset.side}_read_id`];
 let isBehind = null; // the cursor to catch up from, while that has not worked
 
 stream.addEventListener("news", async ({ detail }) => {
-  if (detail.removed.includes(id)) location.assign("/inbox");
+  if (detail.removed.includes(id)) location.assign(root.querySelector("[data-back]").href);
   const session = detail.sessions.find((each) => each.id === id);
   if (session) show(session);
   if (session?.messages === null || isBehind !== null) await catchUp(isBehind ?? detail.from);
@@ -60,7 +60,7 @@ function add(message) {
 // More than an answer of the stream has room for.
 async function catchUp(cursor) {
   isBehind = cursor;
-  const page = await get(`/api/chat/messages/${id}`, { cursor }).catch(() => null);
+  const page = await get(`messages/${id}`, { cursor }).catch(() => null);
   if (!page) return;
   page.messages.forEach(add);
   isBehind = null;
@@ -80,5 +80,5 @@ function markRead() {
   const last = list.lastId;
   if (document.hidden || !document.hasFocus() || !scroll.isAtEnd || last <= readId) return;
   readId = last;
-  post("/api/chat/read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
+  post("read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
 }

@@ -41,7 +41,7 @@ export class Outbox {
   async #sendOne(item) {
     try {
       const content = { chat_session_id: Number(this.#sessionId), message: item.text, client_message_id: item.key };
-      const { messageId } = await post("/api/chat/message", content);
+      const { messageId } = await post("message", content);
       this.#failures = 0;
       this.#drop(item);
       this.#pending.confirm(item.key, messageId);

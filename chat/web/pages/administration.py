@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Annotated, Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, url_for
 from flask_babel import get_timezone
 from pydantic import Field
 
@@ -104,7 +104,7 @@ def change_person(user_id: str) -> Response:
         people.change(here.engine, user, person_id, asked.name, asked.headline, asked.rate)
     except Problem as problem:
         return _person_page(person_id, problem)
-    return see(f"/admin/people/{person_id}", notice="saved")
+    return see("administration.show_person", user_id=person_id, notice="saved")
 
 
 @administration.post("/people/<user_id>/<action>")
@@ -119,7 +119,7 @@ def act_on_person(user_id: str, action: str) -> Response:
         raise NotFound
     act = people.disable if action == "disable" else people.enable
     act(here.engine, user, person_id)
-    return see(f"/admin/people/{person_id}", notice="saved")
+    return see("administration.show_person", user_id=person_id, notice="saved")
 
 
 @administration.get("/sessions")
@@ -210,12 +210,12 @@ def _change_balance(user_id: int) -> Response:
         balances.change(here.engine, user, user_id, asked.kind, asked.amount, asked.reason)
     except Problem as problem:
         return _person_page(user_id, problem)
-    return see(f"/admin/people/{user_id}", notice="saved")
+    return see("administration.show_person", user_id=user_id, notice="saved")
 
 
 def _link(token: str) -> str:
     """Its whole address, to be given to whoever it is for."""
-    return f"{request.host_url}links/{token}"
+    return url_for("entrance.link_page", token=token, _external=True)
 
 
 def _shown(value: Any) -> str:

@@ -58,7 +58,7 @@ def ask() -> Response:
         )
     except Problem as problem:
         return _request_page(agent_id, problem)
-    return see(f"/sessions/{session['id']}")
+    return see("conversations.show", chat_session_id=session["id"])
 
 
 def _request_page(agent_id: int, problem: Problem | None = None) -> Response:

@@ -131,7 +131,7 @@ def send(chat_session_id: str) -> Response:
         messages.send(here.engine, user, session_id, message.message, message.key)
     except Problem as problem:
         return _again(user, session_id, problem)
-    return see(f"/sessions/{session_id}#newest")
+    return see("conversations.show", chat_session_id=session_id, _anchor="newest")
 
 
 @conversations.post(f"{SESSION}/<action>")
@@ -145,8 +145,9 @@ def act(chat_session_id: str, action: str) -> Response:
     except Problem as problem:
         return _again(user, session_id, problem)
     if user.role == "agent" and action in LEAVING:
-        return see("/inbox")
-    return see(f"/sessions/{session_id}", **({"notice": "rated"} if action == "rating" else {}))
+        return see("inbox.show")
+    notice = {"notice": "rated"} if action == "rating" else {}
+    return see("conversations.show", chat_session_id=session_id, **notice)
 
 
 @conversations.get(f"{SESSION}/receipt")

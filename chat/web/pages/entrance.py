@@ -1,13 +1,13 @@
 """The way in: start, sign-in, sign-up, invitations, the first administrator; and the way out."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from pydantic import Field
 
 from chat import accounts, people
 from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
 from chat.web.login import forget, keep, signed
-from chat.web.page import START, check_form, form, page, see, visitor
+from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
 from chat.web.request import Body, process
 
 entrance = Blueprint("entrance", __name__)
@@ -44,7 +44,7 @@ def start() -> Response:
     if user := visitor():
         return see(START[user.role])
     if _setup_code() is not None and not process().database.read(people.is_anybody_there):
-        return see("/setup")
+        return see("entrance.setup_page")
     return page("home.html")
 
 
@@ -125,13 +125,13 @@ def log_out() -> Response:
     here = process()
     if user := visitor():
         accounts.log_out(here.database, here.hub, user.token_hash)
-    return forget(see("/login", notice="signed_out"))
+    return forget(see("entrance.login_page", notice="signed_out"))
 
 
 @entrance.post("/language")
 def choose_language() -> Response:
     choice = form(Choice)
-    response = see(_local(choice.next) or "/")
+    response = see_path(local(choice.next) or url_for("entrance.start"))
     response.set_cookie(
         language.COOKIE, choice.language, YEAR_SECONDS, secure=request.is_secure, samesite="Lax"
     )
@@ -143,14 +143,8 @@ def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     if not email.strip() or not password:
         raise InvalidCredentials
     token, user = signed(email, password)
-    return keep(see(_local(next_page) or START[user.role]), token)
+    return keep(see_path(local(next_page) or url_for(START[user.role])), token)
 
 
 def _setup_code() -> str | None:
     return process().database.read(people.setup_code)
-
-
-def _local(path: str) -> str:
-    """The path if it is on this site, or else nothing."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if is_ours and "\\" not in path else ""

@@ -19,7 +19,6 @@ class Availability(Body):
     """The switch, as its button sends it."""
 
     available: Annotated[str, Field(pattern="^[01]$")]
-    next: str = "/inbox"
 
 
 class Reply(Body):
@@ -44,7 +43,7 @@ def show() -> Response:
 def switch() -> Response:
     user, asked = reader("agent"), form(Availability)
     agents.change(process().engine, user, asked.available == "1", None)
-    return see("/inbox")
+    return see("inbox.show")
 
 
 @inbox.get("/replies")
@@ -60,7 +59,7 @@ def save_reply() -> Response:
         replies.save(process().engine, user, asked.shortcut, asked.message)
     except Problem as problem:
         return _replies_page(problem)
-    return see("/replies", notice="saved")
+    return see("inbox.list_replies", notice="saved")
 
 
 @inbox.post("/replies/<reply_id>/delete")
@@ -68,7 +67,7 @@ def delete_reply(reply_id: str) -> Response:
     user = reader("agent")
     check_form()
     replies.delete(process().engine, user, path_id(reply_id))
-    return see("/replies", notice="deleted")
+    return see("inbox.list_replies", notice="deleted")
 
 
 @inbox.get("/earnings")

@@ -52,7 +52,7 @@ def change() -> Response:
             agents_domain.change(here.engine, user, None, asked.rate)
     except Problem as problem:
         return _page(user, problem)
-    return see("/profile", notice="saved")
+    return see("profile.show", notice="saved")
 
 
 @profile.post("/profile/password")
@@ -65,7 +65,7 @@ def change_password() -> Response:
         )
     except Problem as problem:
         return _page(user, problem)
-    return see("/profile", notice="password")
+    return see("profile.show", notice="password")
 
 
 @profile.get("/balance")

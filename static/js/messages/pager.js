@@ -23,7 +23,7 @@ export class Pager {
     if (!this.#hasMore || this.#isLoading || !beforeMessageId) return;
     this.#isLoading = true;
     try {
-      const page = await get(`/api/chat/messages/${this.#sessionId}`, { beforeMessageId, limit: PAGE_SIZE });
+      const page = await get(`messages/${this.#sessionId}`, { beforeMessageId, limit: PAGE_SIZE });
       this.#hasMore = page.has_more;
       this.#scroll.keepBelow(() => page.messages.forEach((message) => this.#list.add(message)));
       if (!page.has_more) this.#log.querySelector(".earlier")?.remove();
