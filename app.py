@@ -11,7 +11,7 @@ from chat import cli
 from chat.database.connection import check_version, sqlite3
 from chat.process import Process
 from chat.settings import Settings, from_environment
-from chat.web import language, pages, problems
+from chat.web import language, pages, problems, static
 from chat.web.agents import agents
 from chat.web.answer import compressed
 from chat.web.diagnosis import diagnosis
@@ -24,6 +24,7 @@ from chat.web.sending import sending
 from chat.web.sessions import sessions
 from chat.web.signals import signals
 from chat.web.sockets import sockets
+from chat.web.static import IMMUTABLE
 from chat.web.streaming import streaming
 
 log = logging.getLogger("chat")
@@ -42,8 +43,11 @@ class Application(Flask):
             raise BadRequest from None
 
     def send_static_file(self, filename: str) -> Response:
-        """Flask's; a browser asks each time whether it is still the same."""
-        response = super().send_static_file(filename)
+        """Flask's; without its version a browser asks each time whether a file is still the same."""
+        path, is_immutable = self.extensions["static"].find(filename)
+        response = super().send_static_file(path)
+        if is_immutable:
+            response.headers["Cache-Control"] = IMMUTABLE
         response.headers.extend(SAFETY)
         return compressed(response)
 
@@ -68,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     }
     problems.register(app)
     language.register(app, settings)
+    app.extensions["static"] = static.register(app)
     for blueprint in (
         sending,
         fetching,
