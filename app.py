@@ -12,10 +12,11 @@ from chat.database.connection import check_version, sqlite3
 from chat.runtime import Runtime
 from chat.settings import Settings, from_environment
 from chat.sweeper import Sweeper
-from chat.web import api, language, pages, problems
+from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
 from chat.web.page import SAFETY
 from chat.web.routes import Routes
+from chat.web.static import IMMUTABLE
 
 log = logging.getLogger("chat")
 
@@ -33,8 +34,11 @@ class Application(Flask):
             raise BadRequest from None
 
     def send_static_file(self, filename: str) -> Response:
-        """Flask's; a browser asks each time whether it is still the same."""
-        response = super().send_static_file(filename)
+        """Flask's; without its version a browser asks each time whether a file is still the same."""
+        path, is_immutable = self.extensions["static"].find(filename)
+        response = super().send_static_file(path)
+        if is_immutable:
+            response.headers["Cache-Control"] = IMMUTABLE
         response.headers.extend(SAFETY)
         return compressed(response)
 
@@ -60,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     }
     problems.register(app)
     language.register(app, settings)
+    app.extensions["static"] = static.register(app)
     for blueprint in (*api.ALL, *pages.ALL):
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)

@@ -186,6 +186,7 @@ def test_older_messages_come_on_scrolling_up_without_a_jump(running, talk, clien
         }"""
     )
     assert client.texts() == stored(talk)
+    assert not client.page.locator("[data-jump-count]").is_visible()  # What is older is not new.
 
 
 def test_the_button_to_the_newest_counts_what_arrives_meanwhile(talk, client, agent):

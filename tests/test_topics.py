@@ -1,4 +1,4 @@
-"""Who is told of what: the same by whoever commits a change and by the poll loop that finds it; nobody else."""
+"""Who is told of a change: the same by whoever commits it and by the poll loop that finds it, nobody else."""
 
 from contextlib import ExitStack
 

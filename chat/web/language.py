@@ -101,7 +101,7 @@ def script_data(content: Mapping[str, Any]) -> Markup:
 
 
 def linked(text: str) -> Markup:
-    """The text, escaped, with its addresses as links; static/js/messages.js does the same."""
+    """The text, escaped, with its addresses as links; static/js/messages/links.js does the same."""
     parts, end = [], 0
     for found in LINK.finditer(text):
         address = found[0] if found[0].startswith("http") else f"https://{found[0]}"

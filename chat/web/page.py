@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from flask import Response, g, make_response, redirect, render_template, request
+from flask import Response, g, make_response, redirect, render_template, request, url_for
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import Headers
@@ -40,7 +40,8 @@ SAFETY = Headers(
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
-START = {"client": "/agents", "agent": "/inbox", "admin": "/admin/statistics"}
+# The endpoint that each role begins with.
+START = {"client": "asking.listed", "agent": "desk.show", "admin": "administration.show_statistics"}
 
 
 def visitor() -> User | None:
@@ -122,6 +123,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         settings=current_runtime().settings,
         csrf=csrf_token() if user else "",
         words=words,
+        current_path=current_path(),
         problem_text=_problem_text(problem),
         problem_field=problem.extra.get("field") if problem else None,
         notice=words.NOTICES.get(request.args.get("notice", "")),
@@ -156,12 +158,27 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
     }
 
 
-def see(path: str, **notice: str) -> Response:
-    """After a form: the browser opens this page."""
-    query = "&".join(f"{name}={value}" for name, value in notice.items())
-    response = redirect(f"{path}?{query}" if query else path, 303)
+def current_path() -> str:
+    """Of this page, with the prefix that all are served below."""
+    return f"{request.script_root}{request.path}"
+
+
+def see(endpoint: str, **values: Any) -> Response:
+    """After a form: the browser opens this page; `notice` is what it says there."""
+    return see_path(url_for(endpoint, **values))
+
+
+def see_path(path: str) -> Response:
+    """The same for a path, which must be `local`."""
+    response = redirect(path, 303)
     response.headers.update(PERSONAL)
     return make_response(response)
+
+
+def local(path: str) -> str:
+    """The path if it is one of this site's, or else nothing."""
+    is_ours = path.startswith(f"{request.script_root}/") and not path.startswith(("//", "/\\"))
+    return path if is_ours and path.isprintable() and "\\" not in path else ""
 
 
 def _problem_text(problem: Problem | None) -> str | None:

@@ -2,9 +2,9 @@
 
 import logging
 from http import HTTPStatus
-from urllib.parse import quote
 
 from flask import Flask, Response, current_app, request
+from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from chat.errors import (
@@ -52,13 +52,13 @@ def answer_to(error: Exception) -> Response:
 
 
 def _answer(problem: Problem) -> Response:
-    if request.path.startswith("/api/"):
+    # For a Host that cannot be one no page is made: there is no address for its links.
+    if request.path.startswith("/api/") or request_ctx.url_adapter is None:
         return answer(problem)
     # A message that was written before the sign-in ended is shown instead, to be copied.
     if isinstance(problem, NotAuthenticated) and not written().get("message"):
-        return see(
-            "/login", **({"next": quote(request.full_path.rstrip("?"))} if request.method == "GET" else {})
-        )
+        asked = f"{request.script_root}{request.full_path.rstrip('?')}"
+        return see("entrance.login_page", **({"next": asked} if request.method == "GET" else {}))
     visitor_if_known()
     return page("error.html", problem=problem)
 

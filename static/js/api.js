@@ -1,4 +1,9 @@
-// The server's JSON API, the same that curl speaks to.
+// The server's JSON API, the same that curl speaks to, and where the server is.
+
+const base = document.body.dataset.base; // the path that the pages are served below, or nothing
+
+export const address = (path) => `${base}/${path}`;
+const ofApi = (path) => address(`api/chat/${path}`);
 
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
@@ -16,9 +21,14 @@ export async function post(path, content) {
   return request(path, { method: "POST", headers, body: JSON.stringify(content) });
 }
 
+// The answer while it comes.
+export function open(path, options) { return fetch(ofApi(path), { cache: "no-store", ...options }); }
+
+export function openSocket(path) { return new WebSocket(new URL(ofApi(path), location.href.replace("http", "ws"))); }
+
 // Resolves with the answer; rejects with a Problem, or with a TypeError when nothing came back.
 async function request(path, options) {
-  const response = await fetch(path, { cache: "no-store", ...options });
+  const response = await open(path, options);
   if (response.ok) return response.json();
   const body = await response.json().catch(() => ({}));
   throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);

@@ -1,7 +1,7 @@
 // Writing: Enter sends, drafts are kept, the other side sees that somebody types, and `/` brings replies.
 
 import { post } from "./api.js";
-import { user } from "./live.js";
+import { Draft } from "./draft.js";
 
 const TYPING_AGAIN_MS = 2000;
 
@@ -13,10 +13,10 @@ export class Composer {
     this.#input = this.#form.querySelector("textarea");
     this.#replies = this.#form.querySelector("[data-replies]");
     this.#sessionId = Number(root.dataset.talk);
-    this.#draft = `draft:${user.id}:${root.dataset.talk}`;
+    this.#draft = new Draft(root.dataset.talk);
     this.#form.querySelector("[data-without-script]").hidden = true;
     this.#form.querySelector("[data-hint-keys]").hidden = !matchMedia("(hover: hover)").matches;
-    if (!this.#input.value) this.#input.value = localStorage.getItem(this.#draft) ?? "";
+    if (!this.#input.value) this.#input.value = this.#draft.text;
     this.#grow();
 
     this.#form.addEventListener("submit", (event) => {
@@ -39,8 +39,7 @@ export class Composer {
 
   #changed() {
     const text = this.#input.value;
-    if (text) localStorage.setItem(this.#draft, text);
-    else localStorage.removeItem(this.#draft);
+    this.#draft.text = text;
     this.#grow();
     this.#offer();
     this.#type(text.trim() !== "" && !text.startsWith("/"));
@@ -50,7 +49,7 @@ export class Composer {
     const now = Date.now();
     if (isTyping ? now - this.#typedAt < TYPING_AGAIN_MS : !this.#typedAt) return;
     this.#typedAt = isTyping ? now : 0;
-    post("/api/chat/typing", { chat_session_id: this.#sessionId, typing: isTyping }).catch(() => {});
+    post("typing", { chat_session_id: this.#sessionId, typing: isTyping }).catch(() => {});
   }
 
   #key(event) {

@@ -3,7 +3,10 @@
 import { get, post } from "./api.js";
 import { Composer } from "./composer.js";
 import { live, stream, words } from "./live.js";
-import { MessageList } from "./messages.js";
+import { MessageList } from "./messages/list.js";
+import { Pager } from "./messages/pager.js";
+import { Pending } from "./messages/pending.js";
+import { Scroll } from "./messages/scroll.js";
 import { notify, offerNotifications } from "./notify.js";
 import { Outbox } from "./outbox.js";
 import { SessionView } from "./session.js";
@@ -14,9 +17,11 @@ const other = root.dataset.side === "client" ? "agent" : "client";
 const isNewest = root.dataset.isNewest === "1";
 const first = JSON.parse(document.getElementById("session").textContent);
 
-const list = new MessageList(root);
+const scroll = new Scroll(root);
+const list = new MessageList(root, scroll);
+new Pager(root, list, scroll);
 const view = new SessionView([root, document.getElementById("panel")], first);
-const outbox = new Outbox(root.dataset.talk, list);
+const outbox = new Outbox(root.dataset.talk, new Pending(list));
 new Composer(root, (text) => outbox.send(text));
 offerNotifications(document);
 
@@ -25,7 +30,7 @@ let readId = first[`${root.dataset.side}_read_id`];
 let isBehind = null; // the cursor to catch up from, while that has not worked
 
 stream.addEventListener("news", async ({ detail }) => {
-  if (detail.removed.includes(id)) location.assign("/inbox");
+  if (detail.removed.includes(id)) location.assign(root.querySelector("[data-back]").href);
   const session = detail.sessions.find((each) => each.id === id);
   if (session) show(session);
   if (session?.messages === null || isBehind !== null) await catchUp(isBehind ?? detail.from);
@@ -33,7 +38,7 @@ stream.addEventListener("news", async ({ detail }) => {
   showPeer(detail.peers[id] ?? "");
   markRead();
 });
-list.addEventListener("seen", markRead);
+scroll.addEventListener("seen", markRead);
 document.addEventListener("visibilitychange", markRead);
 addEventListener("focus", markRead);
 showPeer(live.peers[id] ?? "");
@@ -55,7 +60,7 @@ function add(message) {
 // More than an answer of the stream has room for.
 async function catchUp(cursor) {
   isBehind = cursor;
-  const page = await get(`/api/chat/messages/${id}`, { cursor }).catch(() => null);
+  const page = await get(`messages/${id}`, { cursor }).catch(() => null);
   if (!page) return;
   page.messages.forEach(add);
   isBehind = null;
@@ -68,12 +73,12 @@ function showPeer(peer) {
   root.querySelector("[data-typing]").hidden = !isTyping;
   if (element.dataset.peer !== peer) element.textContent = words.peers[peer] ?? "";
   element.dataset.peer = peer;
-  if (isTyping) list.keepEnd();
+  if (isTyping) scroll.keepEnd();
 }
 
 function markRead() {
   const last = list.lastId;
-  if (document.hidden || !document.hasFocus() || !list.isAtEnd || last <= readId) return;
+  if (document.hidden || !document.hasFocus() || !scroll.isAtEnd || last <= readId) return;
   readId = last;
-  post("/api/chat/read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
+  post("read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
 }

@@ -1,8 +1,8 @@
 // The operator's check of the line: what a proxy in between lets through, one question after another.
 
-import { get } from "./api.js";
+import { get, open, openSocket } from "./api.js";
 
-const ADDRESS = "/api/chat/diagnose";
+const PATH = "diagnose";
 const GRACE_MS = 10_000; // what an answer may take beyond its time
 const LATE_MS = 2000; // an answer that travels for longer was kept by somebody
 const SOCKET_MS = 5000;
@@ -36,7 +36,7 @@ async function held() {
   const ticking = setInterval(() => { progress.value = elapsed(); }, 200);
   const timeout = setTimeout(() => asking.abort("late"), hold_seconds * 1000 + GRACE_MS);
   try {
-    const answer = await get(ADDRESS, { hold: hold_seconds }, asking.signal);
+    const answer = await get(PATH, { hold: hold_seconds }, asking.signal);
     const values = { wanted, seconds: round(elapsed()), held: round(answer.held_seconds) };
     if (answer.held_seconds < 0.9 * hold_seconds) return wrong("hold_released", values);
     if (elapsed() - answer.held_seconds > LATE_MS / 1000) return wrong("hold_late", values);
@@ -60,7 +60,7 @@ async function streamed() {
   const timeout = setTimeout(() => asking.abort("late"), GRACE_MS);
   const arrivals = [], times = [];
   try {
-    const response = await fetch(`${ADDRESS}?stream=1`, { cache: "no-store", signal: asking.signal });
+    const response = await open(`${PATH}?stream=1`, { signal: asking.signal });
     if (!response.ok) throw Object.assign(new Error(), await response.json().catch(() => ({})));
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let text = ""; ;) {
@@ -87,7 +87,7 @@ async function streamed() {
 // A WebSocket opens, and a frame goes there and back.
 function upgraded() {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`${location.origin.replace("http", "ws")}${ADDRESS}/ws`);
+    const socket = openSocket(`${PATH}/ws`);
     let isOpen = false;
     const finish = (result) => {
       clearTimeout(timeout);
@@ -105,7 +105,7 @@ function upgraded() {
 
 // The server knows how it was asked, and by whom.
 async function arrived() {
-  const seen = await get(ADDRESS, {}, asking.signal);
+  const seen = await get(PATH, {}, asking.signal);
   const { host, scheme } = seen;
   const wanted = location.protocol.slice(0, -1);
   // Each proxy adds who asked it: the last one is what the proxy next to the server saw.

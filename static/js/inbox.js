@@ -1,5 +1,6 @@
 // The list of conversations: a card each, in the section of its status, the newest on top.
 
+import { address } from "./api.js";
 import { initials, instant, minutes, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
 import { statusText } from "./session.js";
@@ -41,7 +42,7 @@ function build(session) {
   const who = user.role === "client" ? session.agent : session.client;
   item.dataset.card = session.id;
   item.dataset.since = session.created_at;
-  item.querySelector("a").href = `/sessions/${session.id}`;
+  item.querySelector("a").href = address(`sessions/${session.id}`);
   item.querySelector("[data-name]").textContent = who?.name ?? "";
   const avatar = item.querySelector(".avatar");
   avatar.textContent = who ? initials(who.name) : "?";
@@ -49,7 +50,9 @@ function build(session) {
   const time = document.createElement("time");
   time.dataset.time = "clock";
   item.querySelector("[data-time-of]").append(time);
-  for (const form of item.querySelectorAll("[data-post]")) form.action = `/sessions/${session.id}/${form.dataset.post}`;
+  for (const form of item.querySelectorAll("[data-post]")) {
+    form.action = address(`sessions/${session.id}/${form.dataset.post}`);
+  }
   item.classList.toggle("is-new", session.status === "waiting");
   return item;
 }

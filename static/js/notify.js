@@ -1,6 +1,7 @@
 // A message while nobody looks: a sound, a number in the tab's title, and a notification if that is allowed.
 
 const title = document.title;
+const icon = document.querySelector('link[rel="icon"]').href;
 let missed = 0;
 
 const isQuiet = () => localStorage.getItem("quiet") === "1";
@@ -11,7 +12,7 @@ export function notify(name, text) {
   document.title = `(${missed}) ${title}`;
   if (!isQuiet()) beep();
   if (window.Notification?.permission === "granted") {
-    const note = new Notification(name, { body: text.slice(0, 120), icon: "/static/icon.svg", tag: title });
+    const note = new Notification(name, { body: text.slice(0, 120), icon, tag: title });
     note.onclick = () => { window.focus(); note.close(); };
   }
 }

@@ -1,5 +1,8 @@
 // What is on its way to the server: kept across a reload, sent in order, each with a key so that sending it
 // again stores it once.
+//
+// Each message is an entry of its own in the browser's storage: tabs that kept a list there would overwrite one
+// another's. A tab sends what it wrote and what it found; what two tabs send at once has one key, and is stored once.
 
 import { post } from "./api.js";
 import { stream, user, words } from "./live.js";
@@ -7,14 +10,14 @@ import { stream, user, words } from "./live.js";
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {
-  #name; #sessionId; #list; #waiting; #isSending = false; #failures = 0;
+  #prefix; #sessionId; #pending; #waiting; #isSending = false; #failures = 0;
 
-  constructor(sessionId, list) {
+  constructor(sessionId, pending) {
     this.#sessionId = sessionId;
-    this.#list = list;
-    this.#name = `outbox:${user.id}:${sessionId}`;
-    this.#waiting = JSON.parse(localStorage.getItem(this.#name) ?? "[]");
-    for (const item of this.#waiting) if (!list.has(item.key)) list.addPending(item);
+    this.#pending = pending;
+    this.#prefix = `outbox:${user.id}:${sessionId}:`;
+    this.#waiting = this.#stored();
+    for (const item of this.#waiting) pending.add(item);
     addEventListener("online", () => this.#flush());
     stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
     this.#flush();
@@ -22,9 +25,8 @@ export class Outbox {
 
   send(text) {
     const item = { key: newKey(), text };
-    this.#waiting.push(item);
-    this.#save();
-    this.#list.addPending(item);
+    this.#keep(item);
+    this.#pending.add(item);
     this.#flush();
   }
 
@@ -39,35 +41,42 @@ export class Outbox {
   async #sendOne(item) {
     try {
       const content = { chat_session_id: Number(this.#sessionId), message: item.text, client_message_id: item.key };
-      const { messageId } = await post("/api/chat/message", content);
+      const { messageId } = await post("message", content);
       this.#failures = 0;
       this.#drop(item);
-      this.#list.confirm(item.key, messageId);
+      this.#pending.confirm(item.key, messageId);
       return true;
     } catch (error) {
       const isFinal = error.status >= 400 && error.status < 500 && error.status !== 429;
       if (isFinal) this.#drop(item);
       const reason = words.problems[error.code] ?? words.failed;
-      this.#list.fail(item.key, reason, () => this.#again(item));
+      this.#pending.fail(item.key, reason, () => this.#again(item));
       if (!isFinal) setTimeout(() => this.#flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
       return isFinal;
     }
   }
 
   #again(item) {
-    if (!this.#waiting.includes(item)) this.#waiting.push(item);
-    this.#save();
+    if (!this.#waiting.includes(item)) this.#keep(item);
     this.#flush();
+  }
+
+  // After all that wait already, also those of other tabs and when the clock was put back.
+  #keep(item) {
+    item.at = Math.max(Date.now(), ...this.#stored().map(({ at }) => at + 1));
+    localStorage.setItem(this.#prefix + item.key, JSON.stringify(item));
+    this.#waiting.push(item);
   }
 
   #drop(item) {
     this.#waiting = this.#waiting.filter((other) => other !== item);
-    this.#save();
+    localStorage.removeItem(this.#prefix + item.key);
   }
 
-  #save() {
-    if (this.#waiting.length) localStorage.setItem(this.#name, JSON.stringify(this.#waiting));
-    else localStorage.removeItem(this.#name);
+  #stored() {
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(this.#prefix));
+    const items = names.map((name) => JSON.parse(localStorage.getItem(name)));
+    return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
   }
 }
 

@@ -7,7 +7,10 @@ import "./attention.js";
 localise();
 
 // Drafts and what was not sent are nobody else's on a shared machine.
-document.querySelector('form[action="/logout"]')?.addEventListener("submit", () => localStorage.clear());
+document.querySelector("[data-log-out]")?.addEventListener("submit", () => {
+  localStorage.clear();
+  sessionStorage.clear();
+});
 
 const dialog = document.getElementById("confirm");
 document.addEventListener("submit", (event) => {

@@ -85,7 +85,7 @@ export class Poller extends EventTarget {
     try {
       const { cursor, peers } = this.#position();
       const told = Object.entries(peers).map((pair) => pair.join(":"));
-      const answer = await get("/api/chat/sessions", { cursor, longPoll: isLong, peers: told.join() }, asking.signal);
+      const answer = await get("sessions", { cursor, longPoll: isLong, peers: told.join() }, asking.signal);
       const skew = Date.now() - answer.server_time;
       this.#skew = Math.min(this.#skew, skew);
       return { answer: { ...answer, from: cursor }, late: skew - this.#skew };

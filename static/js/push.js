@@ -1,6 +1,8 @@
 // The transports on which the server speaks by itself: server-sent events and WebSocket. Both tell the same events;
 // each becomes an answer as the long poll gives one, so whoever listens does not know the difference.
 
+import { open, openSocket } from "./api.js";
+
 const OPEN_MS = 3000; // whatever has not begun by then is kept by somebody on the way
 const PROOF_MS = 5000; // a connection that lives for longer was no failure
 const FAILURES = 2; // so many in a row: this line does not carry it
@@ -93,12 +95,12 @@ export class EventStream extends Push {
   // Not EventSource, which does not tell a status from a broken line.
   connect(cursor, hear, end) {
     const asking = new AbortController();
-    this.#read(`/api/chat/stream?cursor=${cursor}`, asking.signal, hear).then(end, () => end("cut"));
+    this.#read(`stream?cursor=${cursor}`, asking.signal, hear).then(end, () => end("cut"));
     return () => asking.abort();
   }
 
   async #read(path, signal, hear) {
-    const response = await fetch(path, { signal, cache: "no-store" });
+    const response = await open(path, { signal });
     if (!response.ok) return (await response.json().catch(() => ({}))).code ?? "refused";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (let rest = ""; ; ) {
@@ -121,7 +123,7 @@ export class Socket extends Push {
   mode = "websocket";
 
   connect(cursor, hear, end) {
-    const socket = new WebSocket(new URL(`/api/chat/ws?cursor=${cursor}`, location.href.replace("http", "ws")));
+    const socket = openSocket(`ws?cursor=${cursor}`);
     socket.onmessage = ({ data }) => hear(JSON.parse(data));
     socket.onclose = ({ reason }) => end(reason || "cut");
     return () => socket.close();

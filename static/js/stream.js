@@ -99,7 +99,7 @@ export class Stream extends EventTarget {
 
   #take(answer, mode) {
     this.#setMode(mode);
-    const isNew = answer.cursor > this.#cursor;
+    const isNew = answer.cursor >= this.#cursor;
     const sessions = answer.sessions.filter((session) => session.revision > this.#cursor);
     this.#cursor = Math.max(this.#cursor, answer.cursor);
     this.#peers = answer.peers;

@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Annotated, Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, url_for
 from pydantic import Field
 
 from chat import archive, balances, people, statistics
@@ -101,7 +101,7 @@ def change_person(user_id: str) -> Response:
         people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate)
     except Problem as problem:
         return _person_page(person_id, problem)
-    return see(f"/admin/people/{person_id}", notice="saved")
+    return see("administration.show_person", user_id=person_id, notice="saved")
 
 
 @blueprint.post("/people/<user_id>/<action>")
@@ -116,7 +116,7 @@ def act_on_person(user_id: str, action: str) -> Response:
         raise NotFound
     act = people.disable if action == "disable" else people.enable
     act(runtime, user, person_id)
-    return see(f"/admin/people/{person_id}", notice="saved")
+    return see("administration.show_person", user_id=person_id, notice="saved")
 
 
 @blueprint.get("/sessions")
@@ -204,12 +204,12 @@ def _change_balance(user_id: int) -> Response:
         balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason)
     except Problem as problem:
         return _person_page(user_id, problem)
-    return see(f"/admin/people/{user_id}", notice="saved")
+    return see("administration.show_person", user_id=user_id, notice="saved")
 
 
 def _link(token: str) -> str:
     """Its whole address, to be given to whoever it is for."""
-    return f"{request.host_url}links/{token}"
+    return url_for("entrance.link_page", token=token, _external=True)
 
 
 def _shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from chat.errors import NotFound, Problem
 from chat.web.page import Amount, form, page, reader, see, written
 from chat.web.request import Body, Digits, Query, current_runtime, query, validated
 
-blueprint = Blueprint("agent_pages", __name__)
+blueprint = Blueprint("asking", __name__)
 
 PAGE_SIZE = 60
 
@@ -55,7 +55,7 @@ def ask() -> Response:
         session, _ = transitions.request(runtime, user, agent_id or None, asked.message, asked.spending_limit)
     except Problem as problem:
         return _request_page(agent_id, problem)
-    return see(f"/sessions/{session['id']}")
+    return see("conversations.show", chat_session_id=session["id"])
 
 
 def _request_page(agent_id: int, problem: Problem | None = None) -> Response:

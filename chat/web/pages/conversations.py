@@ -54,7 +54,7 @@ def send(chat_session_id: str) -> Response:
         messages.send(runtime, user, session_id, message.message, message.key)
     except Problem as problem:
         return again(user, session_id, problem)
-    return see(f"/sessions/{session_id}#newest")
+    return see("conversations.show", chat_session_id=session_id, _anchor="newest")
 
 
 @blueprint.post(f"{SESSION}/<action>")
@@ -68,8 +68,9 @@ def act(chat_session_id: str, action: str) -> Response:
     except Problem as problem:
         return again(user, session_id, problem)
     if user.role == "agent" and action in LEAVING:
-        return see("/inbox")
-    return see(f"/sessions/{session_id}", **({"notice": "rated"} if action == "rating" else {}))
+        return see("desk.show")
+    notice = {"notice": "rated"} if action == "rating" else {}
+    return see("conversations.show", chat_session_id=session_id, **notice)
 
 
 @blueprint.get(f"{SESSION}/receipt")

@@ -11,14 +11,13 @@ from chat.web.page import check_form, form, page, reader, see
 from chat.web.pages.talk import inbox_page
 from chat.web.request import Body, Digits, Query, current_runtime, path_id, query
 
-blueprint = Blueprint("inbox", __name__)
+blueprint = Blueprint("desk", __name__)
 
 
 class Availability(Body):
     """The switch, as its button sends it."""
 
     available: Annotated[str, Field(pattern="^[01]$")]
-    next: str = "/inbox"
 
 
 class Reply(Body):
@@ -43,7 +42,7 @@ def show() -> Response:
 def switch() -> Response:
     user, asked = reader("agent"), form(Availability)
     agents.change(current_runtime(), user, asked.available == "1", None)
-    return see("/inbox")
+    return see("desk.show")
 
 
 @blueprint.get("/replies")
@@ -59,7 +58,7 @@ def save_reply() -> Response:
         replies.save(current_runtime(), user, asked.shortcut, asked.message)
     except Problem as problem:
         return _replies_page(problem)
-    return see("/replies", notice="saved")
+    return see("desk.list_replies", notice="saved")
 
 
 @blueprint.post("/replies/<reply_id>/delete")
@@ -67,7 +66,7 @@ def delete_reply(reply_id: str) -> Response:
     user = reader("agent")
     check_form()
     replies.delete(current_runtime(), user, path_id(reply_id))
-    return see("/replies", notice="deleted")
+    return see("desk.list_replies", notice="deleted")
 
 
 @blueprint.get("/earnings")

@@ -1,13 +1,13 @@
 """The way in: start, sign-in, sign-up, invitations, the first administrator; and the way out."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from pydantic import Field
 
 from chat import accounts, people, store
 from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
 from chat.web.cookie import forget, keep
-from chat.web.page import START, check_form, form, page, see, visitor
+from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
 from chat.web.request import Body, current_runtime
 
 blueprint = Blueprint("entrance", __name__)
@@ -44,7 +44,7 @@ def start() -> Response:
     if user := visitor():
         return see(START[user.role])
     if _setup_code() is not None and not current_runtime().database.read(store.users.count):
-        return see("/setup")
+        return see("entrance.setup_page")
     return page("home.html")
 
 
@@ -122,13 +122,13 @@ def log_out() -> Response:
     runtime = current_runtime()
     if user := visitor():
         accounts.log_out(runtime, user.token_hash)
-    return forget(see("/login", notice="signed_out"))
+    return forget(see("entrance.login_page", notice="signed_out"))
 
 
 @blueprint.post("/language")
 def choose_language() -> Response:
     choice = form(Choice)
-    response = see(_local(choice.next) or "/")
+    response = see_path(local(choice.next) or url_for("entrance.start"))
     response.set_cookie(
         language.COOKIE, choice.language, YEAR_SECONDS, secure=request.is_secure, samesite="Lax"
     )
@@ -140,14 +140,8 @@ def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     if not email.strip() or not password:
         raise InvalidCredentials
     token, user = accounts.log_in(current_runtime(), email, password)
-    return keep(see(_local(next_page) or START[user.role]), token)
+    return keep(see_path(local(next_page) or url_for(START[user.role])), token)
 
 
 def _setup_code() -> str | None:
     return current_runtime().database.read(store.server.setup_code)
-
-
-def _local(path: str) -> str:
-    """The path if it is on this site, or else nothing."""
-    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if is_ours and "\\" not in path else ""

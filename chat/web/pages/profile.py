@@ -51,7 +51,7 @@ def change() -> Response:
             agents.change(runtime, user, None, asked.rate)
     except Problem as problem:
         return _page(user, problem)
-    return see("/profile", notice="saved")
+    return see("profile.show", notice="saved")
 
 
 @blueprint.post("/profile/password")
@@ -62,7 +62,7 @@ def change_password() -> Response:
         accounts.change_password(runtime, user, asked.password, asked.new_password)
     except Problem as problem:
         return _page(user, problem)
-    return see("/profile", notice="password")
+    return see("profile.show", notice="password")
 
 
 @blueprint.get("/balance")

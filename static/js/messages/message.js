@@ -1,0 +1,49 @@
+// One message: its markup is templates/_message.html, filled in here.
+
+import { setTime } from "../format.js";
+import { words } from "../live.js";
+import { linked } from "./links.js";
+
+const COPIED_MS = 1500;
+const template = document.getElementById("message-template").content.firstElementChild;
+
+export const isOwn = (item) => item.classList.contains("is-own");
+
+export function build(text, isMine, key) {
+  const item = template.cloneNode(true);
+  item.classList.add(isMine ? "is-own" : "is-other");
+  if (isMine && key) item.dataset.key = key;
+  item.querySelector(".text").replaceChildren(...linked(text));
+  offerCopy(item);
+  return item;
+}
+
+// The server has it.
+export function setSent(item, id, createdAt, senderName) {
+  item.classList.remove("is-pending", "is-failed");
+  item.dataset.id = id;
+  item.dataset.at = createdAt;
+  if (senderName) item.querySelector("[data-sender]").textContent = senderName;
+  setTime(item.querySelector("time"), createdAt, "clock");
+}
+
+export function markSent(item, isRead) {
+  if (isRead) item.dataset.read = "";
+  const name = Object.assign(document.createElement("span"), { className: "unseen" });
+  name.textContent = isRead ? words.read : words.sent;
+  const mark = document.createElement("span");
+  mark.setAttribute("aria-hidden", "true");
+  mark.textContent = isRead ? "✓✓" : "✓";
+  item.querySelector("[data-tick]").replaceChildren(name, mark);
+}
+
+export function offerCopy(item) {
+  const button = item.querySelector("[data-copy]");
+  button.hidden = !navigator.clipboard;
+  button.onclick = async () => {
+    await navigator.clipboard.writeText(item.querySelector(".text").textContent);
+    const label = button.textContent;
+    button.textContent = words.copied;
+    setTimeout(() => { button.textContent = label; }, COPIED_MS);
+  };
+}

@@ -1,0 +1,33 @@
+// Older messages come on scrolling up.
+
+import { get } from "../api.js";
+
+const PAGE_SIZE = 50;
+const NEAR_START_PX = 400;
+
+export class Pager {
+  #log; #list; #scroll; #sessionId; #hasMore; #isLoading = false;
+
+  constructor(root, list, scroll) {
+    this.#log = root.querySelector("[data-log]");
+    this.#list = list;
+    this.#scroll = scroll;
+    this.#sessionId = root.dataset.talk;
+    this.#hasMore = root.dataset.hasMore === "1";
+    const isNear = () => this.#log.scrollTop < NEAR_START_PX;
+    this.#log.addEventListener("scroll", () => isNear() && this.#older(), { passive: true });
+  }
+
+  async #older() {
+    const beforeMessageId = this.#list.firstId;
+    if (!this.#hasMore || this.#isLoading || !beforeMessageId) return;
+    this.#isLoading = true;
+    try {
+      const page = await get(`messages/${this.#sessionId}`, { beforeMessageId, limit: PAGE_SIZE });
+      this.#hasMore = page.has_more;
+      this.#scroll.keepBelow(() => page.messages.forEach((message) => this.#list.add(message)));
+      if (!page.has_more) this.#log.querySelector(".earlier")?.remove();
+    } catch { /* the link stays, and scrolling asks again */ }
+    this.#isLoading = false;
+  }
+}

@@ -1,0 +1,42 @@
+// What this side has written and the server has not confirmed: shown at once, and what became of it.
+
+import { words } from "../live.js";
+import { build, markSent, setSent } from "./message.js";
+
+export class Pending {
+  #list;
+
+  constructor(list) { this.#list = list; }
+
+  add({ key, text }) {
+    if (this.#list.find(key)) return;
+    const item = build(text, true, key);
+    item.classList.add("is-pending");
+    item.querySelector("[data-tick]").textContent = words.sending;
+    this.#list.append(item);
+  }
+
+  // What the server said to it; the stream may have brought it already.
+  confirm(key, id) {
+    const item = this.#open(key);
+    if (!item) return;
+    this.#list.change(() => {
+      setSent(item, id, new Date().toISOString().slice(0, 19).replace("T", " "));
+      markSent(item, false);
+    });
+  }
+
+  fail(key, reason, retry) {
+    const item = this.#open(key);
+    if (!item) return;
+    item.classList.add("is-failed");
+    const button = Object.assign(document.createElement("button"), { className: "quiet", type: "button", onclick: retry });
+    button.textContent = words.retry;
+    item.querySelector("[data-tick]").replaceChildren(`${reason} `, button);
+  }
+
+  #open(key) {
+    const item = this.#list.find(key);
+    return item?.dataset.id ? undefined : item;
+  }
+}

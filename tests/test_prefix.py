@@ -1,0 +1,143 @@
+"""The pages below a path of a host, which `SCRIPT_NAME` names: every address in them begins with it."""
+
+import ast
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+import pytest
+
+from chat.web.page import START
+from tests.client import Client
+from tests.server import ROOT
+from tests.test_look import PAGES
+
+PREFIX = "/talk"
+ADDRESSES = ("href", "src", "action", "formaction", "data-base")
+WEB = ROOT / "chat" / "web"
+
+
+class Below(Client):
+    """Somebody who asks below the prefix."""
+
+    @classmethod
+    def like(cls, who):
+        return cls(who.address, who.token, who.id)
+
+    def request(self, method, path, body=None, **headers):
+        return super().request(method, PREFIX + path, body, **headers)
+
+    def page(self, path):
+        return self.get(path, **({"Cookie": f"session={self.token}"} if self.token else {}))
+
+    def form(self, path, **values):
+        csrf = re.search(rb'name="csrf" value="([^"]+)"', self.page("/profile").body)
+        values |= {"csrf": csrf[1].decode()} if csrf else {}
+        headers = {"Cookie": f"session={self.token}"} if self.token else {}
+        kind = "application/x-www-form-urlencoded"
+        return self.request("POST", path, urlencode(values), Content_Type=kind, **headers)
+
+
+class Addresses(HTMLParser):
+    """Where a page leads to, and what it loads."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for name, value in attributes if name in ADDRESSES and value]
+
+
+@pytest.fixture
+def server(start, monkeypatch):
+    monkeypatch.setenv("SCRIPT_NAME", PREFIX)
+    return start(workers=2, transport="auto")
+
+
+@pytest.fixture
+def talk(server):
+    return server.conversation()
+
+
+def test_every_address_of_every_page_begins_with_the_prefix(server):
+    client, other, agent, admin = (
+        Below.like(server.person(role)) for role in ("client", "client", "agent", "admin")
+    )
+    ids = {"client": client.id, "agent": agent.id}
+    for name, who in (("ended", client), ("id", client), ("waiting", other)):
+        ids[name] = who.ask(agent_id=agent.id, message="Hello")["id"]
+        if who is client:
+            agent.do("accept", ids[name])
+        if name == "ended":
+            client.do("end", ids[name])
+    people = (Below.like(server.client()), client, agent, admin)
+    for who, paths in zip(people, PAGES.values(), strict=True):
+        for path in paths:
+            answer = who.page(path.format(**ids))
+            assert answer.status == (404 if path == "/nowhere" else 200), path
+            found = Addresses(answer.body.decode()).found
+            assert f"{PREFIX}/" in found
+            wrong = [each for each in found if not re.match(rf"{PREFIX}(/|$)|[#?]", each)]
+            assert (path, wrong) == (path, [])
+
+
+def test_every_redirect_leads_below_the_prefix(server, talk):
+    client, nobody = Below.like(talk.client), Below.like(server.client())
+    here = f"/sessions/{talk.id}"
+    asked = f"{here}?before=3"
+    assert nobody.get(asked).headers["Location"] == f"{PREFIX}/login?next={PREFIX}{here}?before%3D3"
+    known = {"email": talk.emails["client"], "password": "correct horse"}
+    for page, wanted in ((PREFIX + asked, PREFIX + asked), ("/elsewhere", f"{PREFIX}/agents")):
+        assert nobody.form("/login", **known, next=page).headers["Location"] == wanted
+        chosen = nobody.form("/language", language="fr", next=page).headers["Location"]
+        assert chosen == (wanted if page == wanted else f"{PREFIX}/")
+    assert client.page("/").headers["Location"] == f"{PREFIX}/agents"
+    assert client.form(f"{here}/messages", message="Hi").headers["Location"] == f"{PREFIX}{here}#newest"
+    assert client.form(f"{here}/pause").headers["Location"] == PREFIX + here
+    assert client.form("/logout").headers["Location"] == f"{PREFIX}/login?notice=signed_out"
+
+
+def test_a_link_for_somebody_begins_with_the_prefix(server):
+    admin = Below.like(server.person("admin"))
+    answer = admin.form("/admin/invitations", role="agent")
+    (link,) = re.findall(r"<code data-copied>([^<]+)", answer.body.decode())
+    assert link.startswith(f"{server.url}{PREFIX}/links/")
+
+
+def test_scripts_speak_to_the_server_below_the_prefix(server, talk, visit):
+    client, agent = visit(server, talk.client), visit(server, talk.agent)
+    client.open(f"{PREFIX}/sessions/{talk.id}")
+    agent.open(f"{PREFIX}/inbox")
+    for visitor in (client, agent):
+        visitor.await_connection("websocket")
+    client.send("below a path")
+    agent.page.locator("[data-card]", has_text="below a path").get_by_role("link").click()
+    agent.see("below a path")
+    agent.send("and back")
+    client.see("and back")
+    Below.like(server.person("client")).ask(message="a new card")
+    agent.page.locator("[data-card]", has_text="a new card").get_by_text("Accept").click()
+    agent.page.locator(".talk").get_by_text("a new card").wait_for()
+    for visitor in (client, agent):
+        assert not [url for url in visitor.requests if not url.startswith(f"{server.url}{PREFIX}/")]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*ROOT.glob("templates/**/*.html"), *ROOT.glob("static/js/**/*.js")],
+    ids=lambda path: path.name,
+)
+def test_no_template_and_no_script_has_an_address_of_its_own(path):
+    assert re.findall(r"""=\s*"/[^"]*"|["'`]/\w[^"'`]*["'`]""", path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "path", [*WEB.glob("pages/*.py"), WEB / "page.py", WEB / "problems.py"], ids=lambda path: path.name
+)
+def test_no_page_leads_to_an_address_of_its_own(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    leading = [call for call in calls if getattr(call.func, "id", "") in ("see", "see_path", "redirect")]
+    texts = [node.value for call in leading for node in ast.walk(call) if isinstance(node, ast.Constant)]
+    assert not [text for text in [*texts, *START.values()] if str(text).startswith(("/", "http"))]
