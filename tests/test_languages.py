@@ -383,7 +383,7 @@ def test_formats_are_those_of_the_language(tmp_path, code):
         assert FORMATS[code] == {
             "money": [language.money(cents, "EUR") for cents in (1250, 123_456_789, -250, 0)],
             "day": language.day(at),
-            "date": language.date(at),
+            "date": language.full_date(at),
             "short_day": language.short_day(date(2026, 11, 3)),
             "clock": language.clock(at),
             "moment": language.moment(at),

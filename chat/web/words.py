@@ -46,7 +46,7 @@ PROBLEMS = {
     "invalid_parameter": _("A value is missing or not acceptable."),
     "not_authenticated": _("Sign in first."),
     "invalid_credentials": _("The email or the password is wrong."),
-    "not_found": _("There is nothing runtime, or it is not yours."),
+    "not_found": _("There is nothing here, or it is not yours."),
     "cross_site": _(
         "This came from another site's page, or the proxy in front does not pass the Host header."
     ),

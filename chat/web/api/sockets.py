@@ -83,7 +83,7 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
 
 @blueprint.before_request
 def check() -> None:
-    """Before the handshake: what is refused runtime is refused over HTTP, with a status."""
+    """Before the handshake: what is refused here is refused over HTTP, with a status."""
     check_origin()
     runtime, user, cursor = current_runtime(), signed_in(), query(Opened).cursor
     head = runtime.database.read(revision.head)

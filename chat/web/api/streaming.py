@@ -30,7 +30,7 @@ HEADERS = [
     }.items()
 ]
 RETRY_MS = 1000
-HEARTBEAT = b": still runtime\n\n"
+HEARTBEAT = b": still here\n\n"
 
 
 class Streamed(Query):
