@@ -62,10 +62,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     process.prepare()
     app.extensions["chat"] = process
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["SOCK_SERVER_OPTIONS"] = {
-        "ping_interval": settings.heartbeat_seconds,
-        "max_message_size": settings.max_body_bytes,
-    }
     problems.register(app)
     language.register(app, settings)
     for blueprint in (

@@ -152,7 +152,16 @@ class Hub:
 class Waiter:
     """One held request."""
 
-    __slots__ = ("_hub", "condition", "connection", "is_nudged", "owner", "released", "topics")
+    __slots__ = (
+        "_hub",
+        "condition",
+        "connection",
+        "is_interrupted",
+        "is_nudged",
+        "owner",
+        "released",
+        "topics",
+    )
 
     def __init__(
         self,
@@ -170,6 +179,7 @@ class Waiter:
         self.connection = connection
         self.released = released
         self.is_nudged = False
+        self.is_interrupted = False
 
     def __enter__(self) -> "Waiter":
         return self
@@ -185,10 +195,10 @@ class Waiter:
     def wait(self, seen: int, deadline: float) -> int | None:
         """Block until a generation above `seen` is published, and return it; `seen` after a nudge.
 
-        None when `deadline` (of time.monotonic) has passed or the waiter was released.
+        None when `deadline` (of time.monotonic) has passed or the waiter was interrupted or released.
         """
         with self.condition:
-            while not self.released:
+            while not (self.released or self.is_interrupted):
                 generation = max(topic.generation for topic in self.topics.values())
                 if generation > seen or self.is_nudged:
                     self.is_nudged = False
@@ -197,7 +207,14 @@ class Waiter:
                 if left <= 0:
                     break
                 self.condition.wait(left)
+            self.is_interrupted = False
         return None
+
+    def interrupt(self) -> None:
+        """End this wait, or else the next one, as if its time were over: the client has sent something."""
+        with self.condition:
+            self.is_interrupted = True
+            self.condition.notify_all()
 
     def release(self) -> None:
         """Let it answer now."""

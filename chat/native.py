@@ -7,12 +7,15 @@ module before anything is patched.
 
 import contextlib
 import os
+import selectors
 import socket
 import threading
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+
+_Selector = selectors.DefaultSelector
 
 
 class QueueFull(Exception):
@@ -94,6 +97,38 @@ class NativeThreads:
         while self._results.recv(4096):
             while self._finished:
                 self._finished.popleft().done.release()
+
+
+class Watch:
+    """Tells who waits otherwise that their files can be read; one thread, however many there are.
+
+    The system's own selector is a file too. gevent waits for that one, and need not know of the others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._selector: _Selector | None = None
+
+    def add(self, file: int, tell: Callable[[], None]) -> None:
+        """Call `tell` once, as soon as there is something to read."""
+        with self._lock:
+            if self._selector is None:
+                self._selector = _Selector()
+                threading.Thread(target=self._run, args=(self._selector,), daemon=True).start()
+            self._selector.register(file, selectors.EVENT_READ, tell)
+
+    def remove(self, file: int) -> Any:
+        """Whom it would have told; None if it has."""
+        with self._lock, contextlib.suppress(KeyError):
+            return self._selector.unregister(file).data if self._selector else None
+
+    def _run(self, selector: _Selector) -> None:
+        waiting = selectors.DefaultSelector()
+        waiting.register(selector.fileno(), selectors.EVENT_READ)
+        while waiting.select():
+            for key, _ in selector.select(0):
+                if tell := self.remove(key.fd):
+                    tell()
 
 
 def pool(threads: int, limit: int) -> NativeThreads:
