@@ -58,10 +58,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.companions.append(Sweeper(runtime))
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["SOCK_SERVER_OPTIONS"] = {
-        "ping_interval": settings.heartbeat_seconds,
-        "max_message_size": settings.max_body_bytes,
-    }
     problems.register(app)
     language.register(app, settings)
     app.extensions["static"] = static.register(app)

@@ -16,6 +16,7 @@ import gevent.socket
 from gunicorn.workers import ggevent, gthread
 
 from chat.database import native  # noqa: F401  (takes the original threads, before gevent replaces them)
+from chat.live import watch  # noqa: F401  (the same for the selector)
 
 log = logging.getLogger("gunicorn.error")
 

@@ -1,21 +1,30 @@
 """Clients of the streams: server-sent events and WebSockets, told as the same events."""
 
 import json
+import select
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
 
-import simple_websocket
-from simple_websocket import ConnectionClosed
-from wsproto.events import AcceptConnection, Request
-from wsproto.utilities import RemoteProtocolError
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    CloseConnection,
+    Message,
+    Ping,
+    Pong,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import ProtocolError
 
 from tests.client import TIMEOUT_SECONDS, Answer, Client
 
 # What a connection that was cut may raise.
-CUT = (OSError, HTTPException, ConnectionClosed)
+CUT = (OSError, HTTPException, ProtocolError)
 HANDSHAKE = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -125,50 +134,77 @@ class SSE(_Told):
         self._connection.close()
 
 
-class _Connected(simple_websocket.Client):
-    """simple_websocket's own leaves the frames that come along with the handshake for later."""
-
-    def handshake(self) -> None:
-        asked = Request(host=f"{self.host}:{self.port}", target=self.path, extra_headers=self.extra_headeers)
-        try:
-            self.sock.settimeout(TIMEOUT_SECONDS)
-            self.sock.sendall(self.ws.send(asked))
-            while (event := next(self.ws.events(), None)) is None:
-                self.ws.receive_data(self.sock.recv(self.receive_bytes) or None)
-            if not isinstance(event, AcceptConnection):
-                raise ConnectionClosed(None, str(event))
-            self.sock.settimeout(None)
-            self.connected = True
-            self.connected = self._handle_events()
-        except BaseException as error:
-            self.sock.close()
-            if isinstance(error, RemoteProtocolError):
-                raise ConnectionClosed(None, str(error)) from None
-            raise
-
-
 class WS(_Told):
     """A WebSocket."""
 
     def __init__(self, who: Client, path: str, **headers: str) -> None:
         host, port = who.address
         signed = {} if "Cookie" in headers else {"Authorization": f"Bearer {who.token}"}
-        self._client = _Connected(f"ws://{host}:{port}{path}", headers=signed | headers)
+        lines = [(name.encode(), value.encode()) for name, value in (signed | headers).items()]
+        self.socket = socket.create_connection((host, port), TIMEOUT_SECONDS)
+        self.protocol = WSConnection(ConnectionType.CLIENT)
         self.last_id: int | None = None
+        self.closed: tuple[int, str | None] | None = None
+        self.pongs, self.answers_pings = 0, True
+        self._told: deque[Any] = deque()
+        self._raw = ""
+        self.socket.sendall(self.protocol.send(Request(f"{host}:{port}", path, extra_headers=lines)))
+        try:
+            while self.protocol.connection is None:
+                self._receive()
+        except BaseException:
+            self.cut()
+            raise
 
     def __next__(self) -> Event:
-        try:
-            raw = self._client.receive(TIMEOUT_SECONDS)
-        except ConnectionClosed:
-            raise StopIteration from None
-        assert raw is not None, f"nothing for {TIMEOUT_SECONDS} s"
-        frame = json.loads(raw)
+        while not self._told:
+            if self.closed:
+                raise StopIteration
+            try:
+                self._receive()
+            except TimeoutError:
+                raise AssertionError(f"nothing for {TIMEOUT_SECONDS} s") from None
+            except (OSError, ProtocolError):
+                self.closed = self.closed or (1006, None)
+        frame = self._told.popleft()
         self.last_id = frame["cursor"] or self.last_id
         return Event(frame["event"], frame["cursor"], frame["data"])
 
-    def tell(self, raw: str | bytes) -> None:
+    def _receive(self) -> None:
+        """What comes next, whatever it is; raises OSError at the end."""
+        data = self.socket.recv(65_536)
+        if not data:
+            raise ConnectionResetError
+        self.protocol.receive_data(data)
+        for event in self.protocol.events():
+            if isinstance(event, TextMessage):
+                self._raw += event.data
+                if event.message_finished:
+                    self._told.append(json.loads(self._raw))
+                    self._raw = ""
+            elif isinstance(event, Ping) and self.answers_pings:
+                self.write(self.protocol.send(event.response()))
+            elif isinstance(event, Pong):
+                self.pongs += 1
+            elif isinstance(event, CloseConnection):
+                self.closed = event.code, event.reason
+                with suppress(OSError):
+                    self.socket.sendall(self.protocol.send(event.response()))
+            elif isinstance(event, RejectConnection):
+                raise ConnectionRefusedError(event.status_code)
+
+    def write(self, data: bytes) -> None:
+        """These bytes; what comes meanwhile is read, for the server reads no more from who does not."""
+        while data and not self.closed:
+            readable, writable, _ = select.select([self.socket], [self.socket], [], TIMEOUT_SECONDS)
+            if readable:
+                self._receive()
+            if writable:
+                data = data[self.socket.send(data, socket.MSG_DONTWAIT) :]
+
+    def tell(self, raw: str | bytes, is_whole: bool = True) -> None:
         """A frame as it is."""
-        self._client.send(raw)
+        self.write(self.protocol.send(Message(raw, message_finished=is_whole)))
 
     def do(self, what: str, **fields: object) -> None:
         """A frame, without waiting for its answer."""
@@ -187,13 +223,11 @@ class WS(_Told):
         """Why the server closed it, once it has."""
         for _ in self:
             pass
-        return self._client.close_reason, self._client.close_message
+        assert self.closed
+        return self.closed
 
     def cut(self) -> None:
-        with suppress(OSError):
-            self._client.sock.shutdown(socket.SHUT_RDWR)
-        self._client.thread.join(TIMEOUT_SECONDS)
-        self._client.sock.close()
+        self.socket.close()
 
 
 def refused(who: Client, path: str, **headers: str) -> Answer:
@@ -203,13 +237,16 @@ def refused(who: Client, path: str, **headers: str) -> Answer:
     return answer
 
 
-def raw(who: Client, path: str, **headers: str) -> socket.socket:
+def raw(who: Client, path: str, method: str = "GET", **headers: str) -> socket.socket:
     """A connection that has asked for `path` and reads nothing."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(TIMEOUT_SECONDS)
     connection.connect(who.address)
     told = {"Host": "chat", "Authorization": f"Bearer {who.token}"} | headers
-    lines = [f"GET {path} HTTP/1.1", *(f"{name.replace('_', '-')}: {value}" for name, value in told.items())]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in told.items()),
+    ]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     return connection

@@ -151,7 +151,7 @@ class Waiter:
 
     __slots__ = (
         *("_generation", "_hub", "_seen"),
-        *("condition", "connection", "is_nudged", "released", "topics", "user_id"),
+        *("condition", "connection", "is_interrupted", "is_nudged", "released", "topics", "user_id"),
     )
 
     def __init__(
@@ -169,7 +169,7 @@ class Waiter:
         self.condition = condition
         self.connection = connection
         self.released = released
-        self.is_nudged = False
+        self.is_nudged = self.is_interrupted = False
         # What its last read has seen, and the highest generation published since that it was not told of.
         self._seen = self._generation = 0
 
@@ -187,11 +187,11 @@ class Waiter:
     def wait(self, seen: int, deadline: float) -> bool:
         """Block until a generation above `seen` is published, or it is nudged: then look again.
 
-        False when `deadline` (of time.monotonic) has passed or the waiter was released.
+        False when `deadline` (of time.monotonic) has passed, or the waiter was interrupted or released.
         """
         with self.condition:
             self._seen = seen
-            while not self.released:
+            while not (self.released or self.is_interrupted):
                 if self._generation > seen or self.is_nudged:
                     self._generation, self.is_nudged = 0, False
                     return True
@@ -199,7 +199,14 @@ class Waiter:
                 if left <= 0:
                     break
                 self.condition.wait(left)
+            self.is_interrupted = False
         return False
+
+    def interrupt(self) -> None:
+        """End this wait, or else the next one, as if its time were over: the client has sent something."""
+        with self.condition:
+            self.is_interrupted = True
+            self.condition.notify_all()
 
     def hear(self, generation: int) -> bool:
         """Whether that is news to it; called by the hub, with its lock."""

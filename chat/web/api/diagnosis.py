@@ -1,12 +1,10 @@
 """What arrives through the operator's proxy, and what comes back through it: held, streamed, upgraded."""
 
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from flask import Blueprint, Response, g, request
-from flask_sock import Sock
 from pydantic import Field
-from simple_websocket import ConnectionClosed, Server
 
 from chat.accounts import User
 from chat.errors import Forbidden, InvalidParameter, Overloaded
@@ -18,9 +16,9 @@ from chat.web.api.streaming import Stream
 from chat.web.events import Event, Events
 from chat.web.held import ALWAYS, Headers, Held
 from chat.web.request import Flag, Query, check_origin, connection, current_runtime, query, signed_in
+from chat.web.websocket import Closed, Upgraded, WebSocket
 
 blueprint = Blueprint("diagnosis", __name__, url_prefix="/api/chat/diagnose")
-sock = Sock()
 
 # Nothing is ever published on it: who waits for it waits for the deadline, or for the server to stop.
 TOPIC = "diagnosis"
@@ -53,9 +51,6 @@ def check() -> None:
     g.user = signed_in()
     if g.user.role != "admin":
         raise Forbidden
-    # simple_websocket closes the socket that it is given, and the server goes on with this one.
-    if request.endpoint == "diagnosis.echo" and (client := request.environ.get("gunicorn.socket")):
-        request.environ["gunicorn.socket"] = client.dup()
 
 
 @blueprint.get("")
@@ -77,15 +72,10 @@ def diagnose() -> Response:
     return Held(wait)
 
 
-@sock.route("/ws", bp=blueprint)
-def echo(ws: Server) -> None:
+@blueprint.get("/ws", websocket=True)
+def echo() -> Response:
     """One frame comes back, and that is all."""
-    try:
-        frame = ws.receive(FRAME_SECONDS)
-        if frame is not None:
-            ws.send(frame)
-    except (ConnectionClosed, OSError):
-        pass
+    return Upgraded(_echo)
 
 
 def arrived() -> dict[str, Any]:
@@ -118,6 +108,15 @@ def _hold(runtime: Runtime, user: User, client: int | None, seconds: float) -> f
     except TooManyWaiters:
         raise Overloaded from None
     return round(monotonic() - began, 3)
+
+
+def _echo(ws: WebSocket) -> NoReturn:
+    until = monotonic() + FRAME_SECONDS
+    while (left := until - monotonic()) > 0:
+        for frame in ws.received(left):
+            ws.send(frame)
+            raise Closed(1000, "")
+    raise Closed(1000, "")
 
 
 def _tick(runtime: Runtime, user: User, client: int | None) -> Events:
