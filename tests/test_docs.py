@@ -69,5 +69,21 @@ def test_every_link_leads_somewhere(page):
         assert (page.parent / link).exists(), link
 
 
+def rooms():
+    """(path, sentence) of every module in the table; those that share a row are in one folder."""
+    for names, sentence in re.findall(
+        r"^\| (`chat/.*?`) \| (.+?) \|$", DOCS["architecture.md"], re.MULTILINE
+    ):
+        first, *others = re.findall(r"`([^`]+)`", names)
+        folder = Path(first).parent
+        yield from ((str(folder / Path(name).name), sentence) for name in (first, *others))
+
+
+def test_every_room_is_in_the_architecture_with_a_sentence_and_no_other():
+    files = [str(path.relative_to(ROOT)) for path in (ROOT / "chat").rglob("*.py")]
+    files += [str(path.relative_to(ROOT)) for path in (ROOT / "chat").rglob("*.toml")]
+    assert sorted(path for path, _ in rooms()) == sorted(path for path in files if "__init__" not in path)
+
+
 def test_the_changelog_tells_what_is_coming():
     assert Path(ROOT / "CHANGELOG.md").read_text().startswith("# Changelog\n\n## ")
