@@ -23,7 +23,7 @@ def search(
 
 
 def read(runtime: Runtime, actor: User, user_id: int) -> UserRow:
-    """Somebody; raises NotFound."""
+    """Somebody's row, for an administrator; raises NotFound."""
     _only_admin(actor)
     return runtime.database.read(lambda db: existing(store.users.by_id(db, user_id)))
 

@@ -35,8 +35,6 @@ class Talk(TypedDict):
 
 
 class DayOfTalk(Talk):
-    """On one day."""
-
     day: date
 
 
@@ -49,14 +47,10 @@ class Earned(TypedDict):
 
 
 class DayEarned(Earned):
-    """On one day."""
-
     day: date
 
 
 class AgentEarned(Earned):
-    """By one agent, and how they were rated."""
-
     id: int
     name: str
     rating: float | None
@@ -64,15 +58,11 @@ class AgentEarned(Earned):
 
 
 class Stars(TypedDict):
-    """How often so many were given."""
-
     stars: int
     count: int
 
 
 class Totals(Talk):
-    """All of a period."""
-
     ended: int
     revenue: Cents
     minutes: int
@@ -80,7 +70,7 @@ class Totals(Talk):
 
 
 class Overview(TypedDict):
-    """What an administrator sees."""
+    """What an administrator sees of a period; `ratings` by stars, most first."""
 
     days: list[DayOfTalk]
     agents: list[AgentEarned]

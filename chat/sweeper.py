@@ -58,15 +58,15 @@ class Sweeper:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Begin."""
+        """Sweep from now on, on a thread of its own."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
-        """End, and leave the lease to another process."""
+        """End after this sweep, and leave the lease to another process."""
         self._stopped.set()
 
     def sweep(self) -> None:
-        """Everything once."""
+        """Store who is there and what has arrived; the leader also settles what has fallen due."""
         self._runtime.presence.expire()
         self._store_seen()
         self._store_delivered()

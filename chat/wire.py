@@ -4,7 +4,9 @@ Instants are text, `YYYY-MM-DD HH:MM:SS` UTC, but for `server_time`, in millisec
 numbers with two decimals. docs/api.md says what each field means.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from chat.live.presence import Peer
 from chat.money import Cents

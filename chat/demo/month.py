@@ -47,7 +47,7 @@ class _Stage:
     first: DemoSession
 
     def who(self, role: str, key: str) -> UserRow:
-        """Somebody's row."""
+        """The row of somebody in the cast; `first` is the one whom the first session is with."""
         return existing(store.users.by_email(self.db, self.email(role, key)))
 
     def email(self, role: str, key: str) -> str:

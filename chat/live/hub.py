@@ -122,7 +122,7 @@ class Hub:
             return set(self._held_by_user)
 
     def waiter_count(self) -> int:
-        """How many there are."""
+        """How many waiters are held."""
         return len(self._waiters)
 
     def topic_count(self) -> int:
@@ -216,7 +216,7 @@ class Waiter:
         return is_news
 
     def release(self) -> None:
-        """Let it answer now."""
+        """Let the held request answer now."""
         with self.condition:
             self.released = True
             self.condition.notify_all()

@@ -44,7 +44,7 @@ class Presence:
         self._delivered: dict[int, dict[Side, int]] = {}
 
     def see(self, user_id: int) -> None:
-        """They made a request."""
+        """The user made a request."""
         self._seen.add(user_id)
 
     def take_seen(self) -> set[int]:

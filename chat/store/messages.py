@@ -33,7 +33,7 @@ def before(db: Connection, chat_session_id: int, first_id: int, limit: int) -> l
 
 
 def all_of(db: Connection, chat_session_id: int) -> list[Message]:
-    """The whole conversation."""
+    """All messages of a session, in order."""
     return since(db, chat_session_id, 0, -1)
 
 
@@ -68,7 +68,7 @@ def insert(
     now: int,
     revision: int,
 ) -> int:
-    """The new message's id."""
+    """Store a message; returns its id."""
     cursor = db.conn.execute(
         """
         INSERT INTO messages (chat_session_id, sender_id, sender_type, message, client_message_id,

@@ -4,7 +4,9 @@ Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_�
 whatever can be asked for these keys.
 """
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 Side = Literal["client", "agent"]
 Status = Literal["waiting", "active", "paused", "ended"]

@@ -60,7 +60,7 @@ def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None
 
 
 def set_available(db: Connection, user_id: int, is_available: bool) -> None:
-    """Whether they take requests."""
+    """Switch whether an agent takes requests."""
     db.table("users").update(user_id, {"is_available": int(is_available)})
 
 
@@ -70,7 +70,7 @@ def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
 
 
 def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:
-    """Their new password, hashed."""
+    """Replace somebody's password, of which the hash is kept."""
     db.table("users").update(user_id, {"password_hash": password_hash})
 
 

@@ -14,7 +14,7 @@ PUBLIC = {"Content-Type": "application/json"}
 
 
 def encode(content: Mapping[str, Any]) -> bytes:
-    """Its JSON."""
+    """The content as JSON, amounts as numbers with two decimals."""
     return orjson.dumps(content, default=_encode_money, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 

@@ -139,7 +139,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
 
 
 def listed(db: Connection, user: User) -> Inbox:
-    """The user's open conversations."""
+    """The user's open conversations, as a live inbox has them."""
     return inbox.fetch(db, current_runtime(), user, None, INBOX_SIZE, True)
 
 

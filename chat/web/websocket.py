@@ -46,7 +46,7 @@ class WebSocket:
         self._waiter = waiter
 
     def send(self, message: bytes) -> None:
-        """As text."""
+        """Send a text message, UTF-8."""
         self._write(TextMessage(message.decode()))
 
     def received(self, seconds: float = 0) -> Iterator[bytes]:
