@@ -110,8 +110,9 @@ class Upgraded(Response):
     def __init__(self, carry: Callable[[WebSocket], NoReturn]) -> None:
         super().__init__()
         key = request.headers.get("Sec-WebSocket-Key")
-        if request.headers.get("Sec-WebSocket-Version") != "13" or not key:
-            raise InvalidRequest("Sec-WebSocket-Key must be there, and Sec-WebSocket-Version be 13.")
+        version = request.headers.get("Sec-WebSocket-Version")
+        if version != "13" or not key or "gunicorn.socket" not in request.environ:
+            raise InvalidRequest("It needs a Sec-WebSocket-Key, Sec-WebSocket-Version 13, and gunicorn.")
         self._carry, self._settings = carry, process().settings
         self._accept = generate_accept_token(key.encode()).decode()
 
