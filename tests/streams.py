@@ -145,13 +145,14 @@ class WS(_Told):
         self.protocol = WSConnection(ConnectionType.CLIENT)
         self.last_id: int | None = None
         self.closed: tuple[int, str | None] | None = None
-        self.pongs, self.answers_pings = 0, True
+        self.pings, self.answers_pings = 0, True
+        self.pongs: list[bytes] = []
         self._told: deque[Any] = deque()
         self._raw = ""
         self.socket.sendall(self.protocol.send(Request(f"{host}:{port}", path, extra_headers=lines)))
         try:
             while self.protocol.connection is None:
-                self._receive()
+                self.receive()
         except BaseException:
             self.cut()
             raise
@@ -161,7 +162,7 @@ class WS(_Told):
             if self.closed:
                 raise StopIteration
             try:
-                self._receive()
+                self.receive()
             except TimeoutError:
                 raise AssertionError(f"nothing for {TIMEOUT_SECONDS} s") from None
             except (OSError, ProtocolError):
@@ -170,7 +171,7 @@ class WS(_Told):
         self.last_id = frame["cursor"] or self.last_id
         return Event(frame["event"], frame["cursor"], frame["data"])
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
         """What comes next, whatever it is; raises OSError at the end."""
         data = self.socket.recv(65_536)
         if not data:
@@ -182,10 +183,12 @@ class WS(_Told):
                 if event.message_finished:
                     self._told.append(json.loads(self._raw))
                     self._raw = ""
-            elif isinstance(event, Ping) and self.answers_pings:
-                self.write(self.protocol.send(event.response()))
+            elif isinstance(event, Ping):
+                self.pings += 1
+                if self.answers_pings:
+                    self.write(self.protocol.send(event.response()))
             elif isinstance(event, Pong):
-                self.pongs += 1
+                self.pongs.append(bytes(event.payload))
             elif isinstance(event, CloseConnection):
                 self.closed = event.code, event.reason
                 with suppress(OSError):
@@ -198,7 +201,7 @@ class WS(_Told):
         while data and not self.closed:
             readable, writable, _ = select.select([self.socket], [self.socket], [], TIMEOUT_SECONDS)
             if readable:
-                self._receive()
+                self.receive()
             if writable:
                 data = data[self.socket.send(data, socket.MSG_DONTWAIT) :]
 

@@ -1,8 +1,12 @@
 """WebSockets: the events of a stream, and sending, reading and typing on the same connection."""
 
 import json
+import os
 import threading
+from contextlib import contextmanager
 from time import monotonic
+
+import pytest
 
 from chat import accounts
 from chat.store import tokens
@@ -77,6 +81,120 @@ def test_a_frame_that_is_too_big_closes_it(talk):
         told.one("open")
         told.tell("x" * 70_000)
         assert told.code()[0] == 1009
+
+
+@contextmanager
+def opened(talk, **headers):
+    with socket(talk.client, talk, **headers) as told:
+        told.one("open")
+        yield told
+
+
+def frame(opcode, payload=b"", is_last=True, is_masked=True):
+    """As it is on the wire: for what no library sends."""
+    mask = os.urandom(4) if is_masked else b""
+    body = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)) if mask else payload
+    return bytes([is_last << 7 | opcode, is_masked << 7 | len(payload)]) + mask + body
+
+
+def test_a_message_may_come_in_pieces(talk):
+    raw_message = json.dumps({"do": "send", "message": "d\u00e9j\u00e0 vu"}, ensure_ascii=False).encode()
+    half = raw_message.index(b"\xc3") + 1  # In the middle of a character.
+    with opened(talk) as told:
+        told.write(frame(1, raw_message[:half], is_last=False))
+        told.write(frame(9, b"in between"))
+        while not told.pongs:
+            told.receive()
+        for byte in frame(0, raw_message[half:]):
+            told.write(bytes([byte]))
+        assert told.one("message").data["message"] == "d\u00e9j\u00e0 vu"
+        assert told.pongs == [b"in between"]
+
+
+def test_many_small_pieces_are_too_big_together(talk):
+    with opened(talk) as told:
+        told.write(frame(1, b"x" * 120, is_last=False))
+        for _ in range(70_000 // 120):
+            told.write(frame(0, b"x" * 120, is_last=False))
+        assert told.code()[0] == 1009
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (frame(1, b"\xff"), 1007),
+        (frame(1, b"\xc3"), 1007),
+        (frame(1, b"{}", is_masked=False), 1002),
+        (frame(0, b"{}"), 1002),
+        (frame(3), 1002),
+        (frame(9, is_last=False), 1002),
+        (bytes([0xC1, 0x80]) + bytes(4), 1002),
+        (frame(8, b"\x03"), 1002),
+        (frame(8, b"\x0f\xa1"), 4001),
+        (frame(8), 1005),
+    ],
+    ids=[
+        "bytes",
+        "half",
+        "unmasked",
+        "no start",
+        "opcode",
+        "piece of ping",
+        "rsv",
+        "close",
+        "closed",
+        "bare",
+    ],
+)
+def test_what_the_protocol_forbids_closes_it(talk, wrong, code):
+    with opened(talk) as told:
+        told.write(wrong)
+        assert told.code()[0] == code
+
+
+def test_no_extension_is_taken(talk):
+    with opened(talk, Sec_WebSocket_Extensions="permessage-deflate") as told:
+        assert told.ask("typing").name == "done"
+
+
+@pytest.mark.parametrize("wrong", [{"Sec_WebSocket_Version": "8"}, {"Sec_WebSocket_Key": ""}])
+def test_what_is_no_handshake_is_refused(talk, wrong):
+    answer = talk.client.get(f"/api/chat/ws/{talk.id}", **HANDSHAKE | wrong)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_request")
+
+
+def test_who_answers_no_ping_is_closed(start, worker_class):
+    server = start(worker_class=worker_class, heartbeat_seconds=1)
+    talk = server.conversation()
+    with opened(talk) as told, opened(talk) as silent:
+        silent.answers_pings = False
+        while told.pings < 3:
+            told.receive()
+        assert silent.code()[0] == 1008
+        assert told.ask("typing").name == "done"
+
+
+def test_who_is_not_let_in_has_nothing_marked_as_arrived(start):
+    talk = start(max_waiters=0).conversation()
+    last = talk.agent.send(talk.id, "Encore non lu").json["messageId"]
+    with socket(talk.client, talk) as told:
+        assert told.code()[0] == 1013
+    talk.agent.fetch(talk.id, lastMessageId=last)
+    while (session := talk.agent.fetch(talk.id).json["session"])["agent_delivered_id"] < last:
+        pass
+    assert session["client_delivered_id"] < last
+
+
+def test_it_leaves_no_trace(start, worker_class):
+    server = start(worker_class=worker_class)
+    talk = server.conversation()
+    with opened(talk) as told, opened(talk):
+        talk.agent.do("end", talk.id)
+        assert told.code() == (1000, "ended")
+    server.wait_until_held(0)
+    assert server.stop() == 0
+    assert "Error" not in server.log
+    assert "Traceback" not in server.log
 
 
 def test_who_may_not_is_refused_before_the_handshake(server, talk):

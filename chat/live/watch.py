@@ -23,8 +23,8 @@ class Watch:
         self._selector: _Selector | None = None
 
     def add(self, file: int, tell: Callable[[], None]) -> None:
-        """Call `tell` once, as soon as there is something to read."""
-        with self._lock:
+        """Call `tell` once, as soon as there is something to read; whoever is to be told already stays so."""
+        with self._lock, contextlib.suppress(KeyError):
             if self._selector is None:
                 self._selector = _Selector()
                 threading.Thread(target=self._run, args=(self._selector,), daemon=True).start()

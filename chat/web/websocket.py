@@ -16,6 +16,7 @@ from wsproto.utilities import generate_accept_token
 from chat.errors import InvalidRequest
 from chat.live.hub import Waiter
 from chat.live.watch import Watch
+from chat.settings import Settings
 from chat.web.request import current_runtime
 
 # Read in one go, a TLS record at most; then the news has its turn.
@@ -23,30 +24,28 @@ RECEIVE_BYTES = 16_384
 # To read on after the close: over input that nobody has read, the system would cut off what was sent last.
 LINGER_SECONDS = 1.0
 
+_watch = Watch()
+
 
 class Closed(Exception):
     """The end of a connection: a code of the RFC, and the reason."""
 
 
-_watch = Watch()
-
-
 class WebSocket:
     """One connection. Raises OSError when it is gone, or takes nothing for too long."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection, self._settings = connection, current_runtime().settings
+    def __init__(self, connection: Any, settings: Settings) -> None:
+        self._connection, self._settings = connection, settings
         self._protocol, self._message = Connection(ConnectionType.SERVER), bytearray()
-        self._is_watched, self._is_heard = False, True
-        self._ping_at = monotonic() + self._settings.heartbeat_seconds
+        self._is_heard, self._ping_at = True, monotonic() + settings.heartbeat_seconds
         self._waiter: Waiter | None = None
 
     def interrupt(self, waiter: Waiter) -> None:
-        """End its wait whenever something comes in."""
+        """From now on end its wait when something comes in."""
         self._waiter = waiter
 
     def send(self, message: bytes) -> None:
-        """Send a text message, UTF-8."""
+        """As text."""
         self._write(TextMessage(message.decode()))
 
     def received(self, seconds: float = 0) -> Iterator[bytes]:
@@ -56,10 +55,10 @@ class WebSocket:
                 raise Closed(1008, "a ping was not answered")
             self._is_heard, self._ping_at = False, monotonic() + self._settings.heartbeat_seconds
             self._write(Ping())
-        if self._is_watched:
-            return
         self._protocol.receive_data(self._read(seconds))
         for event in self._protocol.events():
+            if self._waiter is not None and self._waiter.released:
+                return
             if isinstance(event, Message):
                 self._message += event.data.encode() if isinstance(event.data, str) else event.data
                 if len(self._message) > self._settings.max_body_bytes:
@@ -72,8 +71,7 @@ class WebSocket:
             elif isinstance(event, CloseConnection):  # Theirs, or what is wrong with what they sent.
                 raise Closed(event.code, event.reason)
         if self._waiter is not None:
-            self._is_watched = True
-            _watch.add(self._connection.fileno(), self._wake)
+            _watch.add(self._connection.fileno(), self._waiter.interrupt)
 
     def close(self, code: int, reason: str | None) -> None:
         """Say so, and let the other side hear it."""
@@ -84,15 +82,10 @@ class WebSocket:
             self._read(left)
 
     def leave(self) -> None:
-        """To the server, which closes it."""
+        """To the server, which closes it; nobody reads or writes any more."""
         _watch.remove(self._connection.fileno())
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-
-    def _wake(self) -> None:
-        self._is_watched = False
-        if self._waiter is not None:
-            self._waiter.interrupt()
 
     def _write(self, event: Event) -> None:
         self._connection.settimeout(self._settings.stall_seconds)
@@ -100,14 +93,12 @@ class WebSocket:
 
     def _read(self, seconds: float) -> bytes:
         self._connection.settimeout(seconds)
-        try:
-            data: bytes = self._connection.recv(RECEIVE_BYTES)
-        except (BlockingIOError, TimeoutError, SSLWantReadError):
-            return b""
-        if not data:
-            raise ConnectionResetError
-        self._is_heard = True
-        return data
+        with suppress(BlockingIOError, TimeoutError, SSLWantReadError):
+            if not (data := self._connection.recv(RECEIVE_BYTES)):
+                raise ConnectionResetError
+            self._is_heard = True
+            return bytes(data)
+        return b""
 
 
 class Upgraded(Response):
@@ -119,27 +110,26 @@ class Upgraded(Response):
     def __init__(self, carry: Callable[[WebSocket], NoReturn]) -> None:
         super().__init__()
         key = request.headers.get("Sec-WebSocket-Key")
-        if request.headers.get("Sec-WebSocket-Version") != "13" or not key:
-            raise InvalidRequest("Sec-WebSocket-Key must be there, and Sec-WebSocket-Version be 13.")
-        self._carry, self._accept = carry, generate_accept_token(key.encode()).decode()
+        version = request.headers.get("Sec-WebSocket-Version")
+        if version != "13" or not key or "gunicorn.socket" not in request.environ:
+            raise InvalidRequest("It needs a Sec-WebSocket-Key, Sec-WebSocket-Version 13, and gunicorn.")
+        self._carry, self._settings = carry, current_runtime().settings
+        self._accept = generate_accept_token(key.encode()).decode()
 
     def __call__(self, environ: Any, start_response: Any) -> Iterator[bytes]:
         """The WSGI application."""
         head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": self._accept}
         start_response("101 Switching Protocols", [*head.items()])
-        return _carried(self._carry, WebSocket(environ["gunicorn.socket"]))
-
-
-def _carried(carry: Callable[[WebSocket], NoReturn], ws: WebSocket) -> Iterator[bytes]:
-    yield b""  # The server sends the head; from here on nobody but us reads and writes.
-    try:
-        carry(ws)
-    except Closed as closed:
-        with suppress(OSError):
-            ws.close(*closed.args)
-    except OSError:
-        pass  # It is gone.
-    finally:
-        ws.leave()
-    # The server is to answer nothing, and read no further request.
-    raise BrokenPipeError(errno.EPIPE, "The WebSocket is closed.")
+        yield b""  # The server sends the head; from here on nobody but us reads and writes.
+        ws = WebSocket(environ["gunicorn.socket"], self._settings)
+        try:
+            self._carry(ws)
+        except Closed as closed:
+            with suppress(OSError):
+                ws.close(*closed.args)
+        except OSError:
+            pass  # It is gone.
+        finally:
+            ws.leave()
+        # The server is to answer nothing, and to read no further request.
+        raise BrokenPipeError(errno.EPIPE, "The WebSocket is closed.")

@@ -27,9 +27,8 @@ blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
 CLOSE_CODES = {"ended": 1000, "restart": 1012, "overloaded": 1013}
 
 
+# What may be asked; a message with a key is safe to send again.
 class Send(Body):
-    """A message, with a key that makes it safe to send again."""
-
     do: Literal["send"]
     chat_session_id: Id | None = None
     message: Text
@@ -37,16 +36,12 @@ class Send(Body):
 
 
 class Read(Body):
-    """Read up to there."""
-
     do: Literal["read"]
     chat_session_id: Id | None = None
     message_id: Id
 
 
 class Typing(Body):
-    """Whether they type."""
-
     do: Literal["typing"]
     chat_session_id: Id | None = None
     typing: Annotated[bool, Field(strict=True)] = True
@@ -69,8 +64,7 @@ def of_session(chat_session_id: str) -> Response:
 @blueprint.get("", websocket=True)
 def of_inbox() -> Response:
     runtime, user, cursor = _checked()
-    listen = partial(events.of_inbox, runtime, user, cursor)
-    return Upgraded(partial(_carry, runtime, user, listen, None))
+    return Upgraded(partial(_carry, runtime, user, partial(events.of_inbox, runtime, user, cursor), None))
 
 
 def _checked() -> tuple[Runtime, User, int]:
