@@ -122,7 +122,8 @@ class Holding:
 
     def hand_over(self) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere."""
-        for request in self.requests:
+        # A copy, made in one go: the threads of the pool begin and end requests meanwhile.
+        for request in self.requests.copy():
             request.force_close()
         self.process.stop()
 
@@ -203,12 +204,23 @@ def release_the_gone(hub: Any) -> None:
     """For ever: find the held polls whose client has closed its connection, and let them go."""
     while True:
         time.sleep(SWEEP_SECONDS)
-        waiters = [waiter for waiter in hub.waiters() if waiter.connection is not None]
-        for start in range(0, len(waiters), SWEEP_SLICE):
-            by_connection = {waiter.connection: waiter for waiter in waiters[start : start + SWEEP_SLICE]}
-            poll = _poll()
-            for connection in by_connection:
-                poll.register(connection, GONE)
-            for connection, _ in poll.poll(0):
-                by_connection[connection].release()
-            time.sleep(0)
+        try:
+            waiters = [waiter for waiter in hub.waiters() if waiter.connection is not None]
+            for start in range(0, len(waiters), SWEEP_SLICE):
+                release_gone(waiters[start : start + SWEEP_SLICE])
+                time.sleep(0)
+        except Exception:
+            log.exception("Looking for clients that left failed, and goes on")
+
+
+def release_gone(waiters: list[Any]) -> None:
+    """Once, those among these."""
+    poll, by_connection = _poll(), {}
+    for waiter in waiters:
+        if waiter.connection < 0:  # It was closed before it could be waited for.
+            waiter.release()
+        else:
+            by_connection[waiter.connection] = waiter
+            poll.register(waiter.connection, GONE)
+    for connection, _ in poll.poll(0):
+        by_connection[connection].release()
