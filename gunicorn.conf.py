@@ -3,6 +3,7 @@
 import os
 import resource
 import runpy
+import signal
 from pathlib import Path
 
 # Run by path, not imported: an import here would be kept by the main process across a reload (SIGHUP), and
@@ -37,6 +38,8 @@ proc_name = "tete-a-tete"
 
 def on_starting(server):
     """Every held poll is an open file: raise the limit, and say how far that reaches."""
+    # The main process's class, for which gunicorn has no setting.
+    server.__class__ = server.worker_class.arbiter
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     server.log.info("Open files: %d (was %d)", hard, soft)
@@ -47,6 +50,11 @@ def on_starting(server):
         )
     for name in _settings_file["unknown"](os.environ):
         server.log.warning("%s is no setting; see docs/settings.md", name)
+
+
+def post_fork(server, worker):
+    """Until a worker has handlers of its own, the main process's would swallow its SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def pre_request(worker, req):

@@ -1,4 +1,4 @@
-"""gunicorn's workers, made to hold polls: they hand them over when they stop, and notice who left.
+"""gunicorn, made to hold polls: workers hand them over to others when they stop, and notice who left.
 
 The only file that names gevent. gunicorn imports it in its main process, before anything is patched.
 """
@@ -6,6 +6,7 @@ The only file that names gevent. gunicorn imports it in its main process, before
 import gc
 import logging
 import select
+import signal
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import gevent
 import gevent.socket
+from gunicorn import arbiter
 from gunicorn.workers import ggevent, gthread
 
 from chat.database import native  # noqa: F401  (takes the original threads, before gevent replaces them)
@@ -31,12 +33,67 @@ SWEEP_SLICE = 500
 LINGER_SECONDS = 0.5
 # The default of 5 ms lets the writer's thread wait that long for a busy interpreter at each statement.
 SWITCH_SECONDS = 0.0005
+# How often the main process looks whether new workers serve.
+LOOK_SECONDS = 0.05
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class Arbiter(arbiter.Arbiter):
+    """gunicorn's main process, which lets no worker go before all serve that are to stay.
+
+    gunicorn's own tells them at once: then nobody answers until a new one has booted, and signals that come
+    faster than that keep the server from ever answering.
+    """
+
+    is_stopping = False
+
+    def signal(self, sig: int, frame: Any) -> None:
+        """The handler of all signals: who wants to stop waits for no reload."""
+        self.is_stopping = self.is_stopping or sig in STOPS
+        super().signal(sig, frame)
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """The SIGHUPs that came during a reload are one."""
+        signals: list[int] = super().wait_for_signals(timeout)
+        extra = max(0, signals.count(signal.SIGHUP) - 1)
+        for _ in range(extra):
+            signals.remove(signal.SIGHUP)
+        return signals
+
+    def handle_hup(self) -> None:
+        """Reload."""
+        if not self.is_stopping:
+            super().handle_hup()
+
+    def manage_workers(self) -> None:
+        """Start those that are missing; when all serve, tell the oldest to leave that are too many."""
+        if len(self.WORKERS) > self.num_workers:
+            self.wait_until_all_serve()
+        super().manage_workers()
+
+    def wait_until_all_serve(self) -> None:
+        """Or until one has had the time after which it counts as dead."""
+        deadline = time.monotonic() + self.timeout
+        while not all(worker.serves() for worker in self.WORKERS.values()):
+            if self.is_stopping or time.monotonic() > deadline:
+                return
+            time.sleep(LOOK_SECONDS)
+            self.reap_workers()
 
 
 class Holding:
     """What both workers do beside gunicorn's own."""
 
+    arbiter = Arbiter
     sockets: list[Any]
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.made_at = self.tmp.last_update()  # type: ignore[attr-defined]
+
+    def serves(self) -> bool:
+        """Whether it has begun to accept; asked in the main process."""
+        return bool(self.tmp.last_update() != self.made_at)  # type: ignore[attr-defined]
 
     def load_wsgi(self) -> None:
         """Load the application and start what runs beside its requests."""
@@ -66,7 +123,8 @@ class Holding:
 
     def hand_over(self) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere."""
-        for request in self.requests:
+        # A copy, made in one go: the threads of the pool begin and end requests meanwhile.
+        for request in self.requests.copy():
             request.force_close()
         self.runtime.stop()
 
@@ -147,12 +205,23 @@ def release_the_gone(hub: Any) -> None:
     """For ever: find the held polls whose client has closed its connection, and let them go."""
     while True:
         time.sleep(SWEEP_SECONDS)
-        waiters = [waiter for waiter in hub.waiters() if waiter.connection is not None]
-        for start in range(0, len(waiters), SWEEP_SLICE):
-            by_connection = {waiter.connection: waiter for waiter in waiters[start : start + SWEEP_SLICE]}
-            poll = _poll()
-            for connection in by_connection:
-                poll.register(connection, GONE)
-            for connection, _ in poll.poll(0):
-                by_connection[connection].release()
-            time.sleep(0)
+        try:
+            waiters = [waiter for waiter in hub.waiters() if waiter.connection is not None]
+            for start in range(0, len(waiters), SWEEP_SLICE):
+                release_gone(waiters[start : start + SWEEP_SLICE])
+                time.sleep(0)
+        except Exception:
+            log.exception("Looking for clients that left failed, and goes on")
+
+
+def release_gone(waiters: list[Any]) -> None:
+    """Once, those among these."""
+    poll, by_connection = _poll(), {}
+    for waiter in waiters:
+        if waiter.connection < 0:  # It was closed before it could be waited for.
+            waiter.release()
+        else:
+            by_connection[waiter.connection] = waiter
+            poll.register(waiter.connection, GONE)
+    for connection, _ in poll.poll(0):
+        by_connection[connection].release()

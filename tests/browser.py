@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 
+from tests.server import PATIENCE_SECONDS
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A script of a page that the safety policy forbids is told to nobody else.
 WATCH = """
@@ -36,7 +38,7 @@ class Visitor:
         self.requests: list[str] = []
         options.setdefault("locale", "en-GB")
         self.context = browser.new_context(base_url=url, timezone_id="Europe/Paris", **options)
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE_SECONDS * 1000)
         self.context.add_init_script(WATCH)
         if token:
             self.context.add_cookies([{"name": "session", "value": token, "url": url}])

@@ -2,13 +2,21 @@
 
 import http.client
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-TIMEOUT_SECONDS = 30
-_threads = ThreadPoolExecutor(max_workers=200)
+from tests.threads import END_SECONDS, start
+
+# Less than the longest interval between two looks into the database: a doorbell that is lost is seen.
+TIMEOUT_SECONDS = 45
+_open: set[http.client.HTTPConnection] = set()
+_waiting: list[threading.Thread] = []
 
 
 @dataclass
@@ -43,11 +51,13 @@ class Client:
         if self.token and "Cookie" not in sent:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         connection = http.client.HTTPConnection(*self.address, timeout=TIMEOUT_SECONDS)
+        _open.add(connection)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
+            _open.discard(connection)
             connection.close()
 
     def get(self, path: str, **headers: str) -> Answer:
@@ -63,7 +73,7 @@ class Client:
 
     def poll(self, chat_session_id: int, **query: object) -> "Future[Answer]":
         """The same, held by the server, while this goes on."""
-        return _threads.submit(self.fetch, chat_session_id, longPoll="true", **query)
+        return self._begin(lambda: self.fetch(chat_session_id, longPoll="true", **query))
 
     def ask(self, **what: object) -> dict[str, Any]:
         """The session that the server makes of this request."""
@@ -83,12 +93,27 @@ class Client:
 
     def await_inbox(self, cursor: int, **query: object) -> "Future[Answer]":
         """The same, held by the server."""
-        return _threads.submit(self.inbox, cursor=cursor, longPoll="true", **query)
+        return self._begin(lambda: self.inbox(cursor=cursor, longPoll="true", **query))
 
     def send(self, chat_session_id: int, message: str, **more: object) -> Answer:
         return self.post(
             "/api/chat/message", {"chat_session_id": chat_session_id, "message": message, **more}
         )
+
+    def _begin(self, request: Callable[[], Answer]) -> "Future[Answer]":
+        future, thread = start(request)
+        _waiting.append(thread)
+        return future
+
+
+def cut() -> None:
+    """Whom a test has left waiting waits no longer."""
+    for connection in _open.copy():
+        if connection.sock:
+            with suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+    while _waiting:
+        _waiting.pop().join(END_SECONDS)
 
 
 @dataclass

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import Visitor, launch
-from tests.client import Client, Conversation
-from tests.server import FLASK, ROOT, Server
+from tests.client import Client, Conversation, cut
+from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
 
@@ -31,6 +31,13 @@ def site(tmp_path_factory) -> Iterator[Server]:
     """Two workers, for people with browsers; each test brings its own."""
     with Server(tmp_path_factory.mktemp("site"), workers=2) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_longer_than_the_test() -> Iterator[None]:
+    """What one has left waiting at a server would disturb the next."""
+    yield
+    cut()
 
 
 @pytest.fixture
@@ -103,7 +110,7 @@ def run() -> Callable[..., str]:
             env=server.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,7 +20,9 @@ from tests.time_travel import pass_time
 
 ROOT = Path(__file__).parent.parent
 FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
+# gunicorn cuts what has not ended by then: so late that a test sees what does not end by itself.
+CUT_SECONDS = 5 * PATIENCE_SECONDS
 
 
 class Server:
@@ -34,6 +37,7 @@ class Server:
         self.address = self.listener.getsockname()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CHAT_")},
+            "GUNICORN_CMD_ARGS": f"--graceful-timeout {CUT_SECONDS}",
             "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
             "CHAT_BIND": f"fd://{self.listener.fileno()}",
             # Longer than any client waits: a wake-up that is lost is seen.
@@ -50,10 +54,14 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.abort()
+        self.process.wait()
         self.close()
+
+    def abort(self) -> None:
+        """At once and for good, from any thread: who waits for an answer waits no longer."""
+        self._kill_all()
+        self.listener.close()
 
     def close(self) -> None:
         """What the test itself holds of it."""
@@ -70,6 +78,8 @@ class Server:
                 pass_fds=[self.listener.fileno()],
                 stdout=log,
                 stderr=log,
+                # A group of its own: its workers can be killed when the main process is dead.
+                start_new_session=True,
             )
 
     @property
@@ -83,14 +93,20 @@ class Server:
         """What it has said."""
         return (self.folder / "server.log").read_text()
 
-    def stop(self, patience: float = PATIENCE_SECONDS) -> int:
+    def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
-        return self.process.wait(patience)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def signal(self, number: signal.Signals) -> None:
         """To gunicorn's main process."""
         self.process.send_signal(number)
+
+    def reload(self) -> None:
+        """SIGHUP; returns when new workers serve and the old ones have left."""
+        old = self.workers()
+        self.signal(signal.SIGHUP)
+        self.wait_until(lambda told: told.keys() - old and not self.workers() & old)
 
     def workers(self) -> set[int]:
         """The process ids of the workers that run."""
@@ -99,9 +115,12 @@ class Server:
 
     def kill(self) -> None:
         """All processes at once, as a power cut would."""
-        for pid in (self.process.pid, *self.workers()):
-            os.kill(pid, signal.SIGKILL)
+        self._kill_all()
         self.process.wait()
+
+    def _kill_all(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def client(self, token: str | None = None) -> Client:
         """Somebody who may be signed in."""

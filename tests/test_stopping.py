@@ -5,17 +5,15 @@ import os
 import signal
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
 import pytest
 
+from tests.threads import together
+
 HELD = 50
-MESSAGES = 10_000
 SENDERS = 4
-# When gunicorn itself cuts what does not end (graceful_timeout).
-CUT_SECONDS = 20
 
 
 def hold(server, talks):
@@ -44,7 +42,7 @@ def test_an_idle_connection_does_not_hold_the_exit(start, worker_class):
     with closing(HTTPConnection(*server.address)) as connection:
         connection.request("GET", "/healthz")
         assert connection.getresponse().read()
-        assert server.stop(patience=CUT_SECONDS / 2) == 0
+        assert server.stop() == 0
 
 
 def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_class):
@@ -60,7 +58,7 @@ def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_
             except OSError:
                 return
 
-    with ThreadPoolExecutor() as threads:
+    with together(server) as threads:
         polling = threads.submit(poll_until_refused)
         server.wait_until_held(1)
         server.listener.close()
@@ -84,43 +82,119 @@ def test_a_worker_that_leaves_hands_its_polls_over(start, worker_class, cause):
     assert talk.client.fetch(talk.id).texts[-1] == "La suite"
 
 
-@pytest.mark.parametrize(("kind", "messages"), [("gevent", MESSAGES), ("gthread", MESSAGES // 4)])
+@pytest.mark.parametrize(
+    ("kind", "messages"),
+    [
+        ("gevent", 2_000),
+        ("gthread", 500),
+        pytest.param("gevent", 10_000, marks=pytest.mark.soak),
+        pytest.param("gthread", 2_500, marks=pytest.mark.soak),
+    ],
+)
 def test_a_plain_client_misses_nothing_while_the_server_reloads(start, kind, messages):
-    """It loops on lastMessageId; two workers, SIGHUP every two seconds, no failed request."""
+    """It loops on lastMessageId; two workers, one reload after the other, no failed request."""
     server = start(worker_class=kind, workers=2)
-    talk = server.conversation()
-    sent, received, done = [], [], threading.Event()
-    first = talk.last_id
+    with together(server) as threads:
+        traffic = Traffic(server, threads, messages)
+        while not traffic.is_over():
+            server.reload()
+    traffic.check()
 
-    def reload():
-        while not done.wait(2):
+
+@pytest.mark.soak
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("pause_seconds", [0.1, 0.3])
+def test_signals_that_come_faster_than_a_worker_boots_cost_no_request(
+    start, worker_class, workers, pause_seconds
+):
+    server, done = start(worker_class=worker_class, workers=workers), threading.Event()
+
+    def signal_on():
+        while not done.wait(pause_seconds):
             server.signal(signal.SIGHUP)
 
-    def send(sender):
-        for number in range(messages // SENDERS):
-            answer = talk.agent.send(talk.id, f"{sender} {number}")
+    with together(server) as threads:
+        traffic = Traffic(server, threads, 4_000)
+        threads.submit(signal_on)
+        try:
+            traffic.wait()
+        finally:
+            done.set()
+    traffic.check()
+
+
+class Traffic:
+    """Senders, and a client who loops on lastMessageId; each request on a connection of its own."""
+
+    def __init__(self, server, threads, messages):
+        self.talk, self.each = server.conversation(), messages // SENDERS
+        self.sent, self.received, self.last = [], [], self.talk.last_id
+        self.running = [threads.submit(self.receive)]
+        self.running += [threads.submit(self.send, sender) for sender in range(SENDERS)]
+
+    def send(self, sender):
+        for number in range(self.each):
+            answer = self.talk.agent.send(self.talk.id, f"{sender} {number}")
             assert answer.status == 201, answer
-            sent.append(answer.json["messageId"])
+            self.sent.append(answer.json["messageId"])
 
-    def receive():
-        last = first
-        while len(received) < messages:
-            answer = talk.client.fetch(talk.id, lastMessageId=last, longPoll="true")
+    def receive(self):
+        while len(self.received) < self.each * SENDERS:
+            answer = self.talk.client.fetch(self.talk.id, lastMessageId=self.last, longPoll="true")
             assert answer.status == 200, answer
-            received.extend(answer.json["messages"])
-            last = received[-1]["id"] if received else last
+            self.received += answer.json["messages"]
+            self.last = self.received[-1]["id"] if self.received else self.last
 
-    with ThreadPoolExecutor(SENDERS + 2) as threads:
-        reloading, receiving = threads.submit(reload), threads.submit(receive)
-        sending = list(threads.map(send, range(SENDERS)))
-        receiving.result()
-        done.set()
-        reloading.result()
-    assert len(sending) == SENDERS
-    assert [message["id"] for message in received] == sorted(sent)
-    for sender in range(SENDERS):
-        theirs = [m["message"] for m in received if m["message"].startswith(f"{sender} ")]
-        assert theirs == [f"{sender} {number}" for number in range(messages // SENDERS)]
+    def is_over(self):
+        return all(each.done() for each in self.running)
+
+    def wait(self):
+        for each in self.running:
+            each.result()
+
+    def check(self):
+        """Nothing was lost, repeated or reordered."""
+        assert [message["id"] for message in self.received] == sorted(self.sent)
+        for sender in range(SENDERS):
+            theirs = [m["message"] for m in self.received if m["message"].startswith(f"{sender} ")]
+            assert theirs == [f"{sender} {number}" for number in range(self.each)]
+
+
+def signal_until_they_boot(server):
+    """SIGHUP; returns the new workers, which do not serve yet."""
+    server.wait_until(lambda told: told and told.keys() == server.workers())
+    old, new = server.workers(), set()
+    server.signal(signal.SIGHUP)
+    while len(new) < len(old):
+        new = server.workers() - old
+    return new
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_worker_leaves_before_the_new_ones_serve(start, worker_class, workers):
+    server = start(worker_class=worker_class, workers=workers)
+    talk = server.conversation()
+    new = signal_until_they_boot(server)
+    for pid in new:
+        os.kill(pid, signal.SIGSTOP)
+    old = server.workers() - new
+    for number in range(500):
+        assert talk.agent.send(talk.id, f"{number}").status == 201
+    for _ in range(5):
+        server.signal(signal.SIGHUP)
+    for pid in new:
+        os.kill(pid, signal.SIGCONT)
+    server.wait_until(lambda told: told.keys() >= server.workers() and not server.workers() & (old | new))
+    # All that came meanwhile was one reload.
+    assert server.log.count("Hang up") == 2
+
+
+def test_a_stop_waits_for_no_reload(start, worker_class):
+    server = start(worker_class=worker_class, workers=2)
+    signal_until_they_boot(server)
+    server.signal(signal.SIGHUP)
+    assert server.stop() == 0
+    assert server.log.count("Hang up") == 1
 
 
 def test_what_was_acknowledged_survives_a_kill(start, worker_class):
@@ -138,7 +212,7 @@ def test_what_was_acknowledged_survives_a_kill(start, worker_class):
             if killed.is_set():
                 return
 
-    with ThreadPoolExecutor(8) as threads:
+    with together(server) as threads:
         sending = [threads.submit(send_until_killed, sender) for sender in range(8)]
         server.wait_until(lambda workers: len(acknowledged) > 200)
         server.kill()
