@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from chat.hub import Hub
+from chat.live.hub import Hub
 from chat.process import Process
 
 from chat.settings import Settings
@@ -37,7 +37,7 @@ def test_the_hand_over_tells_every_request_while_others_begin(tmp_path):
 
 @pytest.fixture
 def hub():
-    return Hub(max_waiters=10, max_waiters_per_owner=10)
+    return Hub(max_waiters=10, max_waiters_per_user=10)
 
 
 def test_one_whose_socket_was_closed_before_it_waits_spares_the_others(hub):
@@ -66,7 +66,7 @@ def test_the_search_for_them_survives_an_error_and_tells_it(monkeypatch, caplog)
             return super().waiters()
 
     monkeypatch.setattr("chat.worker.SWEEP_SECONDS", 0)
-    hub = Troubled(max_waiters=1, max_waiters_per_owner=1)
+    hub = Troubled(max_waiters=1, max_waiters_per_user=1)
     with hub.subscribe(1, ["a"], -1) as waiter, pytest.raises(Stopped):
         release_the_gone(hub)
     assert waiter.released
