@@ -3,9 +3,9 @@
 import os
 
 import pytest
-from chat.live.hub import Hub
-from chat.process import Process
 
+from chat.live.hub import Hub
+from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.worker import Holding, release_gone, release_the_gone
 from tests.threads import Stopped
@@ -24,15 +24,15 @@ class Request:
 
 def test_the_hand_over_tells_every_request_while_others_begin(tmp_path):
     worker = object.__new__(Holding)
-    worker.process = Process(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    worker.runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
     worker.requests = set()
     first = [Request(worker.requests) for _ in range(20)]
     worker.requests.update(first)
     worker.hand_over()
     assert all(request.must_close for request in first)
-    with worker.process.hub.subscribe(1, ["a"]) as waiter:
+    with worker.runtime.hub.subscribe(1, ["a"]) as waiter:
         assert waiter.released
-    worker.process.close()
+    worker.runtime.close()
 
 
 @pytest.fixture
