@@ -1,0 +1,101 @@
+"""What there is in the house, for whom, and what holds for all of it."""
+
+import json
+import re
+
+from tests.pages.visitor import PASSWORD
+
+# The id of nothing and nobody.
+NOWHERE = 2**62
+OWN = {"client", "agent"}
+EVERYBODY = {*OWN, "admin"}
+# Each page, and the roles that it is for.
+PAGES = {
+    "/agents": {"client"},
+    "/sessions/new": {"client"},
+    "/sessions/new?agent_id={agent}": {"client"},
+    "/balance": {"client"},
+    "/inbox": {"agent"},
+    "/replies": {"agent"},
+    "/earnings": {"agent"},
+    "/earnings?days=7": {"agent"},
+    "/sessions": OWN,
+    "/sessions/{id}": OWN,
+    "/sessions/{id}/receipt": OWN,
+    "/sessions/{id}/transcript.txt": EVERYBODY,
+    "/sessions/{id}/transcript.json": EVERYBODY,
+    "/profile": EVERYBODY,
+    "/admin/statistics": {"admin"},
+    "/admin/people": {"admin"},
+    "/admin/people/{client}": {"admin"},
+    "/admin/people/{agent}": {"admin"},
+    "/admin/sessions": {"admin"},
+    "/admin/sessions/{id}": {"admin"},
+    "/admin/settings": {"admin"},
+    "/admin/diagnosis": {"admin"},
+}
+# What each role can send.
+FORMS = {
+    "client": ["/profile", "/profile/password", "/sessions", "/sessions/{id}/messages", "/sessions/{id}/end"],
+    "agent": [
+        "/availability",
+        "/replies",
+        "/replies/1/delete",
+        "/sessions/{id}/messages",
+        "/sessions/{id}/pause",
+    ],
+    "admin": [
+        "/admin/people",
+        "/admin/invitations",
+        "/admin/people/{client}",
+        "/admin/people/{client}/disable",
+        "/admin/people/{client}/reset",
+        "/admin/people/{client}/balance",
+    ],
+}
+# Something for each field that any of them has.
+FILLED = {
+    "name": "Mallory",
+    "email": "mallory@evil.example",
+    "password": PASSWORD,
+    "new_password": "mallory's horse",
+    "message": "from elsewhere",
+    "shortcut": "evil",
+    "available": "0",
+    "role": "client",
+    "kind": "top_up",
+    "amount": "100",
+    "reason": "evil",
+    "rate": "99",
+}
+
+
+def assert_safe(page):
+    """Nothing in it runs but our own files, and no style is written into it."""
+    for tag, values in page.read.tags:
+        assert "style" not in values, tag
+        assert not [name for name in values if name.startswith("on")], tag
+        assert tag not in ("style", "base", "iframe", "object", "embed", "img"), tag
+        if tag == "script":
+            assert values.get("type") == "application/json" or re.match(
+                "/static/[0-9a-f]{16}/js/", values["src"]
+            )
+        for name in ("href", "src", "action", "formaction"):
+            is_linked = tag == "a" and "noopener" in values.get("rel", "")
+            wanted = r"https?://" if is_linked and name == "href" else r"/(?!/)|#|\?|$"
+            assert re.match(wanted, values.get(name) or ""), values
+    for block in page.read.blocks:
+        assert not block or json.loads(block)
+
+
+def assert_headers(page, is_personal=True):
+    """A browser is told to run nothing but our own files, and to keep nothing that is somebody's."""
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert policy["frame-ancestors"] == policy["default-src"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Referrer-Policy"] == "same-origin"
+    if is_personal:
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "Cookie" in page.headers["Vary"]
