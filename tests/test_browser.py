@@ -101,13 +101,15 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client.page.fill("#message", "Puis-je sous-louer ?")
     client.page.fill("#spending_limit", "20,00")
     client.page.click("text=Send the request")
-    assert client.page.get_by_text("Place in the queue").is_visible()
+    client.page.get_by_text("Place in the queue").wait_for()
     agent.open("/inbox")
     agent.page.locator("[data-card]", has_text="Puis-je sous-louer ?").get_by_text("Accept").click()
     agent.page.fill("#message", "Bonjour !\nOui, avec accord.")
     agent.page.click(".send")
+    agent.see("Oui, avec accord.")
     assert agent.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
     client.page.click("text=Look for new messages")
+    client.see("Oui, avec accord.")
     assert client.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
     running.advance(5)
     client.page.fill("#message", "Merci")
@@ -117,7 +119,7 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client.page.click("text=End the conversation")
     client.page.locator("label[for=star-5]").click()
     client.page.click("text=Rate >> visible=true")
-    assert client.page.get_by_text("Thank you for your rating.").is_visible()
+    client.page.get_by_text("Thank you for your rating.").wait_for()
     client.page.click("text=Receipt >> visible=true")
     assert "€2.50" in client.page.inner_text(".sum")
     assert camille.get("/api/chat/sessions?status=ended").json["sessions"][0]["rating"] == 5

@@ -265,8 +265,8 @@ def follower(talk, client):
 
 def test_a_tab_that_did_not_hear_something_asks_for_it(talk, client, agent, follower):
     follower.evaluate("() => { window.isDeaf = true; }")
-    agent.send("not heard")
-    client.see("not heard")
+    agent.send("missed")
+    client.see("missed")
     follower.evaluate("() => { window.isDeaf = false; }")
     agent.send("heard")
     client.see("heard", follower)
