@@ -2,8 +2,6 @@
 
 import os
 import stat
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +9,7 @@ from chat.database import Database
 from chat.database.connection import UnsafeSQLite, check_version, connect, path_of
 from chat.errors import DatabaseUnavailable, NotFound, Overloaded
 from chat.store import revision
+from tests.threads import together
 
 
 @pytest.fixture
@@ -32,13 +31,15 @@ def test_one_that_fails_spoils_no_other_of_its_group(database):
         revision.advance(db)
         raise NotFound
 
-    other = block(database)
-    with ThreadPoolExecutor() as threads:
-        writes = [threads.submit(database.write, work) for work in (revision.advance, refuse)]
-        other.conn.execute("COMMIT")
-        assert writes[0].result() == 1
+    def be_refused():
         with pytest.raises(NotFound):
-            writes[1].result()
+            database.write(refuse)
+
+    other = block(database)
+    with together() as threads:
+        stored, _ = threads.submit(database.write, revision.advance), threads.submit(be_refused)
+        other.conn.execute("COMMIT")
+        assert stored.result() == 1
     assert database.read(revision.head) == 1
 
 
@@ -52,14 +53,13 @@ def test_a_full_queue_refuses_and_keeps_what_it_took(database):
         except Overloaded:
             outcomes.append(None)
 
-    writers = [threading.Thread(target=write) for _ in range(30)]
-    for writer in writers:
-        writer.start()
-    other.conn.execute("COMMIT")
-    for writer in writers:
-        writer.join()
+    with together() as threads:
+        for _ in range(30):
+            threads.submit(write)
+        while None not in outcomes:
+            threads.check()
+        other.conn.execute("COMMIT")
     done = [outcome for outcome in outcomes if outcome is not None]
-    assert None in outcomes
     assert sorted(done) == list(range(1, len(done) + 1))
     assert database.read(revision.head) == len(done)
 
@@ -115,9 +115,9 @@ def test_a_read_that_is_refused_leaves_no_transaction_behind(database):
 
 
 def test_processes_that_boot_together_migrate_once(tmp_path):
-    with ThreadPoolExecutor(8) as threads:
-        databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
-        applied = list(threads.map(Database.migrate, databases))
+    databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
+    with together() as threads:
+        applied = threads.map(Database.migrate, databases)
     assert sorted(map(bool, applied)) == [False] * 7 + [True]
 
 
