@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format bench screenshots translations pin clean
+.PHONY: run test soak lint format bench screenshots translations pin clean
 
 run: .venv/installed
 	@$(BIN)/flask --app app chat demo --once
@@ -11,6 +11,11 @@ run: .venv/installed
 test: .venv/installed-dev
 	@.ci/browser
 	$(BIN)/pytest
+
+# What takes minutes: longer conversations, more reloads.
+soak: .venv/installed-dev
+	@.ci/browser
+	$(BIN)/pytest -m soak
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.threads import END_SECONDS, start
+from tests.threads import join, start
 
-# Less than the longest interval between two looks into the database: a doorbell that is lost is seen.
-TIMEOUT_SECONDS = 45
+TIMEOUT_SECONDS = 120
 _open: set[http.client.HTTPConnection] = set()
 _waiting: list[threading.Thread] = []
 
@@ -112,8 +111,8 @@ def cut() -> None:
         if connection.sock:
             with suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
-    while _waiting:
-        _waiting.pop().join(END_SECONDS)
+    join(_waiting)
+    _waiting.clear()
 
 
 @dataclass

@@ -20,9 +20,7 @@ from tests.time_travel import pass_time
 
 ROOT = Path(__file__).parent.parent
 FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
-PATIENCE_SECONDS = 60
-# gunicorn cuts what has not ended by then: so late that a test sees what does not end by itself.
-CUT_SECONDS = 5 * PATIENCE_SECONDS
+PATIENCE_SECONDS = 120
 
 
 class Server:
@@ -37,7 +35,8 @@ class Server:
         self.address = self.listener.getsockname()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CHAT_")},
-            "GUNICORN_CMD_ARGS": f"--graceful-timeout {CUT_SECONDS}",
+            # When gunicorn cuts what has not ended: so late that a test sees it.
+            "GUNICORN_CMD_ARGS": f"--graceful-timeout {2 * PATIENCE_SECONDS}",
             "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
             "CHAT_BIND": f"fd://{self.listener.fileno()}",
             # Longer than any client waits: a wake-up that is lost is seen.
@@ -93,10 +92,10 @@ class Server:
         """What it has said."""
         return (self.folder / "server.log").read_text()
 
-    def stop(self) -> int:
+    def stop(self, patience: float = PATIENCE_SECONDS) -> int:
         """SIGTERM, and the exit code."""
         self.process.terminate()
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(patience)
 
     def signal(self, number: signal.Signals) -> None:
         """To gunicorn's main process."""

@@ -3,12 +3,13 @@
 import json
 import os
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 
 from chat import store
 from chat.accounts import DAY_MS
-from tests.server import FLASK, ROOT, Server
+from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 from tests.time_travel import pass_time
 
 
@@ -18,6 +19,16 @@ def idle(tmp_path):
     server = Server(tmp_path)
     yield server
     server.close()
+
+
+@contextmanager
+def killed(process):
+    """Whoever fails does not wait for its end."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
 
 
 def rows(server, sql):
@@ -87,10 +98,10 @@ def test_the_demo_prints_lines_that_work(start, run):
     server = start()
     text = run(server, "demo", "--once").replace(f"http://{server.environment['CHAT_BIND']}", server.url)
     send = text[text.index("curl", text.index("Send")) :]
-    done = subprocess.run(["bash", "-c", send], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["bash", "-c", send], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert json.loads(done.stdout)["success"] is True
     receive = text[text.index("curl") : text.index("Send")]
-    done = subprocess.run(["bash", "-c", receive], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["bash", "-c", receive], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     assert [message["message"] for message in json.loads(done.stdout)["messages"]] == ["Bonjour !"]
 
 
@@ -163,6 +174,7 @@ def test_what_cannot_be_done_is_told(idle, words, message):
         env=idle.environment,
         capture_output=True,
         text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 1
     assert message in done.stderr
@@ -189,7 +201,7 @@ def test_tail_prints_what_comes_until_the_end(start):
         stdout=subprocess.PIPE,
         text=True,
     )
-    with tail:
+    with tail, killed(tail):
         opening = [tail.stdout.readline() for _ in range(2)]
         talk.client.send(talk.id, "Vous me lisez ?")
         line = tail.stdout.readline()

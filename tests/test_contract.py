@@ -1,12 +1,13 @@
 """The two endpoints, for every worker class and with one worker and two."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 
 import pytest
 
 from chat import accounts
 from chat.store import tokens
+from tests.threads import together
 
 
 def test_the_answer_is_the_contract_to_the_letter(talk):
@@ -148,8 +149,8 @@ def test_many_retries_at_once_store_one_message(talk):
     def send(_):
         return talk.client.send(talk.id, "Encore", client_message_id="same")
 
-    with ThreadPoolExecutor(12) as threads:
-        answers = list(threads.map(send, range(12)))
+    with together() as threads:
+        answers = threads.map(send, range(12))
     assert sorted(answer.status for answer in answers) == [200] * 11 + [201]
     assert len({answer.json["messageId"] for answer in answers}) == 1
     assert talk.agent.fetch(talk.id).texts.count("Encore") == 1

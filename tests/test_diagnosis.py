@@ -1,9 +1,6 @@
 """The operator's check of the line: what the server sees, and what a browser finds through a bad proxy."""
 
 import itertools
-import socket
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from http.client import HTTPConnection
 from time import monotonic
@@ -14,7 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from simple_websocket import Client as Socket
 
 from tests.proxy import Proxy
-from tests.server import Server
+from tests.server import PATIENCE_SECONDS, Server
+from tests.threads import together
 
 ADDRESS = "/api/chat/diagnose"
 CHECKS = ("hold", "stream", "socket", "address")
@@ -106,20 +104,20 @@ def test_a_request_is_held_for_as_long_as_it_asks(patient):
     admin, began = patient.person("admin"), monotonic()
     answer = admin.get(f"{ADDRESS}?hold=0.7")
     assert answer.status == 200
-    assert 0.7 <= answer.json["held_seconds"] <= monotonic() - began < 5
+    assert 0.7 <= answer.json["held_seconds"] <= monotonic() - began
 
 
 def test_a_held_one_is_let_go_when_the_server_stops(start, worker_class):
     patient = start(worker_class=worker_class)
     admin = patient.person("admin")
-    with ThreadPoolExecutor() as threads:
+    with together(patient) as threads:
         held = threads.submit(admin.get, f"{ADDRESS}?hold=300")
         patient.wait_until_held(1)
         assert patient.person("client").get("/api/chat/sessions").status == 200
         assert patient.stop() == 0
         answer = held.result()
     assert (answer.status, answer.headers["Connection"]) == (200, "close")
-    assert answer.json["held_seconds"] < 60
+    assert answer.json["held_seconds"] < 300
 
 
 def test_beyond_the_caps_it_is_refused(start):
@@ -131,7 +129,7 @@ def test_beyond_the_caps_it_is_refused(start):
 
 def test_a_stream_comes_one_by_one(patient):
     admin = patient.person("admin")
-    with closing(HTTPConnection(*patient.address, timeout=30)) as connection:
+    with closing(HTTPConnection(*patient.address, timeout=PATIENCE_SECONDS)) as connection:
         connection.request("GET", f"{ADDRESS}?stream=1", headers={"Authorization": f"Bearer {admin.token}"})
         response = connection.getresponse()
         assert response.headers["Content-Type"].startswith("text/event-stream")
@@ -147,8 +145,8 @@ def test_a_frame_comes_back_and_the_socket_closes(patient):
     url = f"{patient.url.replace('http', 'ws')}{ADDRESS}/ws"
     ws = Socket.connect(url, headers={"Authorization": f"Bearer {admin.token}"})
     ws.send("still there?")
-    assert ws.receive(timeout=10) == "still there?"
-    ws.thread.join(10)
+    assert ws.receive(timeout=PATIENCE_SECONDS) == "still there?"
+    ws.thread.join(PATIENCE_SECONDS)
     assert not ws.connected
     # The worker is as it was.
     assert patient.client().get("/healthz").json["held_polls"] == 0
@@ -228,47 +226,29 @@ def test_a_server_that_is_full_says_nothing_about_the_line(start, visit):
     assert visitor.page.locator("[data-advice]:visible").count() == 0
 
 
-class Rewriting:
-    """A proxy that changes the head of each request, or collects the answers."""
+class Rewriting(Proxy):
+    """It changes the head of each request, or collects the answers."""
 
     def __init__(self, address, change, *, is_collecting=False):
-        self.address, self.change, self.is_collecting = address, change, is_collecting
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        super().__init__(address)
+        self.change, self.is_collecting = change, is_collecting
 
-    def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
-
-    def carry(self, client):
+    def carry(self, client, server):
         """One request a connection."""
-        with suppress(OSError), client, socket.create_connection(self.address) as server:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                if not (data := client.recv(65_536)):
-                    return
-                head += data
-            server.sendall(self.change(head.replace(b"Connection: keep-alive", b"Connection: close")))
-            threading.Thread(target=self.pass_on, args=(client, server), daemon=True).start()
-            kept = b""
-            while data := server.recv(65_536):
-                if self.is_collecting:
-                    kept += data
-                else:
-                    client.sendall(data)
-            client.sendall(kept)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            if not (data := client.recv(65_536)):
+                return
+            head += data
+        server.sendall(self.change(head.replace(b"Connection: keep-alive", b"Connection: close")))
+        self.start(self.pass_on, client, server)
+        kept = b""
+        while data := server.recv(65_536):
+            if self.is_collecting:
+                kept += data
+            else:
+                client.sendall(data)
+        client.sendall(kept)
 
     def pass_on(self, client, server):
         with suppress(OSError):

@@ -5,14 +5,14 @@ import random
 import select
 import signal
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
 
 from tests.history import History, check
-from tests.server import Server
+from tests.server import PATIENCE_SECONDS, Server
 from tests.streams import CUT, SSE, WS, raw
+from tests.threads import together
 
 WRITERS, EACH = 4, 80
 LAST = "the last one"
@@ -106,6 +106,12 @@ def test_who_is_cut_at_random_goes_on_from_the_cursor(pair, seed):
     run(pair, [[transport] for transport in TRANSPORTS], seed)
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_who_is_cut_at_random_and_for_long_goes_on_from_the_cursor(pair, seed):
+    run(pair, [[transport] for transport in TRANSPORTS], seed, each=10 * EACH)
+
+
 def test_who_hops_between_transports_in_mid_conversation_misses_nothing(pair):
     run(pair, [TRANSPORTS, TRANSPORTS[::-1], ("sse", "ws"), ("cursor", "sse")], seed=3)
 
@@ -119,26 +125,23 @@ def test_nothing_comes_after_signing_out_on_any_transport(pair):
     talk, history = pair.conversation(), History()
     place, arrived = Place(talk), threading.Semaphore(0)
     readers = {name: history.reader(name, place.last_id) for name in TRANSPORTS}
-    with ThreadPoolExecutor(50) as threads:
-        reading = [
-            threads.submit(read_until_refused, reader, talk, Place(talk, place), name, arrived)
-            for name, reader in readers.items()
-        ]
-        write(history, talk, "w0", "http", 1)
+    with together(pair) as threads:
+        for name, reader in readers.items():
+            threads.submit(read_until_refused, threads, reader, talk, Place(talk, place), name, arrived)
+        write(threads, history, talk, "w0", "http", 1)
         for _ in readers:
-            assert arrived.acquire(timeout=JSON_WAIT_SECONDS)
+            assert arrived.acquire(timeout=PATIENCE_SECONDS)
         talk.client.post("/api/auth/logout")
         for reader in readers.values():
             reader.sign_out()
-        write(history, talk, "w2", "http", 20)
-        for one in reading:
-            one.result()
+        write(threads, history, talk, "w2", "http", 20)
     assert check(history, stored_after(talk, place.last_id)) == []
 
 
-def read_until_refused(reader, talk, place, transport, arrived):
+def read_until_refused(threads, reader, talk, place, transport, arrived):
     """Go on until the sign-in has ended, and tell when the first message has come."""
     while talk.client.fetch(talk.id).status == 200:
+        threads.check()
         with suppress(*CUT, AssertionError):
             READ[transport](reader, talk.client, talk.id, place, random.Random(1))
         if reader.received:
@@ -156,15 +159,16 @@ class Place:
             self.last_id, self.cursor = place.last_id, place.cursor
 
 
-def run(server, readers, seed=None, reload=False):
+def run(server, readers, seed=None, reload=False, each=EACH):
     """Writers and readers on one conversation, all at once; then the history has no mistake."""
     talk, history = server.conversation(), History()
     place, half = Place(talk), threading.Semaphore(0)
     names = [f"{number} {'-'.join(transports)}" for number, transports in enumerate(readers)]
-    with ThreadPoolExecutor(50) as threads:
-        reading = [
+    with together(server) as threads:
+        for number, (name, transports) in enumerate(zip(names, readers, strict=True)):
             threads.submit(
                 read,
+                threads,
                 history.reader(name, place.last_id),
                 (talk.client, talk.agent)[number % 2],
                 talk.id,
@@ -172,23 +176,21 @@ def run(server, readers, seed=None, reload=False):
                 itertools.cycle(transports),
                 seed and random.Random(seed * 100 + number),
             )
-            for number, (name, transports) in enumerate(zip(names, readers, strict=True))
-        ]
         writing = [
-            threads.submit(write, history, talk, f"w{number}", ("http", "ws")[number % 2], EACH, half)
+            threads.submit(
+                write, threads, history, talk, f"w{number}", ("http", "ws")[number % 2], each, half
+            )
             for number in range(WRITERS)
         ]
         if reload:
-            assert half.acquire(timeout=JSON_WAIT_SECONDS)
+            assert half.acquire(timeout=PATIENCE_SECONDS)
             server.signal(signal.SIGHUP)
         for one in writing:
             one.result()
         history.send("last", LAST).acknowledge(
             talk.agent.send(talk.id, LAST, client_message_id="last").json["messageId"]
         )
-        for one in reading:
-            one.result()
-    assert len(history.sent) == WRITERS * EACH + 1
+    assert len(history.sent) == WRITERS * each + 1
     assert check(history, stored_after(talk, place.last_id)) == []
 
 
@@ -201,13 +203,14 @@ def stored_after(talk, last_id):
     return found
 
 
-def write(history, talk, name, transport, count, half=None):
+def write(threads, history, talk, name, transport, count, half=None):
     """Send one after the other; what got no answer is sent again under its key."""
     who = talk.agent if name[-1] in "0 2n" else talk.client
     socket = None
     for number in range(count):
         sent = history.send(f"{name}-{number}", f"{name} says {number}")
         while sent.outcome == "unknown":
+            threads.check()
             try:
                 if transport == "ws":
                     socket = socket or WS(who, f"/api/chat/ws/{talk.id}")
@@ -226,9 +229,10 @@ def write(history, talk, name, transport, count, half=None):
         socket.cut()
 
 
-def read(reader, who, chat_session_id, place, transports, dice=None):
+def read(threads, reader, who, chat_session_id, place, transports, dice=None):
     """Read on until the last message, on one transport after the other; with dice, cut now and then."""
     while not (reader.received and reader.received[-1].text == LAST):
+        threads.check()
         transport = next(transports)
         if dice and dice.random() < ABORTED and transport not in ("sse", "ws"):
             abort(who, chat_session_id, place, dice)

@@ -23,7 +23,7 @@ from app import create_app
 from chat import accounts, store
 from chat.settings import Settings
 from chat.web import language, words
-from tests.server import ROOT
+from tests.server import PATIENCE_SECONDS, ROOT
 
 TRANSLATIONS = ROOT / "translations"
 FRENCH = TRANSLATIONS / "fr" / "LC_MESSAGES"
@@ -74,7 +74,7 @@ def test_the_catalogue_has_the_texts_of_the_pages(tmp_path, french):
     pybabel = [sys.executable, "-m", "babel.messages.frontend", "-q"]
     output = tmp_path / "messages.pot"
     command = [*pybabel, "extract", "-F", "babel.cfg", "--omit-header", "-o", str(output), "."]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
     extracted = texts(read(output)).keys()
     assert len(extracted) > 300
     assert extracted == texts(read(TRANSLATIONS / "messages.pot")).keys(), "Run `make translations`."

@@ -1,13 +1,13 @@
 """Native threads: each call is answered, whatever happens to the others and to the thread."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from chat.database import native
 from chat.database.native import NativeThreads
 from chat.errors import Overloaded
+from tests.threads import together
 
 PATIENCE_SECONDS = 20
 
@@ -21,7 +21,7 @@ def test_a_pool_gives_results_and_errors_back():
 
 def test_a_pool_runs_as_many_at_a_time_as_it_has_threads():
     pool, both = native.pool(2, 10), threading.Barrier(2)
-    with ThreadPoolExecutor() as threads:
+    with together() as threads:
         calls = [threads.submit(pool.call, lambda: both.wait(PATIENCE_SECONDS)) for _ in range(2)]
         assert sorted(call.result(PATIENCE_SECONDS) for call in calls) == [0, 1]
 
@@ -33,7 +33,7 @@ def test_more_than_may_wait_are_refused():
         started.set()
         assert let_go.wait(PATIENCE_SECONDS)
 
-    with ThreadPoolExecutor() as threads:
+    with together() as threads:
         running = threads.submit(pool.call, keep_the_thread)
         assert started.wait(PATIENCE_SECONDS)
         waiting = threads.submit(pool.call, lambda: "in time")
@@ -56,8 +56,12 @@ def test_a_thread_that_fails_answers_its_calls_and_goes_on(error, caplog):
         raise error("of the thread itself")
 
     threads = NativeThreads(serve, limit=10)
-    with ThreadPoolExecutor() as callers:
+
+    def be_answered():
         with pytest.raises(error):
-            callers.submit(threads.call, fail).result(PATIENCE_SECONDS)
+            threads.call(fail)
+
+    with together() as callers:
+        callers.submit(be_answered).result(PATIENCE_SECONDS)
         assert callers.submit(threads.call, lambda: "on it goes").result(PATIENCE_SECONDS) == "on it goes"
     assert "of the thread itself" in caplog.text

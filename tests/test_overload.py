@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from tests.server import PATIENCE_SECONDS
 from tests.test_stopping import hold
 
 KILOBYTE = 1024
@@ -54,7 +55,7 @@ def chunked(size):
 def test_a_body_that_is_too_large_is_refused_however_it_is_framed(start, worker_class, framing, body):
     server = start(worker_class=worker_class)
     talk = server.conversation()
-    with socket.create_connection(server.address, timeout=30) as connection:
+    with socket.create_connection(server.address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(
             f"POST /api/chat/message HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n"
             f"Authorization: Bearer {talk.client.token}\r\n{framing}\r\n\r\n".encode()
@@ -114,7 +115,7 @@ def test_a_database_that_is_away_is_told_and_when_it_is_back_it_goes_on(start, w
 
 def raw(server, *lines, body=b""):
     """What comes back for these lines, to the end of the connection."""
-    with socket.create_connection(server.address, timeout=30) as connection:
+    with socket.create_connection(server.address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
         connection.shutdown(socket.SHUT_WR)
         return connection.makefile("rb").read()

@@ -2,10 +2,11 @@
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 import pytest
+
+from tests.threads import together
 
 
 def conversation(server, top_up=10_000):
@@ -33,9 +34,9 @@ def minutes_of(client):
 
 def test_fifty_ends_a_sweep_and_a_killed_worker_charge_once(start, run):
     server = start(workers=2, prepaid=1)
-    asked, client, agent = conversation(server)
     server.wait_until(lambda workers: len(workers) == 2)
-    server.advance(299)
+    asked, client, agent = conversation(server)
+    server.advance(250)
     first = server.workers()
 
     def end(number):
@@ -46,10 +47,10 @@ def test_fifty_ends_a_sweep_and_a_killed_worker_charge_once(start, run):
             try:
                 return who.do("end", asked)
             except (OSError, HTTPException):
-                continue  # Its worker was killed; a client tries again.
+                threads.check()  # Its worker was killed; a client tries again.
 
-    with ThreadPoolExecutor(50) as threads:
-        answers = list(threads.map(end, range(50)))
+    with together(server) as threads:
+        answers = threads.map(end, range(50))
     assert {answer.status for answer in answers} == {200}
     assert {answer.json["session"]["total_cost"] for answer in answers} == {12.5}
     receipt = client.get(f"/api/chat/sessions/{asked}/receipt").json

@@ -1,8 +1,8 @@
 """A session's life over HTTP: who may do what, and when; for every worker class, one worker and two."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
+
+from tests.threads import together
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_asking_again_gives_the_same_session(client, agent):
 def test_any_agent_may_take_a_request_to_any_and_one_does(server, client):
     asked = client.ask()
     agents = [server.person("agent") for _ in range(6)]
-    with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda agent: agent.do("accept", asked["id"]), agents))
+    with together() as threads:
+        answers = threads.map(lambda agent: agent.do("accept", asked["id"]), agents)
     assert sorted(answer.status for answer in answers) == [200] + [404] * 5
     winner = agents[[answer.status for answer in answers].index(200)]
     assert client.show(asked["id"])["agent"]["id"] == winner.id
@@ -209,8 +209,8 @@ def test_a_value_that_cannot_be_meant_is_named(client, session, path, content):
 
 def test_fifty_ends_at_once_leave_one_receipt(client, agent, session):
     agent.send(session["id"], "Au revoir")
-    with ThreadPoolExecutor(50) as threads:
-        answers = list(threads.map(lambda who: who.do("end", session["id"]), [client, agent] * 25))
+    with together() as threads:
+        answers = threads.map(lambda who: who.do("end", session["id"]), [client, agent] * 25)
     assert {answer.status for answer in answers} == {200}
     first = answers[0].json["session"]
     assert all(answer.json["session"] == first for answer in answers)

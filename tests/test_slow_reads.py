@@ -1,7 +1,6 @@
 """Reports and searches have threads of their own: nobody who signs in or sends waits for them."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +10,7 @@ from chat.demo import pairs
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.sweeper import Sweeper
+from tests.threads import together
 
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 20
@@ -33,7 +33,7 @@ def test_reports_that_take_long_keep_nobody_from_signing_in_and_sending(runtime)
         busy.wait(PATIENCE_SECONDS)
         return let_go.wait(PATIENCE_SECONDS)
 
-    with ThreadPoolExecutor() as threads:
+    with together() as threads:
         reports = [threads.submit(runtime.database.read_slowly, report) for _ in range(SLOW_READS)]
         busy.wait(PATIENCE_SECONDS)
         signing_in = threads.submit(accounts.log_in, runtime, talk.emails["client"], PASSWORD)

@@ -38,11 +38,12 @@ def test_sigterm_answers_every_held_poll(start, worker_class, workers):
 
 
 def test_an_idle_connection_does_not_hold_the_exit(start, worker_class):
-    server = start(worker_class=worker_class, keepalive_seconds=75)
+    keepalive = 75
+    server = start(worker_class=worker_class, keepalive_seconds=keepalive)
     with closing(HTTPConnection(*server.address)) as connection:
         connection.request("GET", "/healthz")
         assert connection.getresponse().read()
-        assert server.stop() == 0
+        assert server.stop(patience=keepalive - 5) == 0
 
 
 def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_class):

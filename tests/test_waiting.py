@@ -1,6 +1,5 @@
 """Holding a request: nothing falls between reading and waiting, and it is held as long as it should be."""
 
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -11,6 +10,7 @@ from chat.accounts import User
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.web.held import LongPoll
+from tests.threads import together
 
 USER = User(1, "client", "Camille", b"")
 PATIENCE_SECONDS = 20
@@ -36,7 +36,7 @@ def test_what_is_published_right_after_a_read_is_not_missed(runtime):
         def is_news(self, page):
             return page.head == 3
 
-    with ThreadPoolExecutor() as threads:
+    with together() as threads:
         held = threads.submit(waiting.wait, runtime, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, None)
         page, was_held = held.result(PATIENCE_SECONDS)
     assert (page.head, was_held) == (3, True)

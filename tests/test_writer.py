@@ -2,8 +2,6 @@
 
 import os
 import stat
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +9,7 @@ from chat.database.connection import UnsafeSQLite, check_version, connect, path_
 from chat.database.database import Database
 from chat.errors import DatabaseUnavailable, NotFound, Overloaded
 from chat.store import revision
+from tests.threads import together
 
 PATIENCE_SECONDS = 20
 
@@ -37,14 +36,22 @@ def write_together(database, *works):
         busy.set()
         assert queued.wait(PATIENCE_SECONDS)
 
-    with ThreadPoolExecutor() as threads:
+    def outcome(work):
+        try:
+            return database.write(work)
+        except NotFound as error:
+            return error
+
+    with together() as threads:
         threads.submit(database.write, keep_the_writer)
         assert busy.wait(PATIENCE_SECONDS)
-        writes = [threads.submit(database.write, work) for work in works]
-        while database.queued_writes() < len(works):
-            assert not queued.wait(0.001)
+        writes = []
+        for work in works:
+            writes.append(threads.submit(outcome, work))
+            while database.queued_writes() < len(writes):
+                assert not queued.wait(0.001)
         queued.set()
-        return [write.exception(PATIENCE_SECONDS) or write.result() for write in writes]
+        return [write.result(PATIENCE_SECONDS) for write in writes]
 
 
 def test_writes_that_wait_are_one_transaction(database):
@@ -100,14 +107,13 @@ def test_a_full_queue_refuses_and_keeps_what_it_took(database):
         except Overloaded:
             outcomes.append(None)
 
-    writers = [threading.Thread(target=write) for _ in range(30)]
-    for writer in writers:
-        writer.start()
-    other.conn.execute("COMMIT")
-    for writer in writers:
-        writer.join()
+    with together() as threads:
+        for _ in range(30):
+            threads.submit(write)
+        while None not in outcomes:
+            threads.check()
+        other.conn.execute("COMMIT")
     done = [outcome for outcome in outcomes if outcome is not None]
-    assert None in outcomes
     assert sorted(done) == list(range(1, len(done) + 1))
     assert database.read(revision.head) == len(done)
 
@@ -163,9 +169,9 @@ def test_a_read_that_is_refused_leaves_no_transaction_behind(database):
 
 
 def test_processes_that_boot_together_migrate_once(tmp_path):
-    with ThreadPoolExecutor(8) as threads:
-        databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
-        applied = list(threads.map(Database.migrate, databases))
+    databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
+    with together() as threads:
+        applied = threads.map(Database.migrate, databases)
     assert sorted(map(bool, applied)) == [False] * 7 + [True]
 
 

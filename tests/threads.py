@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
-# What a thread may take to end when all it waits for is gone.
+# What threads may take to end when all that they wait for is gone.
 END_SECONDS = 10
 
 T = TypeVar("T")
@@ -60,8 +61,7 @@ class Threads:
 
     def end(self) -> None:
         """Wait a while for those that are left."""
-        for thread in self._running.values():
-            thread.join(END_SECONDS)
+        join(self._running.values())
 
 
 @contextmanager
@@ -100,3 +100,10 @@ def start(
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return future, thread
+
+
+def join(threads: Iterable[threading.Thread]) -> None:
+    """Wait a while for all of them."""
+    deadline = monotonic() + END_SECONDS
+    for thread in threads:
+        thread.join(max(0, deadline - monotonic()))
