@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from simple_websocket import Client as Socket
 
 from tests.proxy import Proxy
 from tests.server import Server
+from tests.streams import WS
 
 ADDRESS = "/api/chat/diagnose"
 CHECKS = ("hold", "stream", "socket", "address")
@@ -144,12 +144,10 @@ def test_a_stream_comes_one_by_one(patient):
 
 def test_a_frame_comes_back_and_the_socket_closes(patient):
     admin = patient.person("admin")
-    url = f"{patient.url.replace('http', 'ws')}{ADDRESS}/ws"
-    ws = Socket.connect(url, headers={"Authorization": f"Bearer {admin.token}"})
-    ws.send("still there?")
-    assert ws.receive(timeout=10) == "still there?"
-    ws.thread.join(10)
-    assert not ws.connected
+    with WS(admin, f"{ADDRESS}/ws") as told:
+        told.tell("still there?")
+        assert told.text() == "still there?"
+        assert told.code()[0] == 1000
     # The worker is as it was.
     assert patient.client().get("/healthz").json["held_polls"] == 0
     assert "Traceback" not in patient.log
