@@ -140,14 +140,16 @@ class WS(_Told):
     def __init__(self, who: Client, path: str, **headers: str) -> None:
         host, port = who.address
         signed = {} if "Cookie" in headers else {"Authorization": f"Bearer {who.token}"}
-        lines = [(name.encode(), value.encode()) for name, value in (signed | headers).items()]
+        lines = [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in (signed | headers).items()
+        ]
         self.socket = socket.create_connection((host, port), TIMEOUT_SECONDS)
         self.protocol = WSConnection(ConnectionType.CLIENT)
         self.last_id: int | None = None
         self.closed: tuple[int, str | None] | None = None
         self.pings, self.answers_pings = 0, True
         self.pongs: list[bytes] = []
-        self._told: deque[Any] = deque()
+        self._told: deque[str] = deque()
         self._raw = ""
         self.socket.sendall(self.protocol.send(Request(f"{host}:{port}", path, extra_headers=lines)))
         try:
@@ -158,6 +160,12 @@ class WS(_Told):
             raise
 
     def __next__(self) -> Event:
+        frame = json.loads(self.text())
+        self.last_id = frame["cursor"] or self.last_id
+        return Event(frame["event"], frame["cursor"], frame["data"])
+
+    def text(self) -> str:
+        """The next message as it is; raises StopIteration at the end."""
         while not self._told:
             if self.closed:
                 raise StopIteration
@@ -167,9 +175,7 @@ class WS(_Told):
                 raise AssertionError(f"nothing for {TIMEOUT_SECONDS} s") from None
             except (OSError, ProtocolError):
                 self.closed = self.closed or (1006, None)
-        frame = self._told.popleft()
-        self.last_id = frame["cursor"] or self.last_id
-        return Event(frame["event"], frame["cursor"], frame["data"])
+        return self._told.popleft()
 
     def receive(self) -> None:
         """What comes next, whatever it is; raises OSError at the end."""
@@ -181,7 +187,7 @@ class WS(_Told):
             if isinstance(event, TextMessage):
                 self._raw += event.data
                 if event.message_finished:
-                    self._told.append(json.loads(self._raw))
+                    self._told.append(self._raw)
                     self._raw = ""
             elif isinstance(event, Ping):
                 self.pings += 1
@@ -200,6 +206,7 @@ class WS(_Told):
         """These bytes; what comes meanwhile is read, for the server reads no more from who does not."""
         while data and not self.closed:
             readable, writable, _ = select.select([self.socket], [self.socket], [], TIMEOUT_SECONDS)
+            assert readable or writable, f"nothing is taken for {TIMEOUT_SECONDS} s"
             if readable:
                 self.receive()
             if writable:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from simple_websocket import Client as Socket
 
 from tests.proxy import Proxy
 from tests.server import PATIENCE_SECONDS, Server
+from tests.streams import WS
 from tests.threads import together
 
 ADDRESS = "/api/chat/diagnose"
@@ -142,12 +142,10 @@ def test_a_stream_comes_one_by_one(patient):
 
 def test_a_frame_comes_back_and_the_socket_closes(patient):
     admin = patient.person("admin")
-    url = f"{patient.url.replace('http', 'ws')}{ADDRESS}/ws"
-    ws = Socket.connect(url, headers={"Authorization": f"Bearer {admin.token}"})
-    ws.send("still there?")
-    assert ws.receive(timeout=PATIENCE_SECONDS) == "still there?"
-    ws.thread.join(PATIENCE_SECONDS)
-    assert not ws.connected
+    with WS(admin, f"{ADDRESS}/ws") as told:
+        told.tell("still there?")
+        assert told.text() == "still there?"
+        assert told.code()[0] == 1000
     # The worker is as it was.
     assert patient.client().get("/healthz").json["held_polls"] == 0
     assert "Traceback" not in patient.log

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 
 import pytest
 
