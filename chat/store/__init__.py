@@ -1,4 +1,4 @@
-"""SQL only: a module for each noun, whose functions take a connection first."""
+"""SQL only: a module for each noun, whose functions take a connection first: `store.sessions.by_id(db, 45)`."""
 
 from chat.store import (
     archive,
@@ -16,20 +16,3 @@ from chat.store import (
     tokens,
     users,
 )
-
-__all__ = [
-    "archive",
-    "demo",
-    "inbox",
-    "intervals",
-    "ledger",
-    "links",
-    "messages",
-    "replies",
-    "revision",
-    "server",
-    "sessions",
-    "statistics",
-    "tokens",
-    "users",
-]
