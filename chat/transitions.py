@@ -85,26 +85,12 @@ def accept(runtime: Runtime, agent: User, chat_session_id: int) -> TimedSession:
 
 def decline(runtime: Runtime, agent: User, chat_session_id: int) -> TimedSession:
     """The agent does not take it."""
-
-    def act(db: Connection, life: Lifecycle, now: int) -> None:
-        _only("agent", life, agent)
-        if life.session["end_reason"] != "declined":
-            _require(life.session, "waiting")
-            life.end("declined", now)
-
-    return change(runtime, agent, chat_session_id, act)
+    return _end_request(runtime, agent, chat_session_id, "agent", "declined")
 
 
 def cancel(runtime: Runtime, client: User, chat_session_id: int) -> TimedSession:
     """The client takes the request back."""
-
-    def act(db: Connection, life: Lifecycle, now: int) -> None:
-        _only("client", life, client)
-        if life.session["end_reason"] != "cancelled":
-            _require(life.session, "waiting")
-            life.end("cancelled", now)
-
-    return change(runtime, client, chat_session_id, act)
+    return _end_request(runtime, client, chat_session_id, "client", "cancelled")
 
 
 def end(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
@@ -225,6 +211,18 @@ def free_seconds(db: Connection, settings: Settings, client_id: int, agent_id: i
     """How long is not billed if they begin now: only the first session of the two is free for a while."""
     free = settings.free_seconds
     return 0 if free and store.sessions.had_free_seconds(db, client_id, agent_id) else free
+
+
+def _end_request(
+    runtime: Runtime, user: User, chat_session_id: int, side: Side, reason: EndReason
+) -> TimedSession:
+    def act(db: Connection, life: Lifecycle, now: int) -> None:
+        _only(side, life, user)
+        if life.session["end_reason"] != reason:
+            _require(life.session, "waiting")
+            life.end(reason, now)
+
+    return change(runtime, user, chat_session_id, act)
 
 
 def _only(side: Side, life: Lifecycle, user: User) -> None:

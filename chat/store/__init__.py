@@ -1,4 +1,4 @@
-"""SQL only: a module for each noun, whose functions take a connection first: `store.sessions.by_id(db, 45)`."""
+"""SQL only: one module a noun, whose functions take a connection first, as `store.sessions.by_id(db, 45)`."""
 
 from chat.store import (
     archive,
