@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
+from tests.proxy import Proxy
 from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
@@ -84,7 +85,7 @@ def visit(browser) -> Iterator[Callable[..., Visitor]]:
     """Open a browser of their own for somebody; at the end, nothing went wrong in any."""
     visitors: list[Visitor] = []
 
-    def open_one(server: Server, who: Client | None = None, **options: Any) -> Visitor:
+    def open_one(server: Server | Proxy, who: Client | None = None, **options: Any) -> Visitor:
         visitors.append(Visitor(browser, server.url, who and who.token, **options))
         return visitors[-1]
 

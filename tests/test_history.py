@@ -14,7 +14,9 @@ from tests.server import PATIENCE_SECONDS, Server
 from tests.streams import CUT, SSE, WS, raw
 from tests.threads import together
 
-WRITERS, EACH = 4, 80
+SIDES = ("client", "agent")
+# Each side writes on each of these, so many messages.
+WRITERS, EACH = tuple(itertools.product(SIDES, ("http", "ws"))), 80
 LAST = "the last one"
 ABORTED = 0.3
 PACE_SECONDS = 0.02
@@ -128,13 +130,13 @@ def test_nothing_comes_after_signing_out_on_any_transport(pair):
     with together(pair) as threads:
         for name, reader in readers.items():
             threads.submit(read_until_refused, threads, reader, talk, Place(talk, place), name, arrived)
-        write(threads, history, talk, "w0", "http", 1)
+        write(threads, history, talk.id, talk.agent, "before", "http", 1)
         for _ in readers:
             assert arrived.acquire(timeout=PATIENCE_SECONDS)
         talk.client.post("/api/auth/logout")
         for reader in readers.values():
             reader.sign_out()
-        write(threads, history, talk, "w2", "http", 20)
+        write(threads, history, talk.id, talk.agent, "after", "http", 20)
     assert check(history, stored_after(talk, place.last_id)) == []
 
 
@@ -163,14 +165,13 @@ def run(server, readers, seed=None, reload=False, each=EACH):
     """Writers and readers on one conversation, all at once; then the history has no mistake."""
     talk, history = server.conversation(), History()
     place, half = Place(talk), threading.Semaphore(0)
-    names = [f"{number} {'-'.join(transports)}" for number, transports in enumerate(readers)]
     with together(server) as threads:
-        for number, (name, transports) in enumerate(zip(names, readers, strict=True)):
+        for number, (side, transports) in enumerate(zip(itertools.cycle(SIDES), readers, strict=False)):
             threads.submit(
                 read,
                 threads,
-                history.reader(name, place.last_id),
-                (talk.client, talk.agent)[number % 2],
+                history.reader(f"{side} {number} {'-'.join(transports)}", place.last_id),
+                getattr(talk, side),
                 talk.id,
                 Place(talk, place),
                 itertools.cycle(transports),
@@ -178,9 +179,17 @@ def run(server, readers, seed=None, reload=False, each=EACH):
             )
         writing = [
             threads.submit(
-                write, threads, history, talk, f"w{number}", ("http", "ws")[number % 2], each, half
+                write,
+                threads,
+                history,
+                talk.id,
+                getattr(talk, side),
+                f"{side}-{transport}",
+                transport,
+                each,
+                half,
             )
-            for number in range(WRITERS)
+            for side, transport in WRITERS
         ]
         if reload:
             assert half.acquire(timeout=PATIENCE_SECONDS)
@@ -190,7 +199,7 @@ def run(server, readers, seed=None, reload=False, each=EACH):
         history.send("last", LAST).acknowledge(
             talk.agent.send(talk.id, LAST, client_message_id="last").json["messageId"]
         )
-    assert len(history.sent) == WRITERS * each + 1
+    assert len(history.sent) == len(WRITERS) * each + 1
     assert check(history, stored_after(talk, place.last_id)) == []
 
 
@@ -203,9 +212,8 @@ def stored_after(talk, last_id):
     return found
 
 
-def write(threads, history, talk, name, transport, count, half=None):
+def write(threads, history, chat_session_id, who, name, transport, count, half=None):
     """Send one after the other; what got no answer is sent again under its key."""
-    who = talk.agent if name[-1] in "0 2n" else talk.client
     socket = None
     for number in range(count):
         sent = history.send(f"{name}-{number}", f"{name} says {number}")
@@ -213,12 +221,12 @@ def write(threads, history, talk, name, transport, count, half=None):
             threads.check()
             try:
                 if transport == "ws":
-                    socket = socket or WS(who, f"/api/chat/ws/{talk.id}")
+                    socket = socket or WS(who, f"/api/chat/ws/{chat_session_id}")
                     told = socket.ask("send", message=sent.text, client_message_id=sent.key)
                     assert (told.name, told.data["client_message_id"]) == ("done", sent.key)
                     sent.acknowledge(told.data["messageId"])
                 else:
-                    answer = who.send(talk.id, sent.text, client_message_id=sent.key)
+                    answer = who.send(chat_session_id, sent.text, client_message_id=sent.key)
                     assert answer.status in (200, 201), answer
                     sent.acknowledge(answer.json["messageId"])
             except (*CUT, StopIteration):

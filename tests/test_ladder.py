@@ -36,9 +36,8 @@ def test_a_proxy_that_cuts_streams_is_survived_on_the_way_down_and_up(start, vis
     running = start(workers=2, transport="auto", long_poll_seconds=1.3)
     talk = running.conversation()
     with Proxy(running.address) as proxy:
-        client = visit(running, talk.client)
-        client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
-        client.page.goto(f"{proxy.url}/sessions/{talk.id}")
+        client = visit(proxy, talk.client)
+        client.open(f"/sessions/{talk.id}")
         client.await_connection("websocket")
         talk.agent.send(talk.id, "before")
         client.see("before")
@@ -86,9 +85,8 @@ def test_the_best_transport_that_passes_is_taken(start, visit, mode, found):
     talk = running.conversation()
     with Proxy(running.address) as proxy:
         proxy.mode = mode
-        client = visit(running, talk.client)
-        client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
-        client.page.goto(f"{proxy.url}/sessions/{talk.id}")
+        client = visit(proxy, talk.client)
+        client.open(f"/sessions/{talk.id}")
         client.await_connection(found)
         talk.agent.send(talk.id, "this way")
         client.see("this way")

@@ -126,12 +126,12 @@ def test_seven_tabs_of_one_person_are_all_live_over_one_connection(running, talk
 
 
 def test_another_tab_goes_on_when_the_one_that_asks_is_closed(talk, client, agent):
-    other = client.tab()
-    other.goto(f"/sessions/{talk.id}")
-    client.await_connection("live", other)
+    tab = client.tab()
+    tab.goto(f"/sessions/{talk.id}")
+    client.await_connection("live", tab)
     client.page.close()
     agent.send("still there?")
-    client.see("still there?", other)
+    client.see("still there?", tab)
 
 
 def test_typing_reading_and_the_end_are_seen(talk, client, agent):
@@ -207,9 +207,8 @@ def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(star
     running = start(workers=2, long_poll_seconds=1.3)
     talk = running.conversation()
     with Proxy(running.address) as proxy:
-        client = visit(running, talk.client)
-        client.context.add_cookies([{"name": "session", "value": talk.client.token, "url": proxy.url}])
-        client.page.goto(f"{proxy.url}/sessions/{talk.id}")
+        client = visit(proxy, talk.client)
+        client.open(f"/sessions/{talk.id}")
         client.await_connection("live")
         proxy.mode = mode
         client.await_connection("polling")
