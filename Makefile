@@ -15,7 +15,7 @@ test: .venv/installed-dev
 # What takes minutes: longer conversations, more reloads.
 soak: .venv/installed-dev
 	@.ci/browser
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -m soak --timeout 1800
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
