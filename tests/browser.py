@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Response, sync_playwright
 
 from tests.server import PATIENCE_SECONDS
 
@@ -61,6 +61,11 @@ class Visitor:
         answer = self.page.goto(path)
         assert answer is not None
         return answer
+
+    def follow(self, what: str | Locator) -> None:
+        """Click what leads to another page, and be there."""
+        with self.page.expect_navigation():
+            (self.page.locator(what) if isinstance(what, str) else what).click()
 
     def send(self, text: str) -> None:
         """Write it in the conversation that is open."""

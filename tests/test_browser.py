@@ -97,30 +97,28 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client = visit(running, camille, java_script_enabled=False)
     agent = visit(running, anais, java_script_enabled=False)
     client.open(f"/agents?after={anais.id - 1}")  # Others made many agents.
-    client.page.locator("li", has_text="Me Élise Sansscript").get_by_role("link").click()
+    client.follow(client.page.locator("li", has_text="Me Élise Sansscript").get_by_role("link"))
     client.page.fill("#message", "Puis-je sous-louer ?")
     client.page.fill("#spending_limit", "20,00")
-    client.page.click("text=Send the request")
-    client.page.get_by_text("Place in the queue").wait_for()
+    client.follow("text=Send the request")
+    assert client.page.get_by_text("Place in the queue").is_visible()
     agent.open("/inbox")
-    agent.page.locator("[data-card]", has_text="Puis-je sous-louer ?").get_by_text("Accept").click()
+    agent.follow(agent.page.locator("[data-card]", has_text="Puis-je sous-louer ?").get_by_text("Accept"))
     agent.page.fill("#message", "Bonjour !\nOui, avec accord.")
-    agent.page.click(".send")
-    agent.see("Oui, avec accord.")
+    agent.follow(".send")
     assert agent.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
-    client.page.click("text=Look for new messages")
-    client.see("Oui, avec accord.")
+    client.follow("text=Look for new messages")
     assert client.texts() == ["Puis-je sous-louer ?", "Bonjour !\nOui, avec accord."]
     running.advance(5)
     client.page.fill("#message", "Merci")
     client.page.dblclick(".send")  # The same form twice.
     client.page.locator(".message", has_text="Merci").wait_for()
     assert client.texts().count("Merci") == 1
-    client.page.click("text=End the conversation")
+    client.follow("text=End the conversation")
     client.page.locator("label[for=star-5]").click()
-    client.page.click("text=Rate >> visible=true")
-    client.page.get_by_text("Thank you for your rating.").wait_for()
-    client.page.click("text=Receipt >> visible=true")
+    client.follow("text=Rate >> visible=true")
+    assert client.page.get_by_text("Thank you for your rating.").is_visible()
+    client.follow("text=Receipt >> visible=true")
     assert "€2.50" in client.page.inner_text(".sum")
     assert camille.get("/api/chat/sessions?status=ended").json["sessions"][0]["rating"] == 5
 
@@ -133,11 +131,9 @@ def test_history_without_scripts(running, visit):
     visitor.open(f"/sessions/{talk.id}")
     newest = visitor.texts()
     assert newest[-1] == "line 69"
-    visitor.page.click("text=Earlier messages")
-    visitor.see("Bonjour ! Je vous écoute.")
+    visitor.follow("text=Earlier messages")
     assert len(newest) + len(visitor.texts()) == 72
-    visitor.page.click("text=To the newest messages")
-    visitor.see("line 69")
+    visitor.follow("text=To the newest messages")
     assert visitor.texts() == newest
 
 

@@ -1,6 +1,7 @@
 """What people write is text."""
 
 import json
+import re
 from urllib.parse import urlencode
 
 import pytest
@@ -65,7 +66,8 @@ def test_whatever_is_written_is_shown_as_it_is(server, nasty):
         assert page.headers["Content-Type"] == "text/html; charset=utf-8"
         assert_safe(page)
         assert not [values for _, values in page.read.tags if values.get("id") == "broken"], page.path
-        assert "54439" not in page.body.decode(), page.path
+        # But for what is random.
+        assert "54439" not in re.sub("[0-9a-f]{16,}", "", page.body.decode()), page.path
     shown = " ".join(nasty.split())
     for page in (client.open(here), agent.open(here), admin.open(f"/admin/sessions/{id}")):
         assert page.text.count(shown) >= 3
