@@ -104,7 +104,9 @@ class NativeThreads:
     def _hand_back(self) -> None:
         while self._results.recv(4096):
             while self._finished:
-                self._finished.popleft().done.release()
+                # Released twice it would raise, and end this thread: a lost wake-up for everybody after.
+                with contextlib.suppress(RuntimeError):
+                    self._finished.popleft().done.release()
 
 
 def pool(threads: int, limit: int) -> NativeThreads:

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 from flask import Response, request
@@ -13,17 +12,17 @@ PERSONAL = {"Content-Type": "application/json", "Cache-Control": "no-store", "Va
 PUBLIC = {"Content-Type": "application/json"}
 
 
-def encode(content: Mapping[str, Any]) -> bytes:
+def encode(content: Mapping[str, object]) -> bytes:
     """The content as JSON, amounts as numbers with two decimals."""
     return orjson.dumps(content, default=_encode_money, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
-def json(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] = PUBLIC) -> Response:
+def json(content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] = PUBLIC) -> Response:
     """An answer; with the default headers one that is the same for everyone."""
     return Response(encode(content), status, headers)
 
 
-def personal(content: Mapping[str, Any], status: int = 200) -> Response:
+def personal(content: Mapping[str, object], status: int = 200) -> Response:
     """An answer meant for one user, which nobody may keep."""
     return json(content, status, PERSONAL)
 

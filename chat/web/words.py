@@ -1,9 +1,10 @@
 """What a person reads for each of the wire's words."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _
+
+from chat.wire import Summary
 
 STATUSES = {
     "waiting": _("Waiting"),
@@ -161,16 +162,16 @@ def of_problem(code: str, field: str | None = None) -> str:
     return str(wanted or PROBLEMS[code])
 
 
-def of_session(session: Mapping[str, Any]) -> str:
+def of_session(session: Summary) -> str:
     """Its status, with the reason where there is one."""
     if session["status"] == "ended":
-        return str(END_REASONS[session["end_reason"]])
+        return str(END_REASONS[session["end_reason"] or ""])
     if session["status"] == "paused":
-        return str(PAUSE_REASONS[session["pause_reason"]])
+        return str(PAUSE_REASONS[session["pause_reason"] or ""])
     return str(STATUSES[session["status"]])
 
 
-def states(session: Mapping[str, Any]) -> set[str]:
+def states(session: Summary) -> set[str]:
     """What elements with `data-when` are shown for; static/js/session.js says the same."""
     return {
         session["status"],
@@ -183,7 +184,7 @@ def states(session: Mapping[str, Any]) -> set[str]:
     }
 
 
-def is_scarce(session: Mapping[str, Any]) -> bool:
+def is_scarce(session: Summary) -> bool:
     """Whether the money lasts for two minutes at most."""
     return session["seconds_left"] is not None and session["seconds_left"] <= 120
 
