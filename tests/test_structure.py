@@ -63,3 +63,17 @@ def test_the_hub_knows_nothing_of_us():
 def test_gunicorn_reads_its_configuration_without_importing_us():
     modules = {module.split(".")[0] for module, _ in imports(ROOT / "gunicorn.conf.py")}
     assert not modules & {"chat", "app"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_idea_has_one_name(path):
+    """No import gives it another, but for the `_` of texts; and `db` comes first."""
+    tree = ast.walk(ast.parse(path.read_text()))
+    nodes = list(tree)
+    imported = [
+        each for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for each in node.names
+    ]
+    assert [each.name for each in imported if each.asname not in (None, "_")] == []
+    functions = [node.args for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    names = [[each.arg for each in args.args if each.arg != "self"] for args in functions]
+    assert [each for each in names if "db" in each[1:]] == []
