@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.history import History, check
-from tests.server import PATIENCE_SECONDS, Server
+from tests.server import PATIENCE_SECONDS
 from tests.streams import CUT, SSE, WS, raw
 from tests.threads import together
 
@@ -92,11 +92,10 @@ def test_the_checker_finds(mistake):
     assert mistake in check(history, stored)
 
 
-@pytest.fixture(scope="module", params=["gevent", "gthread"])
-def pair(request, tmp_path_factory):
-    """A server with two workers."""
-    with Server(tmp_path_factory.mktemp("server"), worker_class=request.param, workers=2) as running:
-        yield running
+@pytest.fixture
+def pair(start, worker_class):
+    """A server with two workers: of a test's own, for the one that fails kills it."""
+    return start(worker_class=worker_class, workers=2)
 
 
 def test_every_transport_tells_every_reader_everything(pair):
