@@ -24,6 +24,8 @@ export class Poller extends EventTarget {
     this.#hold = page.hold_seconds * 1000;
     this.#position = position;
     this.#skew = page.skew;
+    // A held request would be found dead only when its time is over.
+    addEventListener("offline", () => this.#asking?.abort("offline"));
   }
 
   // Until `stop()` or an error that stays; dispatches `answer`, `mode` and `reset`.
@@ -54,12 +56,13 @@ export class Poller extends EventTarget {
         if (!this.#isRunning || error === "woken") continue;
         if (error.status === 410) return this.#tell("reset");
         if ([400, 401, 403, 404].includes(error.status)) return this.#tell("mode", "stopped");
-        if (isLong && !error.status) {
+        const isOffline = error === "offline"; // says the browser: nothing of how the line holds
+        if (isLong && !error.status && !isOffline) {
           cuts += 1;
           cutAfter = Date.now() - began;
           this.#probeAt = Date.now() + PROBE_MS;
         }
-        if (failures++ || !isLong) this.#tell("mode", "offline");
+        if (failures++ || !isLong || isOffline) this.#tell("mode", "offline");
         const pause = failures > 1 ? Math.min(LONGEST_PAUSE_MS, 500 * 2 ** failures) * (0.5 + Math.random() / 2) : 0;
         await this.#sleep(error.retryAfter * 1000 || pause);
       }
