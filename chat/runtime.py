@@ -74,6 +74,7 @@ class Runtime:
     def close(self) -> None:
         """After `stop`, or without a `start`: close what is open."""
         self.doorbell.close()
+        self.hashing.close()
         self.database.close()
 
     def _ring_news(self, topics: Sequence[str], generation: int) -> None:

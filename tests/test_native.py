@@ -1,5 +1,6 @@
 """Native threads: each call is answered, whatever happens to the others and to the thread."""
 
+import os
 import threading
 
 import pytest
@@ -65,3 +66,20 @@ def test_a_thread_that_fails_answers_its_calls_and_goes_on(error, caplog):
         callers.submit(be_answered).result(PATIENCE_SECONDS)
         assert callers.submit(threads.call, lambda: "on it goes").result(PATIENCE_SECONDS) == "on it goes"
     assert "of the thread itself" in caplog.text
+
+
+def test_what_is_closed_leaves_no_file_open():
+    def files():
+        return len(os.listdir("/proc/self/fd"))
+
+    before = files()
+    pools = [native.pool(2, 10) for _ in range(5)]
+    assert [pool.call(lambda: 7) for pool in pools] == [7] * 5
+    assert files() > before
+    for pool in pools:
+        pool.close()
+    closed = threading.Event()
+    for _ in range(PATIENCE_SECONDS * 100):
+        if files() <= before or closed.wait(0.01):
+            break
+    assert files() <= before

@@ -41,7 +41,9 @@ class Database:
             db.close()
 
     def close(self) -> None:
-        """Close the connections of the readers."""
+        """End the threads and close all connections; nobody may read or write any more."""
+        self._writer.close()
+        self._slow_readers.close()
         while self._readers:
             self._readers.pop().close()
 

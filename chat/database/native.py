@@ -34,32 +34,42 @@ class Call:
 
 
 class NativeThreads:
-    """`serve(calls)` runs on native threads, with up to `batch` calls that were waiting.
+    """`serve(calls)` runs on native threads, with up to `batch` calls that were waiting; the last one ends
+    with `on_end()`.
 
     One byte in a pipe stands for each call that waits; os.read and os.write are what gevent leaves
     alone. The way back is a socket, because waiting on one is what it makes cooperative.
     """
 
     def __init__(
-        self, serve: Callable[[list[Call]], None], *, threads: int = 1, batch: int = 1, limit: int
+        self,
+        serve: Callable[[list[Call]], None],
+        *,
+        threads: int = 1,
+        batch: int = 1,
+        limit: int,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._serve = serve
+        self._on_end = on_end
         self._threads = threads
         self._batch = batch
         self._limit = limit
         self._queue: deque[Call] = deque()
         self._finished: deque[Call] = deque()
         self._starting = threading.Lock()
-        self._started = False
+        self._started = self._closed = False
+        # A number for each thread that runs; whoever takes the first one is the last to end.
+        self._running = list(range(threads))
 
     def call(self, work: Callable[..., Any]) -> Any:
         """Run `work` and return its result or raise its error; blocks only the caller.
 
-        Raises Overloaded when `limit` calls wait already.
+        Raises Overloaded when `limit` calls wait already, and after the end.
         """
         if not self._started:
             self._start()
-        if len(self._queue) >= self._limit:
+        if self._closed or len(self._queue) >= self._limit:
             raise Overloaded
         call = Call(work)
         self._queue.append(call)
@@ -72,6 +82,12 @@ class NativeThreads:
     def waiting(self) -> int:
         """How many calls wait for a thread."""
         return len(self._queue)
+
+    def close(self) -> None:
+        """End the threads when they have nothing to do; who calls later is refused."""
+        self._closed = True
+        if self._started:
+            os.close(self._bell)
 
     def _start(self) -> None:
         with self._starting:
@@ -86,8 +102,7 @@ class NativeThreads:
             self._started = True
 
     def _run(self) -> None:
-        while True:
-            count = len(os.read(self._waiting, self._batch))
+        while count := len(os.read(self._waiting, self._batch)):
             calls = [self._queue.popleft() for _ in range(count)]
             try:
                 self._serve(calls)
@@ -100,6 +115,10 @@ class NativeThreads:
             # Full means unread bytes: the other side takes all that is finished when it looks.
             with contextlib.suppress(BlockingIOError):
                 os.write(self._results_bell.fileno(), b"\0")
+        if self._running.pop() == 0:
+            self._on_end()
+            os.close(self._waiting)
+            os.close(self._results_bell.detach())
 
     def _hand_back(self) -> None:
         while self._results.recv(4096):
@@ -107,6 +126,7 @@ class NativeThreads:
                 # Released twice it would raise, and end this thread: a lost wake-up for everybody after.
                 with contextlib.suppress(RuntimeError):
                     self._finished.popleft().done.release()
+        self._results.close()
 
 
 def pool(threads: int, limit: int) -> NativeThreads:

@@ -23,7 +23,7 @@ class Writer:
 
     def __init__(self, path: Path, queue: int) -> None:
         self._file = FileConnection(path)
-        self._threads = NativeThreads(self._commit_group, batch=GROUP, limit=queue)
+        self._threads = NativeThreads(self._commit_group, batch=GROUP, limit=queue, on_end=self._file.close)
 
     def write(self, work: Callable[[Connection], Any]) -> Any:
         """Raises what `work` raises, DatabaseUnavailable, or Overloaded when the queue is full."""
@@ -32,6 +32,10 @@ class Writer:
     def queued(self) -> int:
         """How many writes wait for their turn."""
         return self._threads.waiting()
+
+    def close(self) -> None:
+        """End its thread, which closes its connection."""
+        self._threads.close()
 
     def _commit_group(self, calls: list[Call]) -> None:
         try:

@@ -120,6 +120,7 @@ class Doorbell:
             except Exception:
                 # Without this thread nothing of other processes would arrive any more.
                 log.exception("The doorbell failed, and goes on")
+        self._poll_loop.close()
 
     def _hear(self, listeners: Listeners, seconds: float) -> bool:
         """Pass on what comes within `seconds`; whether some may have been dropped."""
@@ -150,6 +151,10 @@ class PollLoop:
     def skip(self) -> None:
         """What is there now is not news."""
         self._head = revision.head(self._file.get())
+
+    def close(self) -> None:
+        """Close its connection."""
+        self._file.close()
 
     def look(self, hub: Hub) -> None:
         """Wake whoever waits for something that changed."""
