@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from chat.database.connection import Connection
 from chat.store.rows import ChangedRow, SessionRow, Side
@@ -271,4 +271,6 @@ def _of_users(
 def _one(db: Connection, where: str, *values: object) -> SessionRow | None:
     row: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchone()
     # A dict: sqlite3's rows find a column by trying one after the other.
-    return None if row is None else cast(SessionRow, dict(zip(row.keys(), row, strict=True)))
+    found: Any = None if row is None else dict(zip(row.keys(), row, strict=True))
+    session: SessionRow | None = found
+    return session
