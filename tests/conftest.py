@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from chat.runtime import Runtime
+from chat.settings import Settings
 from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
 from tests.proxy import Proxy
@@ -39,6 +41,16 @@ def nobody_waits_longer_than_the_test() -> Iterator[None]:
     """What one has left waiting at a server would disturb the next."""
     yield
     cut()
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    """What a process of the server owns, with a database of its own, and no server around it."""
+    runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    runtime.prepare()
+    yield runtime
+    runtime.stop()
+    runtime.close()
 
 
 @pytest.fixture

@@ -2,27 +2,13 @@
 
 import threading
 
-import pytest
-
-from chat import accounts, messages, store
+from chat import accounts, messages
 from chat.database.database import SLOW_READS
 from chat.demo import pairs
-from chat.runtime import Runtime
-from chat.settings import Settings
-from chat.sweeper import Sweeper
 from tests.threads import together
 
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 20
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    runtime.prepare()
-    yield runtime
-    runtime.stop()
-    runtime.close()
 
 
 def test_reports_that_take_long_keep_nobody_from_signing_in_and_sending(runtime):
@@ -43,23 +29,3 @@ def test_reports_that_take_long_keep_nobody_from_signing_in_and_sending(runtime)
         assert not any(report.done() for report in reports)
         let_go.set()
         assert [report.result(PATIENCE_SECONDS) for report in reports] == [True] * SLOW_READS
-
-
-def test_a_sweep_that_fails_is_not_the_last(runtime, caplog):
-    user_id = accounts.create_user(runtime, "client", "Camille", "camille@example.org", PASSWORD)
-    sweeper, presence = Sweeper(runtime), runtime.presence
-    runtime.presence = None
-    sweeper.start()
-    until(lambda: "The sweep failed" in caplog.text)
-    runtime.presence = presence
-    presence.see(user_id)
-    until(lambda: runtime.database.read(lambda db: store.users.by_id(db, user_id))["seen_at"])
-    sweeper.stop()
-
-
-def until(condition):
-    waited = 0
-    while not condition():
-        threading.Event().wait(0.05)
-        waited += 1
-        assert waited < PATIENCE_SECONDS / 0.05

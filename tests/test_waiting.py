@@ -7,21 +7,12 @@ import pytest
 
 from chat import waiting
 from chat.accounts import User
-from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.web.held import LongPoll
 from tests.threads import together
 
 USER = User(1, "client", "Camille", b"")
 PATIENCE_SECONDS = 20
-
-
-@pytest.fixture
-def runtime(tmp_path):
-    runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    runtime.prepare()
-    yield runtime
-    runtime.close()
 
 
 def test_what_is_published_right_after_a_read_is_not_missed(runtime):
