@@ -64,13 +64,14 @@ def token(email: str) -> None:
 def make_demo(count: int, as_json: bool, once: bool) -> None:
     """Make active chat sessions in a site that looks lived in, and print how to use them."""
     runtime, password = _runtime(), secrets.token_urlsafe(9)
-    renewed = pairs.renew(runtime, password) if once else None
-    made = [renewed] if renewed else pairs.create(runtime, count, password)
+    password_hash = accounts.hash_password(runtime, password)
+    renewed = pairs.renew(runtime, password_hash) if once else None
+    made = [renewed] if renewed else pairs.create(runtime, count, password_hash)
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
     first = made[0]
-    month.furnish(runtime, first, password)
+    month.furnish(runtime, first, password_hash)
     newest = runtime.database.read(lambda db: store.sessions.by_id(db, first.id))
     click.echo(
         _DEMO.format(

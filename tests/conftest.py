@@ -19,6 +19,14 @@ from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
 
+# They hold the longest tests: begun last, one process would be left with them.
+FIRST = ("test_stopping.py", "test_live.py", "test_ladder.py", "test_diagnosis.py", "test_look.py")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in FIRST)
+
 
 @pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
 def server(request, tmp_path_factory) -> Iterator[Server]:

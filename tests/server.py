@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
+
+from argon2 import PasswordHasher
 
 from chat import accounts, store
 from chat.demo import pairs
@@ -20,7 +23,15 @@ from tests.time_travel import pass_time
 
 ROOT = Path(__file__).parent.parent
 FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
+PASSWORD = "correct horse"
 PATIENCE_SECONDS = 120
+PAUSE_SECONDS = 0.01
+
+
+@cache
+def password_hash() -> str:
+    """Everybody's, made once."""
+    return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(PASSWORD)
 
 
 class Server:
@@ -128,7 +139,9 @@ class Server:
     def person(self, role: str, name: str = "Somebody", rate_cents: int = 250) -> Client:
         """A new user, signed in; an agent takes requests."""
         email = f"{role}{next(self._numbers)}@example.org"
-        user_id = accounts.create_user(self.runtime, role, name, email, "correct horse", rate_cents)
+        user_id = self.database.write(
+            lambda db: accounts.insert_user(db, role, name, email, password_hash(), rate_cents)
+        )
         if role == "agent":
             self.database.write(lambda db: store.users.set_available(db, user_id, True))
         return Client(self.address, accounts.issue_token(self.runtime, user_id), user_id)
@@ -139,7 +152,7 @@ class Server:
 
     def conversation(self) -> Conversation:
         """A new active session with its two people."""
-        made = pairs.create(self.runtime, 1, "correct horse")[0]
+        made = pairs.create(self.runtime, 1, password_hash())[0]
         people = {side: self.client(token) for side, token in made.tokens.items()}
         return Conversation(made.id, people["client"], people["agent"], made.emails)
 
@@ -151,6 +164,8 @@ class Server:
             assert monotonic() < deadline, f"{workers}\n{self.log}"
             health = self.client().get("/healthz").json
             workers[health["worker"]] = health
+            # Without a rest the worker that is awake takes all requests, and the other is never heard.
+            sleep(PAUSE_SECONDS)
 
     def wait_until_held(self, count: int) -> None:
         """Until the workers together hold so many polls."""

@@ -157,7 +157,7 @@ def test_many_retries_at_once_store_one_message(talk):
 
 
 def test_the_end_answers_those_who_wait(server, talk):
-    last, cursor = talk.last_id, talk.client.fetch(talk.id).json["cursor"]
+    last, cursor = talk.settle(), talk.client.fetch(talk.id).json["cursor"]
     polls = [
         talk.client.poll(talk.id, lastMessageId=last),
         talk.agent.poll(talk.id, lastMessageId=last),

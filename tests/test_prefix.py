@@ -115,6 +115,8 @@ def test_scripts_speak_to_the_server_below_the_prefix(server, talk, visit):
     client.send("below a path")
     agent.page.locator("[data-card]", has_text="below a path").get_by_role("link").click()
     agent.see("below a path")
+    # Before its scripts run, Enter begins a line.
+    agent.await_connection("websocket")
     agent.send("and back")
     client.see("and back")
     Below.like(server.person("client")).ask(message="a new card")

@@ -8,6 +8,7 @@ from app import create_app
 from chat.demo import pairs
 from chat.settings import Settings
 from chat.store import messages
+from tests.server import password_hash
 from tests.time_travel import pass_time
 
 TOO_LARGE = 2**63
@@ -23,7 +24,7 @@ def app(tmp_path_factory):
 
 @pytest.fixture
 def talk(app):
-    return pairs.create(app.extensions["chat"], 1, "correct horse")[0]
+    return pairs.create(app.extensions["chat"], 1, password_hash())[0]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 20
 
 
 def test_reports_that_take_long_keep_nobody_from_signing_in_and_sending(runtime):
-    talk = pairs.create(runtime, 1, PASSWORD)[0]
+    talk = pairs.create(runtime, 1, accounts.hash_password(runtime, PASSWORD))[0]
     busy, let_go = threading.Barrier(SLOW_READS + 1), threading.Event()
 
     def report(db):

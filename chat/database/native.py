@@ -6,9 +6,12 @@ module before anything is patched.
 """
 
 import contextlib
+import fcntl
 import logging
 import os
 import socket
+import sys
+import termios
 import threading
 from _thread import start_new_thread
 from collections import deque
@@ -80,8 +83,10 @@ class NativeThreads:
         return call.result
 
     def waiting(self) -> int:
-        """How many calls wait for a thread."""
-        return len(self._queue)
+        """How many calls a thread that looks now would find."""
+        if not self._started or self._closed:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._waiting, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def close(self) -> None:
         """End the threads when they have nothing to do; who calls later is refused."""

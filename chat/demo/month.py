@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from chat import accounts, messages, store
+from chat import messages, store
 from chat.accounts import DAY_MS
 from chat.changes import arrive, save
 from chat.database.connection import Connection
@@ -55,12 +55,12 @@ class _Stage:
         return self.first.emails[role] if key == "first" else f"{key}@{DOMAIN}"
 
 
-def furnish(runtime: Runtime, first: DemoSession, password: str) -> None:
+def furnish(runtime: Runtime, first: DemoSession, password_hash: str) -> None:
     """Make the people and their month, once, and what goes on around the first session's agent.
 
-    The password is the administrator's from now on.
+    The password of the hash is the administrator's from now on.
     """
-    password_hash, settings = accounts.hash_password(runtime, password), runtime.settings
+    settings = runtime.settings
 
     def work(db: Connection) -> None:
         stage = _Stage(db, settings, first)

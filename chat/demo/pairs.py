@@ -33,20 +33,19 @@ class DemoSession:
     emails: dict[str, str]
 
 
-def create(runtime: Runtime, count: int, password: str) -> list[DemoSession]:
+def create(runtime: Runtime, count: int, password_hash: str) -> list[DemoSession]:
     """`count` active sessions, each with a client and an agent of its own who share the password."""
-    password_hash = accounts.hash_password(runtime, password)
     return runtime.database.write(
         lambda db: [_create_one(db, runtime.settings, number, password_hash) for number in range(count)]
     )
 
 
-def renew(runtime: Runtime, password: str) -> DemoSession | None:
+def renew(runtime: Runtime, password_hash: str) -> DemoSession | None:
     """The first demo session that goes on, or else another of the same people; None when there was none.
 
-    It has new tokens, and everybody of the demo has the new password.
+    It has new tokens, and everybody of the demo has the password of the hash.
     """
-    password_hash, settings = accounts.hash_password(runtime, password), runtime.settings
+    settings = runtime.settings
 
     def renew_first(db: Connection) -> DemoSession | None:
         row = _first_open(db, settings) or store.demo.first_session(db, DOMAIN, is_open=False)

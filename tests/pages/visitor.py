@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urlsplit
 
-PASSWORD = "correct horse"
+from tests.server import PASSWORD
+
 numbers = itertools.count(1)
 
 
