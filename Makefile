@@ -1,6 +1,8 @@
 # Everything from a fresh clone needs python3 (3.11 or newer, with venv) and make, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Or else each server of the tests would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test soak lint format bench screenshots translations pin clean
 

@@ -202,7 +202,7 @@ def test_the_button_to_the_newest_counts_what_arrives_meanwhile(talk, client, ag
     client.page.locator("[data-jump]").wait_for(state="hidden")
 
 
-@pytest.mark.parametrize("mode", ["kill", "keep"])
+@pytest.mark.parametrize("mode", ["kill", pytest.param("keep", marks=pytest.mark.soak)])
 def test_behind_a_bad_proxy_messages_arrive_by_polling_and_the_page_says_so(start, visit, mode):
     running = start(workers=2, long_poll_seconds=1.3)
     talk = running.conversation()

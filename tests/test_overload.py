@@ -52,13 +52,11 @@ def chunked(size):
         (f"Content-Length: {100 * KILOBYTE}", b"x" * 100 * KILOBYTE),
     ],
 )
-def test_a_body_that_is_too_large_is_refused_however_it_is_framed(start, worker_class, framing, body):
-    server = start(worker_class=worker_class)
-    talk = server.conversation()
+def test_a_body_that_is_too_large_is_refused_however_it_is_framed(server, client, framing, body):
     with socket.create_connection(server.address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(
             f"POST /api/chat/message HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {talk.client.token}\r\n{framing}\r\n\r\n".encode()
+            f"Authorization: Bearer {client.token}\r\n{framing}\r\n\r\n".encode()
         )
         connection.sendall(body)
         connection.shutdown(socket.SHUT_WR)
@@ -67,9 +65,7 @@ def test_a_body_that_is_too_large_is_refused_however_it_is_framed(start, worker_
     assert b"body_too_large" in answer
 
 
-def test_a_chunked_body_of_the_right_size_is_read(start, worker_class):
-    server = start(worker_class=worker_class)
-    talk = server.conversation()
+def test_a_chunked_body_of_the_right_size_is_read(talk):
     answer = talk.client.request(
         "POST",
         "/api/chat/message",
@@ -133,12 +129,12 @@ def raw(server, *lines, body=b""):
         ),
     ],
 )
-def test_a_header_that_cannot_be_meant_is_refused(start, worker_class, lines):
-    assert raw(start(worker_class=worker_class), *lines).startswith(b"HTTP/1.1 400")
+def test_a_header_that_cannot_be_meant_is_refused(server, lines):
+    assert raw(server, *lines).startswith(b"HTTP/1.1 400")
 
 
-def test_a_path_in_a_header_is_not_believed(start, worker_class):
-    answer = raw(start(worker_class=worker_class), "GET /healthz HTTP/1.1", "Host: chat", "SCRIPT_NAME: /x")
+def test_a_path_in_a_header_is_not_believed(server):
+    answer = raw(server, "GET /healthz HTTP/1.1", "Host: chat", "SCRIPT_NAME: /x")
     assert answer.startswith(b"HTTP/1.1 200")
 
 
@@ -151,8 +147,7 @@ def test_a_path_in_a_header_is_not_believed(start, worker_class):
         ("Content-Length: 1000", b'{"email":"a@b.c","password":"x"}'),
     ],
 )
-def test_a_body_that_is_broken_off_is_refused(start, worker_class, framing, body):
-    server = start(worker_class=worker_class)
+def test_a_body_that_is_broken_off_is_refused(server, framing, body):
     head = ("POST /api/auth/login HTTP/1.1", "Host: chat", "Content-Type: application/json", framing)
     answer = raw(server, *head, body=body)
     assert answer.startswith(b"HTTP/1.1 400")

@@ -171,9 +171,17 @@ def signal_until_they_boot(server):
     return new
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_no_worker_leaves_before_the_new_ones_serve(start, worker_class, workers):
-    server = start(worker_class=worker_class, workers=workers)
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [
+        ("gevent", 2),
+        ("gthread", 1),
+        pytest.param("gevent", 1, marks=pytest.mark.soak),
+        pytest.param("gthread", 2, marks=pytest.mark.soak),
+    ],
+)
+def test_no_worker_leaves_before_the_new_ones_serve(start, kind, workers):
+    server = start(worker_class=kind, workers=workers)
     talk = server.conversation()
     new = signal_until_they_boot(server)
     for pid in new:

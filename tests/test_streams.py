@@ -96,9 +96,7 @@ def test_junk_is_refused_before_anything_is_told(server, talk):
 
 
 @pytest.mark.parametrize("path", ["/api/chat/stream/{}", "/api/chat/stream"])
-def test_head_tells_how_a_stream_would_begin_and_ends(start, worker_class, path):
-    server = start(worker_class=worker_class)
-    talk = server.conversation()
+def test_head_tells_how_a_stream_would_begin_and_ends(server, talk, path):
     with raw(talk.client, path.format(talk.id), method="HEAD", Connection="close") as connection:
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 200 OK")
