@@ -1,14 +1,13 @@
 """People, their passwords and their sign-in tokens."""
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from chat import store
+from chat import store, texts
 from chat.database.connection import Connection
 from chat.errors import (
     EmailTaken,
@@ -23,8 +22,6 @@ from chat.runtime import Runtime
 
 DAY_MS = 86_400_000
 ROLES = ("client", "agent", "admin")
-# Line breaks too. What joins letters or turns their direction belongs to names.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # OWASP's second choice for Argon2id: 19 MiB, two passes; 20 ms on a small server.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -64,7 +61,7 @@ def create_user(
     """The new user's id; raises InvalidParameter, EmailTaken, Overloaded."""
     if role not in ROLES:
         raise InvalidParameter(f"role is {role!r}; it must be one of {', '.join(ROLES)}", field="role")
-    checked = checked_name(name), checked_email(email), hash_password(runtime, password)
+    checked = texts.name(name), checked_email(email), hash_password(runtime, password)
     return runtime.database.write(lambda db: insert_user(db, role, *checked, rate_cents))
 
 
@@ -78,26 +75,13 @@ def insert_user(
     return user_id
 
 
-def checked_name(name: str) -> str:
-    """The name as it is stored; raises InvalidParameter."""
-    if not 1 <= len(name.strip()) <= 100 or CONTROL.search(name.strip()):
-        raise InvalidParameter("name must have 1 to 100 characters, all in one line", field="name")
-    return name.strip()
-
-
-def checked_email(email: str) -> str:
+def checked_email(text: str) -> str:
     """The email as it is stored; raises InvalidParameter."""
-    email = email.strip().lower()
-    if email.count("@") != 1 or not 3 <= len(email) <= 254 or " " in email or not email.isprintable():
+    email = texts.email(text)
+    is_one = email.count("@") == 1 and 3 <= len(email) <= 254 and email.isprintable()
+    if not is_one or any(map(texts.is_blank, email)):
         raise InvalidParameter(f"email is {email!r}; it must look like name@example.org", field="email")
     return email
-
-
-def checked_headline(headline: str) -> str:
-    """The headline as it is stored; raises InvalidParameter."""
-    if len(headline.strip()) > 200:
-        raise InvalidParameter("headline must have at most 200 characters", field="headline")
-    return headline.strip()
 
 
 def hash_password(runtime: Runtime, password: str) -> str:
@@ -105,9 +89,10 @@ def hash_password(runtime: Runtime, password: str) -> str:
 
     Raises InvalidParameter, and Overloaded when too many wait for theirs.
     """
-    if not 8 <= len(password) <= 1000:
+    normal, *_ = texts.spellings(password)
+    if not 8 <= len(normal) <= 1000:
         raise InvalidParameter("password must have 8 to 1000 characters", field="password")
-    password_hash: str = runtime.hashing.call(lambda: _hasher.hash(password))
+    password_hash: str = runtime.hashing.call(lambda: _hasher.hash(normal))
     return password_hash
 
 
@@ -116,7 +101,7 @@ def log_in(runtime: Runtime, email: str, password: str) -> tuple[str, User]:
 
     An unknown email costs as much time, and gives the same error, as a wrong password.
     """
-    email = email.strip().lower()
+    email = texts.email(email)
     if not runtime.logins.take(email):
         raise TooManyRequests("Too many attempts for this account; wait a minute.")
     row = runtime.database.read(lambda db: store.users.by_email(db, email))
@@ -168,9 +153,9 @@ def change_profile(
     runtime: Runtime, user: User, name: str, language: str | None, headline: str | None
 ) -> None:
     """What users say of themselves; raises InvalidParameter."""
-    changed: dict[str, object] = {"name": checked_name(name), "language": language}
+    changed: dict[str, object] = {"name": texts.name(name), "language": language}
     if user.role == "agent":
-        changed["headline"] = checked_headline(headline or "")
+        changed["headline"] = texts.checked(headline or "", "headline", 200, shortest=0)
     runtime.database.write(lambda db: store.users.update(db, user.id, **changed))
 
 
@@ -182,13 +167,16 @@ def end_sign_ins(db: Connection, user_id: int, but: bytes = b"") -> tuple[list[s
 
 
 def _is_password(runtime: Runtime, password_hash: str, password: str) -> bool:
-    """Whether the hash is this password's; others are served meanwhile."""
+    """Whether the hash is this password's; others are served meanwhile.
 
-    def verify() -> bool:
+    Hashes from before passwords were normalised are of another of its spellings.
+    """
+
+    def verify(spelling: str) -> bool:
         try:
-            return _hasher.verify(password_hash, password)
+            return _hasher.verify(password_hash, spelling)
         except (VerifyMismatchError, InvalidHashError):
             return False
 
-    is_right: bool = runtime.hashing.call(verify)
+    is_right: bool = runtime.hashing.call(lambda: any(map(verify, texts.spellings(password))))
     return is_right

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chat import store
+from chat import store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, settle_each
 from chat.database.connection import Connection
@@ -40,8 +40,7 @@ def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents
         raise Forbidden("Only an administrator changes balances.")
     if not 1 <= cents <= 100_000_000:
         raise InvalidParameter("amount must be from 0.01 to 1000000.00", field="amount")
-    if not 1 <= len(reason.strip()) <= 500:
-        raise InvalidParameter("reason must have 1 to 500 characters", field="reason")
+    reason = texts.checked(reason, "reason", 500)
 
     def write(db: Connection) -> tuple[int, list[Change]]:
         if existing(store.users.by_id(db, user_id))["role"] != "client":
@@ -50,7 +49,7 @@ def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents
         changes = settle_each(db, runtime.settings, store.sessions.active_of_users(db, [user_id]))
         amount = cents if kind == "top_up" else -cents
         actor_id = None if actor is None else actor.id
-        if not store.ledger.append(db, user_id, kind, amount, actor_id, reason.strip(), store.server.now(db)):
+        if not store.ledger.append(db, user_id, kind, amount, actor_id, reason, store.server.now(db)):
             raise InsufficientBalance(f"The balance is below {Cents(cents)}.")
         return existing(store.users.by_id(db, user_id))["balance_cents"], changes
 

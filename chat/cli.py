@@ -13,7 +13,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from chat import accounts, balances, messages, receipts, store
+from chat import accounts, balances, messages, receipts, store, texts
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -152,7 +152,8 @@ def tail(session_id: int, side: str, token: str | None, url: str | None, last_id
     while True:
         answer = _poll(f"{address}?{position}&longPoll=true", token)
         for message in answer["messages"]:
-            click.echo("{created_at}  {sender_name}: {message}".format(**message))
+            text = "\n    ".join(texts.lines(message["message"]))
+            click.echo(f"{message['created_at']}  {message['sender_name']}: {text}")
         position = f"cursor={answer['cursor']}"
         if answer["session"]["status"] == "ended" and not answer["has_more"]:
             click.echo("The session has ended.")
@@ -188,7 +189,7 @@ def _participant(session_id: int, side: str) -> int:
 
 
 def _user(email: str) -> UserRow:
-    row = _runtime().database.read(lambda db: store.users.by_email(db, email.lower()))
+    row = _runtime().database.read(lambda db: store.users.by_email(db, texts.email(email)))
     if row is None:
         raise click.ClickException(f"nobody has the email {email}")
     return row

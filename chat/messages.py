@@ -4,14 +4,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from time import sleep
 
-from chat import accounts, changes, sessions, store, waiting
+from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
 from chat.errors import (
     CursorReset,
     IdempotencyMismatch,
-    InvalidParameter,
     SessionEnded,
     TooManyRequests,
 )
@@ -72,7 +71,7 @@ def send(
     """
     if not runtime.sends.take(user.id):
         raise TooManyRequests(f"At most {runtime.settings.sends_per_minute} messages a minute.")
-    text = trimmed(text)
+    text = texts.checked(text, "message", MAX_CHARACTERS)
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
         """(the session, the message's id, the changes or None if it was sent before)."""
@@ -224,18 +223,6 @@ class _Reader:
         """Go on from the end of the page."""
         self._position = Position(cursor=page.cursor, peer=page.peer, limit=self._position.limit)
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
-
-
-def trimmed(text: str) -> str:
-    """The text as it is stored; raises InvalidParameter."""
-    trimmed = text.strip()
-    if not 1 <= len(trimmed) <= MAX_CHARACTERS:
-        raise InvalidParameter(
-            f"message must have 1 to {MAX_CHARACTERS} characters; it has {len(trimmed)}.", field="message"
-        )
-    if "\0" in trimmed:
-        raise InvalidParameter("message must not contain the character NUL.")
-    return trimmed
 
 
 def _sent_before(

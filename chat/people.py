@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from chat import accounts, store
+from chat import accounts, store, texts
 from chat.accounts import DAY_MS, User, hash_token
 from chat.database.connection import Connection
 from chat.errors import Forbidden, InvalidParameter, NotFound, existing
@@ -33,7 +33,7 @@ def create(
 ) -> tuple[int, str]:
     """Somebody new, who chooses a password by the link: (their id, the link's token)."""
     _only_admin(actor)
-    checked = accounts.checked_name(name), accounts.checked_email(email)
+    checked = texts.name(name), accounts.checked_email(email)
     user_id = runtime.database.write(
         lambda db: accounts.insert_user(db, role, *checked, accounts.NO_PASSWORD, rate_cents)
     )
@@ -45,8 +45,8 @@ def change(
 ) -> None:
     """Their name, and what concerns an agent; raises NotFound, InvalidParameter."""
     _only_admin(actor)
-    changed: dict[str, object] = {"name": accounts.checked_name(name)}
-    checked_headline = accounts.checked_headline(headline)
+    changed: dict[str, object] = {"name": texts.name(name)}
+    checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
     def write(db: Connection) -> None:
         if existing(store.users.by_id(db, user_id))["role"] == "agent":
@@ -118,7 +118,7 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
         row = _link(db, token)
         store.links.use(db, row["id"], store.server.now(db))
         if row["role"] is not None:
-            checked = accounts.checked_name(name), accounts.checked_email(email)
+            checked = texts.name(name), accounts.checked_email(email)
             accounts.insert_user(db, row["role"], *checked, password_hash)
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
@@ -134,7 +134,7 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
 def set_up(runtime: Runtime, code: str, name: str, email: str, password: str) -> None:
     """Create the first administrator, once; raises NotFound, InvalidParameter, EmailTaken, Overloaded."""
     password_hash = accounts.hash_password(runtime, password)
-    checked = accounts.checked_name(name), accounts.checked_email(email)
+    checked = texts.name(name), accounts.checked_email(email)
 
     def write(db: Connection) -> None:
         expected = store.server.setup_code(db)

@@ -2,10 +2,10 @@
 
 import re
 
-from chat import store
+from chat import store, texts
 from chat.accounts import User
 from chat.errors import Forbidden, InvalidParameter, NotFound
-from chat.messages import trimmed
+from chat.messages import MAX_CHARACTERS
 from chat.runtime import Runtime
 from chat.store.rows import ReplyRow
 
@@ -22,9 +22,9 @@ def save(runtime: Runtime, agent: User, shortcut: str, message: str) -> None:
     """A new one, or another text for the same shortcut; raises Forbidden, InvalidParameter."""
     _only_agent(agent)
     shortcut = shortcut.strip().removeprefix("/").lower()
-    if not SHORTCUT.fullmatch(shortcut):
+    if not SHORTCUT.fullmatch(shortcut) or texts.is_blank(shortcut):
         raise InvalidParameter(f"shortcut is {shortcut!r}; it must have 1 to 30 letters", field="shortcut")
-    text = trimmed(message)
+    text = texts.checked(message, "message", MAX_CHARACTERS)
     runtime.database.write(lambda db: store.replies.save(db, agent.id, shortcut, text))
 
 

@@ -6,7 +6,7 @@ Each is one write: settle what has happened by itself, check, change, store. Doi
 nothing and gives the same answer.
 """
 
-from chat import agents, messages, sessions, store
+from chat import agents, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.changes import Change, arrive, change, publish, save
@@ -43,7 +43,7 @@ def request(
     """
     if client.role != "client":
         raise Forbidden("Only a client asks for a session.")
-    opening = None if text is None else messages.trimmed(text)
+    opening = None if text is None else texts.checked(text, "message", messages.MAX_CHARACTERS)
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
@@ -195,14 +195,15 @@ def answer_transfer(runtime: Runtime, client: User, chat_session_id: int, is_agr
 def rate(
     runtime: Runtime, client: User, chat_session_id: int, rating: int, comment: str | None
 ) -> TimedSession:
-    """The client's rating, after the end; a second one replaces the first."""
+    """The client's rating, after the end; a second one replaces the first. Raises InvalidParameter, too."""
+    said = texts.checked(comment or "", "comment", 1000, shortest=0) or None
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         _only("client", life, client)
         if life.session["accepted_at"] is None:
             raise WrongStatus("Nobody accepted this session.")
         _require(life.session, "ended")
-        life.session |= {"rating": rating, "rating_comment": comment}
+        life.session |= {"rating": rating, "rating_comment": said}
 
     return change(runtime, client, chat_session_id, act)
 

@@ -15,6 +15,7 @@ CORPUS = [
     "</script><script>window.broken = 1</script>",
     "{{7*7}} ${7*7} {% raw %}",
     "\u202eevil\u202c \u2066text",
+    "https://good.example/\u202egpj.exe \u202ehttps://b.example/x\u200b.y",
     "<a href='javascript:window.broken=1'>click</a>",
     "&lt;b&gt; &amp; <b>bold</b>",
     "line one\n\nline <three>  with  spaces",

@@ -20,6 +20,7 @@ LAYERS = (
     {"live"},
     {"store"},
     {"database"},
+    {"texts"},
     {"limits", "clock", "settings", "errors", "money"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

@@ -4,11 +4,16 @@ Instants are integer milliseconds since 1970, UTC. Every state change takes the 
 stamps the rows that it changed with it.
 """
 
+import re
+from unicodedata import normalize
+
 from sqlite_utils import Migrations
 
 from chat.database.connection import Connection
 
 migrations = Migrations("chat")
+
+BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def apply(db: Connection) -> list[str]:
@@ -273,3 +278,16 @@ def m003_dashboards(db: Connection) -> None:
         "CREATE INDEX chat_sessions_ended ON chat_sessions (ended_at) WHERE status = 'ended'",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m004_texts(db: Connection) -> None:
+    # Names and emails as they are compared; one that would be another's stays as it is.
+    for row in db.conn.execute("SELECT id, name, email FROM users").fetchall():
+        name = normalize("NFC", BIDI_CONTROLS.sub("", row["name"]))
+        email = normalize("NFC", row["email"])
+        if (name, email) != (row["name"], row["email"]):
+            db.conn.execute(
+                "UPDATE OR IGNORE users SET name = ?, email = ? WHERE id = ?",
+                (name or row["name"], email, row["id"]),
+            )

@@ -18,8 +18,11 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
 DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
 SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
-LINK = re.compile(r"""\b(?:https?://|www\.)[^\s<>"']*[^\s<>"'.,;:!?)\]]""")
-LINK_MARKUP = Markup('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
+# Nothing that is not seen: it would lead elsewhere than it reads.
+UNSEEN = r"\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+LINK = re.compile(rf"""\b(?:https?://|www\.)[^\s<>"'{UNSEEN}]*[^\s<>"'.,;:!?)\]{UNSEEN}]""")
+# With a direction of its own, whatever turns around what it stands in.
+LINK_MARKUP = Markup('<a dir="ltr" href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 

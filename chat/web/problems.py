@@ -80,5 +80,6 @@ def _answer_overflow(error: OverflowError) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    current_app.logger.error("%s %s", request.method, request.path, exc_info=error)
+    # Quoted: a path could have lines of its own.
+    current_app.logger.error("%s %r", request.method, request.path, exc_info=error)
     return _answer(Problem())

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from chat import archive, inbox, messages, receipts
+from chat import archive, inbox, messages, receipts, texts
 from chat.errors import NotFound, Problem
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import moment
@@ -10,7 +10,7 @@ from chat.web.page import SAFETY, check_form, form, listed, live, page, reader, 
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Key, current_runtime, path_id, query
-from chat.web.words import of_session
+from chat.web.words import ROLES, of_session
 from chat.wire import Transcript
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
@@ -100,9 +100,12 @@ def transcript(chat_session_id: str, kind: str) -> Response:
 
 
 def _text(found: Transcript) -> str:
+    """A head for each message, and below it the message, indented: none can be taken for a head."""
     session = found["session"]
     names = [side["name"] for side in (session["client"], session["agent"]) if side]
-    lines = [" / ".join(names), f"{moment(session['created_at'])}, {of_session(session)}", ""]
+    shown = [" / ".join(names), f"{moment(session['created_at'])}, {of_session(session)}"]
     for message in found["messages"]:
-        lines += [f"[{moment(message['created_at'])}] {message['sender_name']}:", message["message"], ""]
-    return "\n".join(lines)
+        role = ROLES[message["sender_type"]]
+        shown += ["", f"[{moment(message['created_at'])}] {message['sender_name']} ({role}):"]
+        shown += [f"    {line}" for line in texts.lines(message["message"])]
+    return "\n".join([*shown, ""])

@@ -1,0 +1,85 @@
+"""Texts that people give: what of them can be seen, and what is stored.
+
+Two that look the same must be the same (Unicode's NFC), and nothing that cannot be seen may pass for a text,
+or turn one around.
+"""
+
+import re
+from unicodedata import category, normalize
+
+from chat.errors import InvalidParameter
+
+# Line breaks too.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Shows nothing by itself, though its category says otherwise: Unicode's Default_Ignorable_Code_Point (those
+# that are not assigned, too), and blanks of Braille, of musical notation and of hieroglyphs.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U00013441\U00013442\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
+)
+# Signs before numbers: of the same category as what shows nothing (Cf), and shown.
+_SIGNS = re.compile("[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]")
+# Join or part letters and emoji, choose how one is drawn, and tell flags apart: they belong to a text.
+_JOINERS = re.compile(
+    "[\u034f\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef]"
+)
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in it to be seen."""
+    return all(map(_is_unseen, text))
+
+
+def checked(text: str, field: str, longest: int, shortest: int = 1) -> str:
+    """The text as it is stored, without blanks around it; raises InvalidParameter.
+
+    One that shows nothing is empty, and that is acceptable where `shortest` is 0.
+    """
+    trimmed = "" if is_blank(text) else text.strip()
+    if not shortest <= len(trimmed) <= longest:
+        raise InvalidParameter(
+            f"{field} must have {shortest} to {longest} characters, some to be seen; it has {len(trimmed)}.",
+            field=field,
+        )
+    if "\0" in trimmed:
+        raise InvalidParameter(f"{field} must not contain the character NUL.", field=field)
+    return trimmed
+
+
+def name(text: str) -> str:
+    """A name as it is stored, in one line, and as it is seen: raises InvalidParameter.
+
+    What nobody sees is left out, not refused: it comes along with a paste. Turned around by U+202E, a name
+    would read as another's, and so would what comes after it.
+    """
+    if CONTROL.search(text.strip()):
+        raise InvalidParameter("name must be in one line", field="name")
+    kept = (each for each in text if not _is_unseen(each) or each.isspace() or _JOINERS.match(each))
+    return checked(normalize("NFC", "".join(kept)), "name", 100)
+
+
+def email(text: str) -> str:
+    """How an email is stored, and looked for."""
+    return normalize("NFC", normalize("NFC", text.strip()).lower())
+
+
+def spellings(password: str) -> list[str]:
+    """The ways in which keyboards write it; the first is the one to hash (NFC, as in RFC 8265)."""
+    return list(dict.fromkeys((normalize("NFC", password), password, normalize("NFD", password))))
+
+
+def lines(text: str) -> list[str]:
+    """For plain text and terminals: its lines, in which nothing moves the cursor or turns others around."""
+    return ["".join("\ufffd" if _is_control(each) else each for each in line) for line in text.splitlines()]
+
+
+def _is_unseen(character: str) -> bool:
+    kind = category(character)
+    if kind == "Cf":
+        return not _SIGNS.match(character)
+    return kind in ("Zs", "Zl", "Zp", "Cc") or bool(_UNSEEN.match(character))
+
+
+def _is_control(character: str) -> bool:
+    """A bidi control is none: it ends with its line."""
+    return character != "\t" and category(character) == "Cc"
