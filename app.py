@@ -15,6 +15,7 @@ from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
 from chat.web.page import SAFETY
+from chat.web.proxies import Proxied
 from chat.web.routes import Routes
 from chat.web.static import IMMUTABLE
 
@@ -58,6 +59,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.companions.append(Sweeper(runtime))
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    if settings.proxies:
+        app.wsgi_app = Proxied(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     problems.register(app)
     language.register(app, settings)
     app.extensions["static"] = static.register(app)

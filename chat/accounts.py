@@ -8,13 +8,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from chat import store, texts
+from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
     EmailTaken,
     InvalidCredentials,
     InvalidParameter,
     NotAuthenticated,
-    TooManyRequests,
     existing,
 )
 from chat.live import topics
@@ -65,6 +65,12 @@ def create_user(
     return runtime.database.write(lambda db: insert_user(db, role, *checked, rate_cents))
 
 
+def sign_up(runtime: Runtime, name: str, email: str, password: str, address: str) -> int:
+    """The id of a client who comes by themselves; raises as `create_user`, and TooManyRequests."""
+    count(runtime, address)
+    return create_user(runtime, "client", name, email, password)
+
+
 def insert_user(
     db: Connection, role: str, name: str, email: str, password_hash: str, rate_cents: int = 0
 ) -> int:
@@ -96,18 +102,17 @@ def hash_password(runtime: Runtime, password: str) -> str:
     return password_hash
 
 
-def log_in(runtime: Runtime, email: str, password: str) -> tuple[str, User]:
+def log_in(runtime: Runtime, email: str, password: str, address: str) -> tuple[str, User]:
     """A new token and its user; raises InvalidCredentials, TooManyRequests, Overloaded.
 
     An unknown email costs as much time, and gives the same error, as a wrong password.
     """
     email = texts.email(email)
-    if not runtime.logins.take(email):
-        raise TooManyRequests("Too many attempts for this account; wait a minute.")
-    row = runtime.database.read(lambda db: store.users.by_email(db, email))
-    is_right = _is_password(runtime, (row and row["password_hash"]) or _NO_ACCOUNT, password)
-    if not is_right or row is None or row["disabled_at"]:
-        raise InvalidCredentials
+    with attempt(runtime, address, email):
+        row = runtime.database.read(lambda db: store.users.by_email(db, email))
+        is_right = _is_password(runtime, (row and row["password_hash"]) or _NO_ACCOUNT, password)
+        if not is_right or row is None or row["disabled_at"]:
+            raise InvalidCredentials
     token = issue_token(runtime, row["id"])
     return token, User(row["id"], row["role"], row["name"], hash_token(token), row["language"])
 
@@ -135,11 +140,15 @@ def log_out(runtime: Runtime, token_hash: bytes) -> None:
         runtime.hub.publish([topics.of_sign_in(token_hash)], head)
 
 
-def change_password(runtime: Runtime, user: User, old: str, new: str) -> None:
-    """Replace it, and end all other sign-ins; raises InvalidCredentials, InvalidParameter."""
+def change_password(runtime: Runtime, user: User, old: str, new: str, address: str) -> None:
+    """Replace it, and end all other sign-ins.
+
+    Raises InvalidCredentials, InvalidParameter, TooManyRequests, Overloaded.
+    """
     row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
-    if not _is_password(runtime, row["password_hash"], old):
-        raise InvalidCredentials
+    with attempt(runtime, address, row["email"]):
+        if not _is_password(runtime, row["password_hash"], old):
+            raise InvalidCredentials
     password_hash = hash_password(runtime, new)
 
     def replace(db: Connection) -> tuple[list[str], int]:

@@ -12,11 +12,16 @@ class Problem(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Something went wrong on the server."
     headers: ClassVar[dict[str, str]] = {}
+    retry_after: int | None = None
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail
         self.extra = extra
+
+    def all_headers(self) -> dict[str, str]:
+        """Those of its kind, and when to ask again (s), which this one may know better."""
+        return {**self.headers, **({"Retry-After": str(self.retry_after)} if self.retry_after else {})}
 
 
 class InvalidRequest(Problem):
@@ -107,18 +112,21 @@ class UnsupportedMediaType(Problem):
 
 class TooManyRequests(Problem):
     code, status, title = "too_many_requests", 429, "Too many requests; slow down."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "3"}
+
+    def __init__(self, detail: str = "", retry_after: int = 3) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Overloaded(Problem):
     code, status, title = "overloaded", 503, "The server is busy; try again in a moment."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+    retry_after = 1
 
 
 class DatabaseUnavailable(Problem):
     code, status = "database_unavailable", 503
     title = "The database cannot be used right now; nothing was changed."
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "3"}
+    retry_after = 3
 
 
 def existing(row: T | None) -> T:

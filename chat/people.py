@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from chat import accounts, store, texts
 from chat.accounts import DAY_MS, User, hash_token
+from chat.attempts import count
 from chat.database.connection import Connection
 from chat.errors import Forbidden, InvalidParameter, NotFound, existing
 from chat.runtime import Runtime
@@ -131,8 +132,12 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
     return email
 
 
-def set_up(runtime: Runtime, code: str, name: str, email: str, password: str) -> None:
-    """Create the first administrator, once; raises NotFound, InvalidParameter, EmailTaken, Overloaded."""
+def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, address: str) -> None:
+    """Create the first administrator, once.
+
+    Raises NotFound, InvalidParameter, EmailTaken, TooManyRequests, Overloaded.
+    """
+    count(runtime, address)
     password_hash = accounts.hash_password(runtime, password)
     checked = texts.name(name), accounts.checked_email(email)
 

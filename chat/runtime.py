@@ -47,7 +47,6 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
         self.sends = TokenBuckets(settings.sends_per_minute)
-        self.logins = TokenBuckets(settings.logins_per_minute)
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:

@@ -65,6 +65,15 @@ def _address(text: str) -> str:
     return text
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in text.split(",")) if text else ()
+    if not all(re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host) for host in hosts):
+        raise SettingError(
+            "names in small letters without a port, like chat.example.org, .example.org, [::1]"
+        )
+    return hosts
+
+
 def _currency(text: str) -> str:
     if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
         raise SettingError("three capital letters (ISO 4217), like EUR")
@@ -157,8 +166,26 @@ class Settings:
     logins_per_minute: int = _setting(
         10,
         "attempts",
-        "Sign-in attempts per account, minute and process; 0 is no limit.",
-        _integer(0, 1_000_000),
+        "Sign-in attempts that may fail per account, address and minute; 0 is no limit.",
+        _integer(0, 60_000),
+    )
+    logins_per_minute_per_address: int = _setting(
+        60,
+        "attempts",
+        "The same for one address at all accounts, sign-ups included; this machine has no limit.",
+        _integer(0, 60_000),
+    )
+    proxies: int = _setting(
+        1,
+        "proxies",
+        "How many there are in front, one behind the other: whose X-Forwarded-For is the client's address.",
+        _integer(0, 10),
+    )
+    trusted_hosts: tuple[str, ...] = _setting(
+        (),
+        "names",
+        "Hosts that the server answers to, with commas between; .example.org is all below it, nothing any.",
+        _hosts,
     )
     write_queue: int = _setting(
         1000,

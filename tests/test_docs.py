@@ -18,6 +18,8 @@ README = (ROOT / "README.md").read_text()
 
 def shown(default):
     """A default as one would write it in the environment."""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return (
         f"{default:g}" if isinstance(default, float) else str(int(default) if default in (0, 1) else default)
     )

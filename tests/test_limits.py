@@ -1,8 +1,13 @@
 """Limits per user, per account and per minute."""
 
 from time import monotonic
+from urllib.parse import urlencode
 
-from chat.limits import TokenBuckets
+import pytest
+
+from chat.limits import TokenBuckets, is_here, network
+from tests.pages.visitor import Visitor
+from tests.threads import together
 
 PATIENCE_SECONDS = 10
 
@@ -31,11 +36,94 @@ def test_one_who_sends_too_much_stops_nobody_else(start):
     assert talk.agent.send(talk.id, "Oui").status == 201
 
 
-def test_one_account_that_is_guessed_at_locks_nobody_else_out(start):
-    server = start(logins_per_minute=3)
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:4711", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]:443", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_whom_an_address_is_counted_as(address, counted):
+    assert network(address) == counted
+
+
+def test_this_machine_is_no_address_of_somebody():
+    assert all(map(is_here, ("127.0.0.1", "127.8.9.1:80", "::1", "[::1]:80", "::ffff:127.0.0.1", "")))
+    assert not any(map(is_here, ("192.0.2.7", "::2", "10.0.0.1", "unknown")))
+
+
+def sign_in(server, email, password="wrong horse", of="198.51.100.1"):
+    """An attempt, through a proxy."""
+    return server.client().post("/api/auth/login", {"email": email, "password": password}, X_Forwarded_For=of)
+
+
+def test_guessing_from_anywhere_locks_nobody_out(start):
+    """Whichever of the two workers it comes to."""
+    server = start(workers=2, logins_per_minute=2)
     talk = server.conversation()
-    guess = {"email": talk.emails["client"], "password": "wrong horse"}
-    answers = [server.client().post("/api/auth/login", guess) for _ in range(4)]
-    assert [answer.status for answer in answers] == [401, 401, 401, 429]
-    other = {"email": talk.emails["agent"], "password": "correct horse"}
-    assert server.client().post("/api/auth/login", other).status == 200
+    email = talk.emails["client"]
+    answers = [sign_in(server, email) for _ in range(4)]
+    assert [answer.status for answer in answers] == [401] * 2 + [429] * 2
+    assert answers[-1].json["code"] == "too_many_requests"
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 30
+    # Not the right password either, from there; but from elsewhere, and at another account.
+    assert sign_in(server, email, "correct horse").status == 429
+    assert sign_in(server, email, "correct horse", of="203.0.113.5").status == 200
+    assert sign_in(server, talk.emails["agent"], "correct horse").status == 200
+    server.advance(31)
+    assert sign_in(server, email, "correct horse").status == 200
+
+
+def test_an_address_is_limited_at_all_accounts_together_known_or_not(start):
+    server = start(workers=2, logins_per_minute_per_address=3)
+    talk = server.conversation()
+    one, same = "2001:db8:0:7::1", "2001:db8:0:7:ffff::9"
+    answers = [sign_in(server, f"nobody{n}@example.org", of=(one, same)[n % 2]) for n in range(5)]
+    assert [answer.status for answer in answers] == [401] * 3 + [429] * 2
+    assert sign_in(server, talk.emails["client"], "correct horse", of=same).status == 429
+    assert sign_in(server, talk.emails["client"], "correct horse", of="2001:db8:0:8::1").status == 200
+    form = {"name": "x", "password": "correct horse"}
+    for path, values in (("/signup", form), ("/setup", {**form, "code": "x"})):
+        body = urlencode({**values, "email": "new@example.org"})
+        kind = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_For": one}
+        answer = server.client().request("POST", path, body, **kind)
+        assert (answer.status, bool(answer.headers["Retry-After"])) == (429, True), path
+    assert store_count(server) == 6
+
+
+def store_count(server):
+    """The attempts that the database still knows of."""
+    return server.database.read(lambda db: db.conn.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+
+def test_what_succeeds_does_not_count_and_what_is_over_is_forgotten(start):
+    server = start(logins_per_minute=2, logins_per_minute_per_address=2)
+    talk = server.conversation()
+    email = talk.emails["client"]
+    assert {sign_in(server, email, "correct horse").status for _ in range(5)} == {200}
+    for n in range(3):
+        sign_in(server, f"nobody{n}@example.org", of=f"198.51.100.{n + 2}")
+    server.advance(61)
+    sign_in(server, email)
+    assert store_count(server) == 2
+
+
+def test_attempts_at_once_are_counted_one_by_one(start, worker_class):
+    server = start(worker_class=worker_class, workers=2, logins_per_minute=2)
+    email = server.conversation().emails["client"]
+    with together(server) as threads:
+        statuses = threads.map(lambda _: sign_in(server, email).status, range(20))
+    assert sorted(statuses) == [401] * 2 + [429] * 18
+
+
+def test_a_stolen_sign_in_does_not_guess_the_password(start):
+    server = start(logins_per_minute=3)
+    visitor = Visitor(server, server.person("client"))
+    guess = {"password": "wrong horse", "new_password": "another horse"}
+    assert [visitor.post("/profile/password", guess).status for _ in range(4)] == [401] * 3 + [429]

@@ -15,6 +15,7 @@ LAYERS = (
     {"changes"},
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},
+    {"attempts"},
     {"billing", "runtime"},
     {"wire"},
     {"live"},

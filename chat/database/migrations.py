@@ -291,3 +291,12 @@ def m004_texts(db: Connection) -> None:
                 "UPDATE OR IGNORE users SET name = ?, email = ? WHERE id = ?",
                 (name or row["name"], email, row["id"]),
             )
+
+
+@migrations()
+def m005_attempts(db: Connection) -> None:
+    # `key` is a hash of an address, or of an address and an account.
+    db.conn.execute(
+        "CREATE TABLE attempts (key BLOB PRIMARY KEY, full_at INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+    )
+    db.conn.execute("CREATE INDEX attempts_full ON attempts (full_at)")

@@ -2,6 +2,7 @@
 
 from chat.store import (
     archive,
+    attempts,
     demo,
     inbox,
     intervals,

@@ -134,7 +134,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     response.headers.extend(SAFETY)
     response.headers.update(PERSONAL)
     if problem:
-        response.headers.extend(problem.headers)
+        response.headers.extend(problem.all_headers())
     return compressed(response)
 
 

@@ -39,7 +39,11 @@ def answer(problem: Problem) -> Response:
         **({"detail": problem.detail} if problem.detail else {}),
         **problem.extra,
     }
-    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store", **problem.headers}
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        **problem.all_headers(),
+    }
     return json(content, problem.status, headers)
 
 

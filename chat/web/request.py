@@ -130,6 +130,11 @@ def path_id(value: str) -> int:
         raise InvalidParameter(f"The id in the path {error.message()}.") from None
 
 
+def address() -> str:
+    """Of whoever asks; empty where that is a socket of this machine."""
+    return request.remote_addr or ""
+
+
 def query(model: type[Model]) -> Model:
     """The query string; raises InvalidParameter, also for a parameter that comes twice."""
     values = request.args.to_dict(flat=False)

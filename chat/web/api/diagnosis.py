@@ -86,7 +86,7 @@ def arrived() -> dict[str, Any]:
     """
     told = {name: request.headers[name] for name in TOLD_BY_PROXIES if name in request.headers}
     return {
-        "client_address": request.environ.get("REMOTE_ADDR", ""),
+        "client_address": request.environ.get("werkzeug.proxy_fix.orig", request.environ)["REMOTE_ADDR"],
         "forwarded_for": told.get("X-Forwarded-For"),
         "scheme": request.environ["wsgi.url_scheme"],
         "forwarded_proto": told.get("X-Forwarded-Proto"),

@@ -8,7 +8,7 @@ from pydantic import Field
 from chat import accounts
 from chat.web.answer import personal
 from chat.web.cookie import forget, keep
-from chat.web.request import Body, body, current_runtime, signed_in
+from chat.web.request import Body, address, body, current_runtime, signed_in
 
 blueprint = Blueprint("login", __name__)
 
@@ -23,7 +23,7 @@ class Credentials(Body):
 @blueprint.post("/api/auth/login")
 def log_in() -> Response:
     credentials = body(Credentials)
-    token, user = accounts.log_in(current_runtime(), credentials.email, credentials.password)
+    token, user = accounts.log_in(current_runtime(), credentials.email, credentials.password, address())
     return keep(
         personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}}), token
     )

@@ -215,4 +215,6 @@ def _link(token: str) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

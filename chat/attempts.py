@@ -1,0 +1,59 @@
+"""Attempts to sign in: how many may fail from one address, at one account and at all, in all processes.
+
+By account and address together, so that nobody is locked out by others who guess. In the database, where each
+process sees what was tried at another; a restart forgives nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from math import ceil
+
+from chat import limits, store
+from chat.database.connection import Connection
+from chat.errors import TooManyRequests
+from chat.runtime import Runtime
+
+MINUTE_MS = 60_000
+
+
+@contextmanager
+def attempt(runtime: Runtime, address: str, account: str) -> Iterator[None]:
+    """One attempt at an account, which need not exist; it counts unless it succeeds.
+
+    Raises TooManyRequests.
+    """
+    costs = count(runtime, address, account)
+    yield
+    runtime.database.write(lambda db: store.attempts.give_back(db, costs))
+
+
+def count(runtime: Runtime, address: str, account: str | None = None) -> dict[bytes, int]:
+    """One attempt, at an account or at none: what it cost (ms, by key). Raises TooManyRequests."""
+    settings = runtime.settings
+    # This machine is no address of somebody's: a proxy that does not say for whom it asks is everybody.
+    here = 0 if limits.is_here(address) else settings.logins_per_minute_per_address
+    network = limits.network(address)
+    counted = {_key("address", network): here}
+    if account is not None:
+        counted[_key("account", network, account)] = settings.logins_per_minute
+    costs = {key: MINUTE_MS // per_minute for key, per_minute in counted.items() if per_minute}
+    if costs:
+        runtime.database.write(lambda db: _take(db, costs))
+    return costs
+
+
+def _take(db: Connection, costs: dict[bytes, int]) -> None:
+    """Each minute has room for what costs a minute together."""
+    now = store.server.now(db)
+    store.attempts.forget(db, now)
+    waits = [store.attempts.full_at(db, key, now) + cost - now - MINUTE_MS for key, cost in costs.items()]
+    if max(waits) > 0:
+        raise TooManyRequests("Too many attempts to sign in; wait a moment.", ceil(max(waits) / 1000))
+    for key, cost in costs.items():
+        store.attempts.add(db, key, cost, now)
+
+
+def _key(*parts: str) -> bytes:
+    """What is stored of it: no list of who tries to sign in, and of what they type."""
+    return sha256("\0".join(parts).encode(errors="surrogatepass")).digest()

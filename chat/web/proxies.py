@@ -1,0 +1,36 @@
+"""Who asks through a proxy."""
+
+import os
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class Proxied:
+    """A WSGI application that is told the client's address, where proxies say it that may.
+
+    Those are whom gunicorn believes the scheme. X-Forwarded-Host nobody is believed: a proxy that does not
+    set it passes on what the client wrote.
+    """
+
+    def __init__(self, application: "WSGIApplication", proxies: int) -> None:
+        self._application = application
+        self._told = ProxyFix(application, x_for=proxies, x_proto=0)
+        # As gunicorn has it: a comma between addresses or networks, and * for everybody.
+        allowed = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1").replace(" ", "").split(",")
+        self._believes_all = "*" in allowed
+        self._believed = [ip_network(each, strict=False) for each in allowed if each not in ("", "*")]
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The application, or ProxyFix before it."""
+        is_told = "HTTP_X_FORWARDED_FOR" in environ and self._believes(environ.get("REMOTE_ADDR", ""))
+        return (self._told if is_told else self._application)(environ, start_response)
+
+    def _believes(self, peer: str) -> bool:
+        """A socket of this machine has no address."""
+        return self._believes_all or not peer or any(ip_address(peer) in each for each in self._believed)
