@@ -47,12 +47,12 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def authenticate(db: Connection, token_hash: bytes) -> User:
-    """The user of a valid token; raises NotAuthenticated."""
-    row = store.tokens.user_of(db, token_hash)
-    if row is None:
-        raise NotAuthenticated
-    return User(row["id"], row["role"], row["name"], token_hash, row["language"])
+def authenticate(db: Connection, *token_hashes: bytes) -> User:
+    """The user of the first token that is valid; raises NotAuthenticated."""
+    for token_hash in token_hashes:
+        if row := store.tokens.user_of(db, token_hash):
+            return User(row["id"], row["role"], row["name"], token_hash, row["language"])
+    raise NotAuthenticated
 
 
 def create_user(
@@ -129,15 +129,16 @@ def insert_token(db: Connection, user_id: int, days: int) -> str:
     return token
 
 
-def log_out(runtime: Runtime, token_hash: bytes) -> None:
-    """Revoke the token and let the polls held with it go; not an error when it is none."""
+def log_out(runtime: Runtime, *token_hashes: bytes) -> None:
+    """Revoke the tokens and let the polls held with them go; not an error when it is none."""
 
-    def revoke(db: Connection) -> int | None:
-        head = store.revision.advance(db)
-        return head if store.tokens.revoke(db, token_hash, store.server.now(db), head) else None
+    def revoke(db: Connection) -> tuple[list[bytes], int]:
+        head, now = store.revision.advance(db), store.server.now(db)
+        return [each for each in token_hashes if store.tokens.revoke(db, each, now, head)], head
 
-    if head := runtime.database.write(revoke):
-        runtime.hub.publish([topics.of_sign_in(token_hash)], head)
+    revoked, head = runtime.database.write(revoke)
+    if revoked:
+        runtime.hub.publish([topics.of_sign_in(each) for each in revoked], head)
 
 
 def change_password(runtime: Runtime, user: User, old: str, new: str, address: str) -> None:

@@ -19,7 +19,7 @@ from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Pro
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import compressed
-from chat.web.request import COOKIE, MAX_AMOUNT, Body, check_origin, current_runtime, signed_in, validated
+from chat.web.request import MAX_AMOUNT, Body, check_origin, cookies, current_runtime, signed_in, validated
 
 Form = TypeVar("Form", bound=Body)
 
@@ -48,7 +48,7 @@ def visitor() -> User | None:
     """Who looks at the page, if they are signed in."""
     if "user" not in g:
         try:
-            g.user = signed_in() if COOKIE in request.cookies else None
+            g.user = signed_in() if cookies() else None
         except NotAuthenticated:
             g.user = None
     user: User | None = g.user
@@ -73,13 +73,13 @@ def reader(*roles: str) -> User:
     return user
 
 
-def csrf_token(salt: str | None = None) -> str:
+def csrf_token(user: User, salt: str | None = None) -> str:
     """What forms of this sign-in carry: another site cannot read it, and it ends with the sign-in.
 
     Each page has another `salt`, so that the length of a compressed page tells nothing of it.
     """
     salt = salt or secrets.token_hex(8)
-    signature = hmac.digest(request.cookies.get(COOKIE, "").encode(), salt.encode(), "sha256")
+    signature = hmac.digest(user.token_hash, salt.encode(), "sha256")
     return f"{salt}.{signature.hex()}"
 
 
@@ -106,10 +106,11 @@ def written() -> Mapping[str, str]:
 def check_form() -> None:
     """Raises CrossSite or FormExpired when it is not from a page of ours, of this sign-in."""
     check_origin()
-    sent = request.form.get("csrf", "")
-    expected = csrf_token(sent.partition(".")[0])
-    if visitor() and not hmac.compare_digest(sent.encode(), expected.encode()):
-        raise FormExpired
+    if user := visitor():
+        sent = request.form.get("csrf", "")
+        expected = csrf_token(user, sent.partition(".")[0])
+        if not hmac.compare_digest(sent.encode(), expected.encode()):
+            raise FormExpired
 
 
 def page(template: str, status: int = 200, problem: Problem | None = None, **content: Any) -> Response:
@@ -121,7 +122,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         template,
         user=user,
         settings=current_runtime().settings,
-        csrf=csrf_token() if user else "",
+        csrf=csrf_token(user) if user else "",
         words=words,
         current_path=current_path(),
         problem_text=_problem_text(problem),

@@ -19,7 +19,8 @@ from chat.errors import (
 )
 from chat.runtime import Runtime
 
-COOKIE = "session"
+# A browser keeps the first from other hosts of the domain, and takes it over TLS only.
+COOKIES = ("__Host-session", "session")
 MAX_INTEGER = 2**63 - 1
 MAX_AMOUNT = 1_000_000
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -34,25 +35,33 @@ def current_runtime() -> Runtime:
 
 def signed_in() -> User:
     """The user that the request's token belongs to; raises NotAuthenticated."""
-    runtime, token_hash = current_runtime(), accounts.hash_token(token())
-    user = runtime.database.read(lambda db: accounts.authenticate(db, token_hash))
+    runtime, token_hashes = current_runtime(), [accounts.hash_token(token) for token in tokens()]
+    user = runtime.database.read(lambda db: accounts.authenticate(db, *token_hashes))
     runtime.presence.see(user.id)
     return user
 
 
-def token() -> str:
-    """`Authorization: Bearer <token>`, or else the cookie; raises NotAuthenticated, CrossSite."""
+def tokens() -> list[str]:
+    """`Authorization: Bearer <token>`, or else all in cookies; raises NotAuthenticated, CrossSite.
+
+    A browser sends two of one name when another application of the domain has one, too.
+    """
     header = request.headers.get("Authorization")
     if header is not None:
         scheme, _, value = header.partition(" ")
         if scheme.lower() != "bearer" or not value.strip():
             raise NotAuthenticated("Authorization must be: Bearer <token>")
-        return value.strip()
-    if cookie := request.cookies.get(COOKIE):
+        return [value.strip()]
+    if found := cookies():
         if request.method not in SAFE_METHODS:
             check_origin()
-        return cookie
+        return found
     raise NotAuthenticated
+
+
+def cookies() -> list[str]:
+    """What may be the token of a browser, the best first."""
+    return [value for name in COOKIES for value in request.cookies.getlist(name) if value]
 
 
 def check_origin() -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from chat import accounts
 from chat.web.answer import personal
 from chat.web.cookie import forget, keep
-from chat.web.request import Body, address, body, current_runtime, signed_in
+from chat.web.request import Body, address, body, current_runtime, signed_in, tokens
 
 blueprint = Blueprint("login", __name__)
 
@@ -31,6 +31,7 @@ def log_in() -> Response:
 
 @blueprint.post("/api/auth/logout")
 def log_out() -> Response:
-    runtime, user = current_runtime(), signed_in()
-    accounts.log_out(runtime, user.token_hash)
+    runtime = current_runtime()
+    signed_in()
+    accounts.log_out(runtime, *map(accounts.hash_token, tokens()))
     return forget(personal({"success": True}))

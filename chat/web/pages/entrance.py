@@ -6,9 +6,9 @@ from pydantic import Field
 from chat import accounts, people, store
 from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
-from chat.web.cookie import forget, keep
+from chat.web.cookie import forget, keep, path
 from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
-from chat.web.request import Body, address, current_runtime
+from chat.web.request import Body, address, cookies, current_runtime
 
 blueprint = Blueprint("entrance", __name__)
 
@@ -119,9 +119,8 @@ def follow_link(token: str) -> Response:
 @blueprint.post("/logout")
 def log_out() -> Response:
     check_form()
-    runtime = current_runtime()
-    if user := visitor():
-        accounts.log_out(runtime, user.token_hash)
+    if visitor():
+        accounts.log_out(current_runtime(), *map(accounts.hash_token, cookies()))
     return forget(see("entrance.login_page", notice="signed_out"))
 
 
@@ -130,7 +129,12 @@ def choose_language() -> Response:
     choice = form(Choice)
     response = see_path(local(choice.next) or url_for("entrance.start"))
     response.set_cookie(
-        language.COOKIE, choice.language, YEAR_SECONDS, secure=request.is_secure, samesite="Lax"
+        language.COOKIE,
+        choice.language,
+        YEAR_SECONDS,
+        path=path(),
+        secure=request.is_secure,
+        samesite="Lax",
     )
     return response
 
