@@ -177,3 +177,105 @@ class Balance(TypedDict):
     currency: str
     ledger: list[Entry]
     has_more: bool
+
+
+class Done(TypedDict):
+    """There is no more to say."""
+
+    success: Literal[True]
+
+
+class Sent(Done):
+    """A message that is stored; `duplicate` if it had been before."""
+
+    messageId: int
+    duplicate: NotRequired[Literal[True]]
+
+
+class Fetched(TypedDict):
+    """Messages after a position."""
+
+    messages: list[Message]
+    session: Summary
+    longPolling: bool
+    peer: Peer
+    cursor: int
+    has_more: bool
+    server_time: int
+
+
+class Listing(TypedDict):
+    """What has changed in the inbox; of a live one also how the other sides are."""
+
+    sessions: list[Card]
+    removed: list[int]
+    longPolling: bool
+    cursor: int
+    has_more: bool
+    server_time: int
+    peers: NotRequired[dict[str, str]]
+
+
+class History(TypedDict):
+    """Sessions that have ended."""
+
+    sessions: list[Card]
+    has_more: bool
+
+
+class Answered(Done):
+    """A session as it stands after what was asked for; `duplicate` if that had been asked for before."""
+
+    session: Session
+    server_time: int
+    duplicate: NotRequired[Literal[True]]
+
+
+class Agents(TypedDict):
+    """A page of agents."""
+
+    agents: list[Agent]
+    has_more: bool
+
+
+class ChangedAgent(Done):
+    """The agent after their change."""
+
+    agent: Agent
+
+
+class NewBalance(Done):
+    """What is left."""
+
+    balance: Cents
+
+
+class SignedInUser(TypedDict):
+    """Who has signed in."""
+
+    id: int
+    role: Literal["client", "agent", "admin"]
+    name: str
+
+
+class SignedIn(TypedDict):
+    """The token of a sign-in, and whose it is."""
+
+    token: str
+    user: SignedInUser
+
+
+class Diagnosis(TypedDict):
+    """A request as the server sees it; of one that was held, for how long."""
+
+    client_address: str
+    forwarded_for: str | None
+    scheme: str
+    forwarded_proto: str | None
+    is_secure: bool
+    host: str
+    http_version: str
+    is_via_proxy: bool
+    forwarded_headers: dict[str, str]
+    long_poll_seconds: float
+    held_seconds: NotRequired[float]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 
 from flask import current_app, request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chat import accounts
@@ -17,6 +17,7 @@ from chat.errors import (
     NotAuthenticated,
     UnsupportedMediaType,
 )
+from chat.messages import MAX_CHARACTERS
 from chat.runtime import Runtime
 
 # A browser keeps the first from other hosts of the domain, and takes it over TLS only.
@@ -39,6 +40,12 @@ def signed_in() -> User:
     user = runtime.database.read(lambda db: accounts.authenticate(db, *token_hashes))
     runtime.presence.see(user.id)
     return user
+
+
+def signed_in_here() -> User:
+    """The same for a handshake, which a browser lets any page begin; raises CrossSite, NotAuthenticated."""
+    check_origin()
+    return signed_in()
 
 
 def tokens() -> list[str]:
@@ -109,12 +116,34 @@ def _cents(value: Any) -> int:
     raise PydanticCustomError("amount", "must be a number from 0 to 1000000, with two decimals at most")
 
 
-Digits = Annotated[int, BeforeValidator(_digits)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+# The bounds come first: what stands outside of the validator, the schema would not show.
+Digits = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_digits)]
+PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)]
+Flag = Annotated[
+    bool, BeforeValidator(_flag), WithJsonSchema({"type": "string", "enum": ["true", "false", "1", "0"]})
+]
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
-Amount = Annotated[int, BeforeValidator(_cents)]
-Key = Annotated[str, Field(strict=True), AfterValidator(_key)]
+Amount = Annotated[
+    int,
+    BeforeValidator(_cents),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_AMOUNT, "multipleOf": 0.01}),
+]
+Key = Annotated[
+    str,
+    Field(strict=True),
+    AfterValidator(_key),
+    WithJsonSchema({"type": "string", "pattern": "^[ -~]{1,64}$"}),
+]
 Text = Annotated[str, Field(strict=True)]
+# How a message's text is described; chat/messages.py is what checks it.
+WRITTEN = WithJsonSchema(
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_CHARACTERS,
+        "pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$",
+    }
+)
 
 
 class Query(BaseModel):
@@ -131,12 +160,12 @@ def connection() -> int | None:
     return sock.fileno() if sock is not None else None
 
 
-def path_id(value: str) -> int:
+def path_id(value: str, name: str = "id") -> int:
     """An id in the path; raises InvalidParameter."""
     try:
         return _digits(value)
     except PydanticCustomError as error:
-        raise InvalidParameter(f"The id in the path {error.message()}.") from None
+        raise InvalidParameter(f"The id in the path {error.message()}.", field=name) from None
 
 
 def address() -> str:

@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    description,
     diagnosis,
     fetching,
     login,
@@ -26,5 +27,6 @@ ALL = tuple(
         login,
         operation,
         diagnosis,
+        description,
     )
 )

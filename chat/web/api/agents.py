@@ -3,32 +3,40 @@
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from chat import agents, balances
+from chat.accounts import User
+from chat.errors import Forbidden, InsufficientBalance, NotFound, Overloaded
+from chat.runtime import Runtime
 from chat.web.answer import personal
+from chat.web.contract import Operation
 from chat.web.request import (
+    MAX_AMOUNT,
     MAX_INTEGER,
     Amount,
     Body,
     Digits,
     Id,
+    PageSize,
     Query,
     Text,
-    body,
-    current_runtime,
-    query,
-    signed_in,
 )
+from chat.wire import Agents, Balance, ChangedAgent, NewBalance
 
 blueprint = Blueprint("agents", __name__)
+
+
+# How a change is described; chat/balances.py is what checks it.
+SOME = WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MAX_AMOUNT, "multipleOf": 0.01})
+REASON = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S"})
 
 
 class Listed(Query):
     """A page of agents."""
 
     after_agent_id: Digits = Field(default=0, alias="afterAgentId")
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 100
+    limit: PageSize = 100
 
 
 class Change(Body):
@@ -42,7 +50,7 @@ class Entries(Query):
     """A page of the ledger."""
 
     before_entry_id: Digits = Field(default=MAX_INTEGER, alias="beforeEntryId")
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 100
+    limit: PageSize = 100
 
 
 class Entry(Body):
@@ -50,33 +58,42 @@ class Entry(Body):
 
     user_id: Id
     kind: Literal["top_up", "refund"]
-    amount: Amount
-    reason: Text
+    amount: Annotated[Amount, SOME]
+    reason: Annotated[Text, REASON]
 
 
 @blueprint.get("/api/chat/agents")
-def listed() -> Response:
-    runtime, asked = current_runtime(), query(Listed)
-    signed_in()
+@Operation("All agents", {200: Agents}, query=Listed)
+def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit)
     return personal({"agents": cards, "has_more": has_more})
 
 
 @blueprint.post("/api/chat/agents/me")
-def change() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Change)
+@Operation(
+    "An agent changes their own switch and rate",
+    {200: ChangedAgent},
+    body=Change,
+    refuses=(Forbidden, Overloaded),
+)
+def change(runtime: Runtime, user: User, asked: Change) -> Response:
     card = agents.change(runtime, user, asked.available, asked.rate_per_minute)
     return personal({"success": True, "agent": card})
 
 
 @blueprint.get("/api/chat/balance")
-def balance() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), query(Entries)
+@Operation("Your prepaid balance and its ledger", {200: Balance}, query=Entries)
+def balance(runtime: Runtime, user: User, asked: Entries) -> Response:
     return personal(balances.of_user(runtime, user, asked.before_entry_id, asked.limit))
 
 
 @blueprint.post("/api/chat/balance")
-def change_balance() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Entry)
+@Operation(
+    "An administrator tops up a client's balance, or pays some of it back",
+    {201: NewBalance},
+    body=Entry,
+    refuses=(Forbidden, NotFound, InsufficientBalance, Overloaded),
+)
+def change_balance(runtime: Runtime, user: User, asked: Entry) -> Response:
     left = balances.change(runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason)
     return personal({"success": True, "balance": left}, 201)

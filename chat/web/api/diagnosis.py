@@ -1,22 +1,24 @@
 """What arrives through the operator's proxy, and what comes back through it: held, streamed, upgraded."""
 
 from time import monotonic
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat.accounts import User
-from chat.errors import Forbidden, InvalidParameter, Overloaded
+from chat.errors import CrossSite, Forbidden, InvalidParameter, Overloaded
 from chat.live.hub import TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import server
 from chat.web.answer import encode, personal
-from chat.web.api.streaming import Stream
+from chat.web.api.streaming import EVENT_STREAM, Stream
+from chat.web.contract import Operation
 from chat.web.events import Event, Events
 from chat.web.held import ALWAYS, Headers, Held
-from chat.web.request import Flag, Query, check_origin, connection, current_runtime, query, signed_in
+from chat.web.request import Flag, Query, connection, current_runtime, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
+from chat.wire import Diagnosis
 
 blueprint = Blueprint("diagnosis", __name__, url_prefix="/api/chat/diagnose")
 
@@ -41,21 +43,27 @@ class Diagnose(Query):
     """Which check; without either, what arrived."""
 
     hold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    stream: Flag = False
+    stream: Flag | None = None
 
 
-@blueprint.before_request
-def check() -> None:
-    """The operator only; for a WebSocket before the handshake, so that it is refused with a status."""
-    check_origin()
-    g.user = signed_in()
-    if g.user.role != "admin":
+def operator() -> User:
+    """Only they; for a WebSocket before the handshake, so that it is refused with a status."""
+    user = signed_in_here()
+    if user.role != "admin":
         raise Forbidden
+    return user
 
 
 @blueprint.get("")
-def diagnose() -> Response:
-    runtime, user, asked, client = current_runtime(), g.user, query(Diagnose), connection()
+@Operation(
+    "This request as the server sees it; held for a while, or as a stream",
+    {200: (Diagnosis, EVENT_STREAM)},
+    query=Diagnose,
+    refuses=(CrossSite, Forbidden, Overloaded),
+    user=operator,
+)
+def diagnose(runtime: Runtime, user: User, asked: Diagnose) -> Response:
+    client = connection()
     if asked.stream and asked.hold is not None:
         raise InvalidParameter("hold and stream are two checks; ask for one.", field="stream")
     if asked.stream:
@@ -67,18 +75,25 @@ def diagnose() -> Response:
         raise InvalidParameter(f"hold: must be {longest:g} seconds at most, and is {hold:g}.", field="hold")
 
     def wait() -> tuple[bytes, Headers]:
-        return encode(content | {"held_seconds": _hold(runtime, user, client, hold)}), ALWAYS
+        return encode({**content, "held_seconds": _hold(runtime, user, client, hold)}), ALWAYS
 
     return Held(wait)
 
 
 @blueprint.get("/ws", websocket=True)
-def echo() -> Response:
+@Operation(
+    "A WebSocket that sends one frame back and closes",
+    {101: None},
+    refuses=(CrossSite, Forbidden),
+    user=operator,
+    is_websocket=True,
+)
+def echo(runtime: Runtime, user: User) -> Response:
     """One frame comes back, and that is all."""
     return Upgraded(_echo)
 
 
-def arrived() -> dict[str, Any]:
+def arrived() -> Diagnosis:
     """This request, as the server sees it.
 
     gunicorn takes the scheme from X-Forwarded-Proto, if it trusts who is connected (`forwarded_allow_ips`),

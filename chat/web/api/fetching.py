@@ -1,15 +1,20 @@
 """GET: messages, at once or as soon as there are any."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import messages
+from chat.accounts import User
+from chat.errors import CursorReset
 from chat.messages import Page, Position
+from chat.runtime import Runtime
 from chat.web.answer import encode
+from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
-from chat.web.request import Digits, connection, current_runtime, path_id, query, signed_in
+from chat.web.request import Digits, PageSize, connection
+from chat.wire import Fetched
 
 blueprint = Blueprint("fetching", __name__)
 
@@ -20,7 +25,7 @@ class Fetch(LongPoll):
     last_message_id: Digits = Field(default=0, alias="lastMessageId")
     cursor: Digits | None = None
     before_message_id: Digits | None = Field(default=None, alias="beforeMessageId")
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 100
+    limit: PageSize = 100
     peer: Annotated[str, Field(max_length=20)] | None = None
 
     @property
@@ -30,9 +35,13 @@ class Fetch(LongPoll):
 
 
 @blueprint.get("/api/chat/messages/<chat_session_id>")
-def fetch(chat_session_id: str) -> Response:
-    runtime, user = current_runtime(), signed_in()
-    session_id, asked = path_id(chat_session_id), query(Fetch)
+@Operation(
+    "Messages after a position, at once or as soon as there are any",
+    {200: Fetched},
+    query=Fetch,
+    refuses=(CursorReset,),
+)
+def fetch(runtime: Runtime, user: User, session_id: int, asked: Fetch) -> Response:
     # A page of history is there already.
     is_held = asked.is_long_poll and asked.before_message_id is None
     position, seconds = asked.position, asked.seconds(runtime.settings)
@@ -48,7 +57,7 @@ def fetch(chat_session_id: str) -> Response:
     return Held(read)
 
 
-def _content(page: Page) -> dict[str, Any]:
+def _content(page: Page) -> Fetched:
     return {
         "messages": page.messages,
         "session": page.session,

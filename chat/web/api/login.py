@@ -6,9 +6,14 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import accounts
+from chat.accounts import User
+from chat.errors import InvalidCredentials, Overloaded, TooManyRequests
+from chat.runtime import Runtime
 from chat.web.answer import personal
+from chat.web.contract import Operation
 from chat.web.cookie import forget, keep
-from chat.web.request import Body, address, body, current_runtime, signed_in, tokens
+from chat.web.request import Body, address, tokens
+from chat.wire import Done, SignedIn
 
 blueprint = Blueprint("login", __name__)
 
@@ -21,17 +26,22 @@ class Credentials(Body):
 
 
 @blueprint.post("/api/auth/login")
-def log_in() -> Response:
-    credentials = body(Credentials)
-    token, user = accounts.log_in(current_runtime(), credentials.email, credentials.password, address())
+@Operation(
+    "Sign in",
+    {200: SignedIn},
+    body=Credentials,
+    refuses=(InvalidCredentials, TooManyRequests, Overloaded),
+    user=None,
+)
+def log_in(runtime: Runtime, credentials: Credentials) -> Response:
+    token, user = accounts.log_in(runtime, credentials.email, credentials.password, address())
     return keep(
         personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}}), token
     )
 
 
 @blueprint.post("/api/auth/logout")
-def log_out() -> Response:
-    runtime = current_runtime()
-    signed_in()
+@Operation("Sign out: the token is revoked", {200: Done}, refuses=(Overloaded,))
+def log_out(runtime: Runtime, user: User) -> Response:
     accounts.log_out(runtime, *map(accounts.hash_token, tokens()))
     return forget(personal({"success": True}))

@@ -2,37 +2,48 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from flask import Blueprint, Response
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chat import inbox, receipts, sessions, transitions
 from chat.accounts import User
-from chat.errors import InvalidParameter
+from chat.errors import (
+    AgentUnavailable,
+    CursorReset,
+    Forbidden,
+    InsufficientBalance,
+    NotFound,
+    Overloaded,
+    Problem,
+    SessionEnded,
+    SpendingLimitReached,
+    WrongStatus,
+)
 from chat.inbox import Inbox
 from chat.runtime import Runtime
 from chat.web.answer import encode, personal
+from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
 from chat.web.request import (
     MAX_INTEGER,
+    WRITTEN,
     Amount,
     Body,
     Digits,
     Id,
+    PageSize,
     Text,
-    body,
     connection,
-    current_runtime,
-    path_id,
-    query,
-    signed_in,
 )
-from chat.wire import TimedSession
+from chat.wire import Answered, History, Listing, Receipt, TimedSession
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/api/chat/sessions")
 SESSION = "/<chat_session_id>"
+# What every change of a session may be refused for.
+REFUSALS = (Forbidden, SessionEnded, WrongStatus, Overloaded)
 PEERS = re.compile(r"\d{1,19}:[a-z]{1,10}(,\d{1,19}:[a-z]{1,10}){0,999}")
 
 
@@ -49,15 +60,22 @@ class Listed(LongPoll):
     cursor: Digits | None = None
     status: Annotated[str, Field(pattern="^ended$")] | None = None
     before_session_id: Digits = Field(default=MAX_INTEGER, alias="beforeSessionId")
-    limit: Annotated[Digits, Field(ge=1, le=100)] = 100
-    peers: Annotated[dict[str, str], BeforeValidator(_peers)] | None = None
+    limit: PageSize = 100
+    peers: (
+        Annotated[
+            dict[str, str],
+            BeforeValidator(_peers),
+            WithJsonSchema({"type": "string", "pattern": f"^({PEERS.pattern})?$"}),
+        ]
+        | None
+    ) = None
 
 
 class Request(Body):
     """What a client asks for."""
 
     agent_id: Id | None = None
-    message: Text | None = None
+    message: Annotated[Text, WRITTEN] | None = None
     spending_limit: Amount | None = None
 
 
@@ -81,8 +99,13 @@ class Rating(Body):
 
 
 @blueprint.get("")
-def listed() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), query(Listed)
+@Operation(
+    "The inbox, at once or as soon as something changes; or the history",
+    {200: Listing | History},
+    query=Listed,
+    refuses=(CursorReset,),
+)
+def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     cursor, limit = asked.cursor, asked.limit
     if asked.status == "ended":
         cards, has_more = inbox.history(runtime, user, asked.before_session_id, limit)
@@ -102,70 +125,89 @@ def listed() -> Response:
 
 
 @blueprint.post("")
-def ask() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Request)
+@Operation(
+    "A client asks for a session",
+    {201: Answered, 200: Answered},
+    body=Request,
+    refuses=(Forbidden, NotFound, AgentUnavailable, Overloaded),
+)
+def ask(runtime: Runtime, user: User, asked: Request) -> Response:
     session, is_old = transitions.request(runtime, user, asked.agent_id, asked.message, asked.spending_limit)
     more = {"duplicate": True} if is_old else {}
     return _answer(session, 200 if is_old else 201, **more)
 
 
 @blueprint.get(SESSION)
-def show(chat_session_id: str) -> Response:
-    runtime, user = current_runtime(), signed_in()
-    return _answer(sessions.read(runtime, user, path_id(chat_session_id)))
+@Operation("One session", {200: Answered})
+def show(runtime: Runtime, user: User, session_id: int) -> Response:
+    return _answer(sessions.read(runtime, user, session_id))
 
 
-def _transition(name: str, act: Callable[[Runtime, User, int], TimedSession]) -> None:
+def _transition(
+    name: str, summary: str, act: Callable[[Runtime, User, int], TimedSession], *more: type[Problem]
+) -> None:
     """A route for what needs no more than who does it to which session."""
 
-    def view(chat_session_id: str) -> Response:
-        runtime, user = current_runtime(), signed_in()
-        return _answer(act(runtime, user, path_id(chat_session_id)))
+    @Operation(summary, {200: Answered}, refuses=(*REFUSALS, *more))
+    def view(runtime: Runtime, user: User, session_id: int) -> Response:
+        return _answer(act(runtime, user, session_id))
 
     blueprint.add_url_rule(f"{SESSION}/{name}", name, view, methods=["POST"])
 
 
-_transition("accept", transitions.accept)
-_transition("decline", transitions.decline)
-_transition("cancel", transitions.cancel)
-_transition("end", transitions.end)
-_transition("pause", transitions.pause)
-_transition("resume", transitions.resume)
+_transition("accept", "The agent takes a request", transitions.accept)
+_transition("decline", "The agent refuses a request", transitions.decline)
+_transition("cancel", "The client takes a request back", transitions.cancel)
+_transition("end", "Either side ends it", transitions.end)
+_transition("pause", "Either side stops the clock", transitions.pause)
+_transition(
+    "resume", "Whoever paused it goes on", transitions.resume, SpendingLimitReached, InsufficientBalance
+)
 
 
 @blueprint.post(f"{SESSION}/limit")
-def limit(chat_session_id: str) -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Limit)
-    session_id = path_id(chat_session_id)
+@Operation(
+    "The client's spending limit",
+    {200: Answered},
+    body=Limit,
+    refuses=(*REFUSALS, SpendingLimitReached, InsufficientBalance),
+)
+def limit(runtime: Runtime, user: User, session_id: int, asked: Limit) -> Response:
     return _answer(transitions.limit(runtime, user, session_id, asked.spending_limit))
 
 
 @blueprint.post(f"{SESSION}/transfer")
-def transfer(chat_session_id: str) -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Transfer)
-    return _answer(transitions.transfer(runtime, user, path_id(chat_session_id), asked.agent_id))
+@Operation(
+    "Another agent goes on, at once if they cost no more",
+    {200: Answered},
+    body=Transfer,
+    refuses=(*REFUSALS, AgentUnavailable),
+)
+def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> Response:
+    return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id))
 
 
 @blueprint.post(f"{SESSION}/transfer/<answer>")
-def answer_transfer(chat_session_id: str, answer: str) -> Response:
-    runtime, user = current_runtime(), signed_in()
-    if answer not in ("agree", "refuse"):
-        raise InvalidParameter(f"The answer to a transfer is {answer!r}; it must be agree or refuse.")
-    session_id, is_agreed = path_id(chat_session_id), answer == "agree"
-    return _answer(transitions.answer_transfer(runtime, user, session_id, is_agreed))
+@Operation(
+    "The client agrees to the dearer agent, or stays",
+    {200: Answered},
+    choices={"answer": ("agree", "refuse")},
+    refuses=REFUSALS,
+)
+def answer_transfer(runtime: Runtime, user: User, session_id: int, answer: str) -> Response:
+    return _answer(transitions.answer_transfer(runtime, user, session_id, answer == "agree"))
 
 
 @blueprint.post(f"{SESSION}/rating")
-def rate(chat_session_id: str) -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Rating)
-    session_id = path_id(chat_session_id)
+@Operation("How it was, from the client, after the end", {200: Answered}, body=Rating, refuses=REFUSALS)
+def rate(runtime: Runtime, user: User, session_id: int, asked: Rating) -> Response:
     return _answer(transitions.rate(runtime, user, session_id, asked.rating, asked.comment))
 
 
 @blueprint.get(f"{SESSION}/receipt")
-def receipt(chat_session_id: str) -> Response:
-    runtime, user = current_runtime(), signed_in()
-    return personal(receipts.of_session(runtime, user, path_id(chat_session_id)))
+@Operation("The bill in full", {200: Receipt})
+def receipt(runtime: Runtime, user: User, session_id: int) -> Response:
+    return personal(receipts.of_session(runtime, user, session_id))
 
 
 def _answer(session: TimedSession, status: int = 200, **more: bool) -> Response:
@@ -173,13 +215,15 @@ def _answer(session: TimedSession, status: int = 200, **more: bool) -> Response:
     return personal({"success": True, **content, **more}, status)
 
 
-def _content(page: Inbox) -> dict[str, Any]:
-    return {
+def _content(page: Inbox) -> Listing:
+    content: Listing = {
         "sessions": page.sessions,
         "removed": page.removed,
         "longPolling": page.was_held,
         "cursor": page.cursor,
         "has_more": page.has_more,
         "server_time": page.server_time,
-        **({} if page.peers is None else {"peers": page.peers}),
     }
+    if page.peers is not None:
+        content["peers"] = page.peers
+    return content

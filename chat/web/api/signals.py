@@ -6,8 +6,13 @@ from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import signals
+from chat.accounts import User
+from chat.errors import NotFound, Overloaded
+from chat.runtime import Runtime
 from chat.web.answer import personal
-from chat.web.request import Body, Id, body, current_runtime, signed_in
+from chat.web.contract import Operation
+from chat.web.request import Body, Id
+from chat.wire import Done
 
 blueprint = Blueprint("signals", __name__)
 
@@ -27,14 +32,14 @@ class Typing(Body):
 
 
 @blueprint.post("/api/chat/read")
-def read() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Read)
+@Operation("You have read up to a message", {200: Done}, body=Read, refuses=(NotFound, Overloaded))
+def read(runtime: Runtime, user: User, asked: Read) -> Response:
     signals.mark_read(runtime, user, asked.chat_session_id, asked.message_id)
     return personal({"success": True})
 
 
 @blueprint.post("/api/chat/typing")
-def typing() -> Response:
-    runtime, user, asked = current_runtime(), signed_in(), body(Typing)
+@Operation("You type, or stop", {200: Done}, body=Typing, refuses=(NotFound,))
+def typing(runtime: Runtime, user: User, asked: Typing) -> Response:
     signals.note_typing(runtime, user, asked.chat_session_id, asked.typing)
     return personal({"success": True})

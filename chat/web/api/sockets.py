@@ -10,15 +10,16 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from chat import accounts, messages, sessions, signals
 from chat.accounts import User
-from chat.errors import CursorReset, InvalidRequest, NotFound, Problem
+from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem
 from chat.live.hub import TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import revision
 from chat.web import events
 from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
+from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Body, Id, Key, Text, check_origin, current_runtime, path_id, query, signed_in
+from chat.web.request import Body, Id, Key, Text, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
@@ -53,28 +54,41 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
 
 
 @blueprint.get("/<chat_session_id>", websocket=True)
-def of_session(chat_session_id: str) -> Response:
-    runtime, user, cursor = _checked()
-    session_id = path_id(chat_session_id)
+@Operation(
+    "The events of a session over a WebSocket; sending, reading and typing on it too",
+    {101: None},
+    query=Streamed,
+    refuses=(CrossSite, CursorReset),
+    user=signed_in_here,
+    is_websocket=True,
+)
+def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
+    cursor = _cursor(runtime, asked.cursor)
     runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
     listen = partial(events.of_session, runtime, user, session_id, cursor)
     return Upgraded(partial(_carry, runtime, user, listen, session_id))
 
 
 @blueprint.get("", websocket=True)
-def of_inbox() -> Response:
-    runtime, user, cursor = _checked()
+@Operation(
+    "The events of all your sessions over a WebSocket; its frames name their session",
+    {101: None},
+    query=Streamed,
+    refuses=(CrossSite, CursorReset),
+    user=signed_in_here,
+    is_websocket=True,
+)
+def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
+    cursor = _cursor(runtime, asked.cursor)
     return Upgraded(partial(_carry, runtime, user, partial(events.of_inbox, runtime, user, cursor), None))
 
 
-def _checked() -> tuple[Runtime, User, int]:
-    """What is refused before the handshake is refused over HTTP, with a status."""
-    check_origin()
-    runtime, user, cursor = current_runtime(), signed_in(), query(Streamed).cursor
+def _cursor(runtime: Runtime, cursor: int | None) -> int:
+    """What is refused before the handshake is refused over HTTP, with a status; raises CursorReset."""
     head = runtime.database.read(revision.head)
     if cursor is not None and cursor > head:
         raise CursorReset(cursor=head)
-    return runtime, user, head if cursor is None else cursor
+    return head if cursor is None else cursor
 
 
 def _carry(

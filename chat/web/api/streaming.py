@@ -9,22 +9,26 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat import messages
-from chat.errors import Overloaded
+from chat.accounts import User
+from chat.errors import CursorReset, Overloaded
 from chat.live.hub import TooManyWaiters
 from chat.messages import Position
+from chat.runtime import Runtime
 from chat.store import revision
 from chat.web import events, problems
 from chat.web.answer import PERSONAL, encode
+from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Digits, Query, connection, current_runtime, path_id, query, signed_in, validated
+from chat.web.request import Digits, Query, connection, current_runtime, validated
 
 log = logging.getLogger("gunicorn.error")
 blueprint = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
 
+EVENT_STREAM = "text/event-stream"
 HEADERS = [
     *{
         **PERSONAL,
-        "Content-Type": "text/event-stream; charset=utf-8",
+        "Content-Type": f"{EVENT_STREAM}; charset=utf-8",
         # nginx would keep the events until its buffer is full.
         "X-Accel-Buffering": "no",
     }.items()
@@ -46,9 +50,15 @@ class LastEvent(Query):
 
 
 @blueprint.get("/<chat_session_id>")
-def of_session(chat_session_id: str) -> Response:
-    runtime, user, client = current_runtime(), signed_in(), connection()
-    session_id, cursor = path_id(chat_session_id), _cursor()
+@Operation(
+    "The events of a session, as server-sent events; 204 for who comes back to one that has ended",
+    {200: EVENT_STREAM, 204: None},
+    query=Streamed,
+    headers=LastEvent,
+    refuses=(CursorReset, Overloaded),
+)
+def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
+    cursor, client = _cursor(asked), connection()
     if "Last-Event-ID" in request.headers:
         at = Position(cursor=cursor)
         page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, at))
@@ -59,8 +69,15 @@ def of_session(chat_session_id: str) -> Response:
 
 
 @blueprint.get("")
-def of_inbox() -> Response:
-    runtime, user, client, cursor = current_runtime(), signed_in(), connection(), _cursor()
+@Operation(
+    "The events of all your sessions, as server-sent events",
+    {200: EVENT_STREAM},
+    query=Streamed,
+    headers=LastEvent,
+    refuses=(CursorReset, Overloaded),
+)
+def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
+    cursor, client = _cursor(asked), connection()
     return Stream(lambda: events.of_inbox(runtime, user, cursor, client))
 
 
@@ -113,9 +130,8 @@ def _frame(event: Event | None) -> bytes:
     return b"event: %s\n%sdata: %s\n\n" % (event.name.encode(), place, encode(event.data))
 
 
-def _cursor() -> int:
+def _cursor(asked: Streamed) -> int:
     """Of the header, which is the newer one, or of the query."""
     if (last := request.headers.get("Last-Event-ID")) is not None:
         return validated(LastEvent, {"Last-Event-ID": last}).last_event_id
-    cursor = query(Streamed).cursor
-    return current_runtime().database.read(revision.head) if cursor is None else cursor
+    return current_runtime().database.read(revision.head) if asked.cursor is None else asked.cursor

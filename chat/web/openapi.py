@@ -1,0 +1,198 @@
+"""The OpenAPI document, made from what the routes say of themselves: their models, shapes and errors."""
+
+import re
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Flask
+from pydantic import BaseModel, TypeAdapter
+from werkzeug.routing import Rule
+
+from chat.errors import (
+    BodyTooLarge,
+    CrossSite,
+    DatabaseUnavailable,
+    InvalidParameter,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    Problem,
+    UnsupportedMediaType,
+)
+from chat.web.contract import Operation
+from chat.web.request import COOKIES, MAX_INTEGER, SAFE_METHODS
+
+Schema = dict[str, Any]
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+IN_PATH = re.compile("<([a-z_]+)>")
+PROBLEM_SCHEMA: Schema = {
+    "description": "RFC 9457. `code` does not change; `title` and `detail` are for people.",
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "code": {"type": "string"},
+        "status": {"type": "integer"},
+        "title": {"type": "string"},
+        "detail": {"type": "string"},
+        "field": {"type": "string", "description": "The value that is not acceptable."},
+        "cursor": {"type": "integer", "description": "Of cursor_reset: where to start again."},
+        "receipt": {"type": "string", "description": "Of session_ended: the address of the receipt."},
+    },
+    "required": ["type", "code", "status", "title"],
+}
+
+
+def document(app: Flask) -> Schema:
+    """OpenAPI 3.1 of every route below /api/. Raises AttributeError for one that says nothing of itself."""
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")]
+    operations = [(rule, cast(Any, app.view_functions[rule.endpoint]).operation) for rule in rules]
+    shapes, schemas = _shapes(operation for _, operation in operations)
+    paths: dict[str, Schema] = {}
+    for rule, operation in operations:
+        method = _method(rule)
+        paths.setdefault(_path(rule), {})[method.lower()] = _operation(rule, operation, method, shapes)
+    _link(paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tête-à-tête", "version": "1", "license": {"name": "MIT", "identifier": "MIT"}},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Problem": PROBLEM_SCHEMA},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIES[-1]},
+            },
+        },
+    }
+
+
+def _method(rule: Rule) -> str:
+    (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return method
+
+
+def _path(rule: Rule) -> str:
+    return IN_PATH.sub(r"{\1}", rule.rule)
+
+
+def _contents(answer: Any) -> tuple[Any, ...]:
+    """The shapes and media types that an answer may have."""
+    if answer is None:
+        return ()
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def _shapes(operations: Iterable[Operation]) -> tuple[dict[Any, Schema], Schema]:
+    """The schema of each shape that is answered, and those that they have in common."""
+    shapes = {
+        shape
+        for operation in operations
+        for answer in operation.answers.values()
+        for shape in _contents(answer)
+        if not isinstance(shape, str)
+    }
+    adapters = [(shape, "serialization", TypeAdapter(shape)) for shape in sorted(shapes, key=str)]
+    found, shared = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    return {shape: schema for (shape, _), schema in found.items()}, shared["$defs"]
+
+
+def _operation(rule: Rule, operation: Operation, method: str, shapes: dict[Any, Schema]) -> Schema:
+    described: Schema = {
+        "operationId": rule.endpoint,
+        "tags": [rule.endpoint.partition(".")[0]],
+        "summary": operation.summary,
+        "security": [{"bearer": []}, {"cookie": []}] if operation.user else [],
+        "parameters": list(_parameters(rule, operation)),
+        "responses": {
+            **{
+                str(status): _answer(status, answer, operation.is_websocket, shapes)
+                for status, answer in operation.answers.items()
+            },
+            **_problems(_refusals(rule, operation, method)),
+        },
+    }
+    if operation.body is not None:
+        schema = operation.body.model_json_schema()
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    return described
+
+
+def _parameters(rule: Rule, operation: Operation) -> Iterator[Schema]:
+    for name in IN_PATH.findall(rule.rule):
+        choices = (operation.choices or {}).get(name)
+        schema: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
+        if choices:
+            schema = {"type": "string", "enum": list(choices)}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    yield from _optional("query", operation.query)
+    yield from _optional("header", operation.headers)
+
+
+def _optional(place: str, model: type[BaseModel] | None) -> Iterator[Schema]:
+    """A parameter for each field; in a query there is no null, what is not there is left out."""
+    for name, schema in model.model_json_schema()["properties"].items() if model else ():
+        either = [each for each in schema.pop("anyOf", ()) if each.get("type") != "null"]
+        if schema.get("default", "") is None:
+            del schema["default"]
+        yield {"name": name, "in": place, "required": False, "schema": {**schema, **(either or [{}])[0]}}
+
+
+def _answer(status: int, answer: Any, is_websocket: bool, shapes: dict[Any, Schema]) -> Schema:
+    described: Schema = {"description": HTTPStatus(status).phrase}
+    content = {
+        shape if isinstance(shape, str) else JSON: {
+            "schema": {"type": "string"} if isinstance(shape, str) else shapes[shape]
+        }
+        for shape in _contents(answer)
+    }
+    if is_websocket:
+        described["description"] = "From here on it is a WebSocket, whose frames are JSON text."
+    return {**described, "content": content} if content else described
+
+
+def _refusals(rule: Rule, operation: Operation, method: str) -> set[type[Problem]]:
+    """Its own errors, and those of its parts."""
+    kinds: set[type[Problem]] = {InvalidRequest, DatabaseUnavailable, *operation.refuses}
+    if operation.user is not None:
+        kinds |= {NotAuthenticated} if method in SAFE_METHODS else {NotAuthenticated, CrossSite}
+    if IN_PATH.search(rule.rule):
+        kinds |= {InvalidParameter, NotFound}
+    if operation.query is not None:
+        kinds |= {InvalidParameter}
+    if operation.body is not None:
+        kinds |= {InvalidParameter, BodyTooLarge, UnsupportedMediaType}
+    return kinds
+
+
+def _problems(kinds: set[type[Problem]]) -> Schema:
+    """An answer a status, with all the codes that it may carry."""
+    answers: Schema = {}
+    for status in sorted({kind.status for kind in kinds}):
+        same = sorted((kind for kind in kinds if kind.status == status), key=lambda kind: kind.code)
+        codes = {"properties": {"code": {"enum": [kind.code for kind in same]}}}
+        headers = {name for kind in same for name in kind.headers}
+        answers[str(status)] = {
+            "description": " ".join(f"`{kind.code}`: {kind.title}" for kind in same),
+            "headers": {name: {"schema": {"type": "string"}} for name in sorted(headers)},
+            "content": {PROBLEM: {"schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, codes]}}},
+        }
+    return answers
+
+
+def _link(paths: dict[str, Schema]) -> None:
+    """From the answer that makes a session to all that can be done with one."""
+    made = paths["/api/chat/sessions"]["post"]["responses"]["201"]
+    session_id = "$response.body#/session/id"
+    made["links"] = {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {"chat_session_id": session_id},
+        }
+        for path, methods in paths.items()
+        if "{chat_session_id}" in path
+        for operation in methods.values()
+    }

@@ -1,0 +1,113 @@
+"""The API describes itself: every route, every answer, and nothing that is not so."""
+
+import gzip
+import json
+
+import pytest
+from openapi_spec_validator import validate
+
+from app import create_app
+from chat.errors import catalogue
+from chat.settings import Settings
+from chat.web import openapi
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path_factory.mktemp('app')}/chat.db"))
+    yield app
+    app.extensions["chat"].close()
+
+
+@pytest.fixture(scope="module")
+def described(app):
+    return app.test_client().get("/api/openapi.json").json
+
+
+def operations(described):
+    """(method, path, operation) of all."""
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_it_is_openapi(described):
+    assert described["openapi"] == "3.1.0"
+    validate(described)
+
+
+def test_every_route_is_in_it_and_no_other(app, described):
+    routes = {
+        (method, rule.rule.replace("<", "{").replace(">", "}"))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/")
+    }
+    assert {(method.upper(), path) for method, path, _ in operations(described)} == routes
+
+
+def test_a_route_that_says_nothing_of_itself_is_noticed(tmp_path):
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    app.add_url_rule("/api/secret", "secret", lambda: "", methods=["GET"])
+    with pytest.raises(AttributeError):
+        openapi.document(app)
+    app.extensions["chat"].close()
+
+
+def test_every_code_of_an_answer_is_in_the_catalogue(described):
+    statuses = {problem.code: problem.status for problem in catalogue()}
+    for _, path, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {})
+            if int(status) >= 400:
+                assert content.keys() == {"application/problem+json"}, path
+                codes = content["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"][
+                    "enum"
+                ]
+                assert {statuses[code] for code in codes} == {int(status)}, path
+            if int(status) in (429, 503):
+                assert "Retry-After" in answer["headers"]
+
+
+def test_every_error_of_the_api_is_told_by_some_operation(described):
+    told = set()
+    for _, _, operation in operations(described):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                schema = answer["content"]["application/problem+json"]["schema"]
+                told |= set(schema["allOf"][1]["properties"]["code"]["enum"])
+    # Of pages, of what is no operation, and what must never be.
+    others = {"form_expired", "email_taken", "method_not_allowed", "internal_error"}
+    assert told == {problem.code for problem in catalogue()} - others
+
+
+def test_fields_and_parameters_are_those_that_are_read(described):
+    fetch = described["paths"]["/api/chat/messages/{chat_session_id}"]["get"]
+    assert [each["name"] for each in fetch["parameters"] if each["in"] == "query"] == [
+        "longPoll",
+        "wait",
+        "lastMessageId",
+        "cursor",
+        "beforeMessageId",
+        "limit",
+        "peer",
+    ]
+    limit = next(each["schema"] for each in fetch["parameters"] if each["name"] == "limit")
+    assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 100, 100)
+    send = described["paths"]["/api/chat/message"]["post"]
+    schema = send["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["chat_session_id", "message"]
+    assert "Idempotency-Key" in [each["name"] for each in send["parameters"]]
+    assert send["responses"].keys() >= {"200", "201", "400", "401", "403", "404", "409", "413", "415", "429"}
+
+
+def test_it_is_for_everybody_and_may_be_kept(app):
+    client = app.test_client()
+    answer = client.get("/api/openapi.json")
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    packed = client.get("/api/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert json.loads(gzip.decompress(packed.data)) == answer.json
+    assert len(packed.data) < 12_000
+    again = client.get("/api/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
