@@ -41,7 +41,35 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         path = path_of(settings.database_url)
-        self.database = Database(path, settings.write_queue)
+        self.database = Database(path, settings.write_queue, on_open=server.anchor)
+        self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
+        self.hub = Hub(_max_waiters(settings), settings.max_waiters_per_user, self._ring_news)
+        self.presence = Presence(self.hub, self._ring_typing)
+        self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
+        self.sends = TokenBuckets(settings.sends_per_minute)
+        self.logins = TokenBuckets(settings.logins_per_minute)
+        self.companions: list[Companion] = []
+
+    def prepare(self) -> None:
+        """Bring the database to the newest schema, and the clock to the wall clock's time.
+
+        Raises NewerSchema, and DatabaseUnavailable.
+        """
+        self.database.migrate()
+        self.database.prepare()
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Runtime:
+    """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        path = path_of(settings.database_url)
+        self.database = Database(path, settings.write_queue, on_open=server.anchor)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
         self.hub = Hub(_max_waiters(settings), settings.max_waiters_per_user, self._ring_news)
         self.presence = Presence(self.hub, self._ring_typing)

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from chat import accounts, messages, sessions, signals
 from chat.accounts import User
-from chat.errors import CursorReset, InvalidRequest, NotFound, Problem
+from chat.errors import InvalidRequest, NotFound, Problem
 from chat.live.hub import TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import revision
@@ -71,10 +71,10 @@ def _checked() -> tuple[Runtime, User, int]:
     """What is refused before the handshake is refused over HTTP, with a status."""
     check_origin()
     runtime, user, cursor = current_runtime(), signed_in(), query(Streamed).cursor
-    head = runtime.database.read(revision.head)
-    if cursor is not None and cursor > head:
-        raise CursorReset(cursor=head)
-    return runtime, user, head if cursor is None else cursor
+    if cursor is None:
+        return runtime, user, runtime.database.read(revision.head)
+    runtime.database.read(lambda db: sessions.check_cursor(db, cursor))
+    return runtime, user, cursor
 
 
 def _carry(
