@@ -54,7 +54,7 @@ def connect(path: Path, mode_of: Path | None = None) -> Connection:
 
     Raises sqlite3.Error when the file is not there, unless it may be created, with the `mode_of` another one.
     Only SQLite opens and closes the file: closing any descriptor of it drops all locks of the process, and
-    then the next program that reads it removes the write-ahead log (https://sqlite.org/howtocorrupt.html, 2.2).
+    the next program that reads it removes the write-ahead log (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     how = f"mode=rwc&modeof={quote(str(mode_of))}" if mode_of else "mode=rw"
     conn = sqlite3.connect(

@@ -39,7 +39,8 @@ class Database:
         """Bring the schema up to date; returns the names of the migrations applied now.
 
         The file is created, readable by its owner only, unless there was one before: then it is away, and
-        to answer from an empty one would be to have lost it. Raises NewerSchema, and DatabaseUnavailable.
+        to answer from an empty one would be to have lost it. Raises NewerSchema, DatabaseUnavailable where
+        it may come back, and OSError or sqlite3.Error where it cannot be made.
         """
         heads = self._writer.heads
         try:
@@ -52,6 +53,8 @@ class Database:
             finally:
                 db.close()
         except (sqlite3.Error, OSError) as error:
+            if not heads.was_there():
+                raise
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
     def prepare(self) -> None:

@@ -125,7 +125,7 @@ def _milliseconds_away(db: Connection) -> int:
 
 
 def _lift(db: Connection, upto: int) -> None:
-    """Go on above `upto`; what has not ended is news to all, since it may have gone on in the lost history."""
+    """Go on above `upto`; what has not ended is news to all: it may have gone on in the lost history."""
     execute = db.conn.execute
     execute("INSERT INTO lost_revisions SELECT head, ? FROM revision WHERE head < ?", (upto, upto))
     execute("DELETE FROM sqlite_sequence WHERE name = 'messages'")
