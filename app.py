@@ -9,6 +9,7 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli
 from chat.database.connection import check_version, sqlite3
+from chat.errors import DatabaseUnavailable
 from chat.runtime import Runtime
 from chat.settings import Settings, from_environment
 from chat.sweeper import Sweeper
@@ -45,9 +46,10 @@ class Application(Flask):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application of one process, its database at the newest schema.
+    """The application of one process, its database at the newest schema if it is there.
 
-    Raises SettingError for a setting that cannot be read, UnsafeSQLite where data would be at risk.
+    Raises SettingError for a setting that cannot be read, UnsafeSQLite and NewerSchema where data would be
+    at risk.
     """
     settings = settings or from_environment(os.environ)
     if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
@@ -55,7 +57,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    runtime.prepare()
+    try:
+        runtime.prepare()
+    except DatabaseUnavailable as problem:
+        log.error("503 until the database is back: %s", problem)
     runtime.companions.append(Sweeper(runtime))
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from chat import accounts, balances, messages, receipts, store, texts
 from chat.accounts import ROLES, User
@@ -25,7 +26,15 @@ RETRY_SECONDS = 1.0
 # A poll is held for 25 s; a server that says nothing for longer has gone.
 TAIL_TIMEOUT_SECONDS = 60
 
-chat = AppGroup("chat", help="Tête-à-tête: people, tokens and conversations.")
+
+@click.group(cls=AppGroup)
+@with_appcontext
+def chat() -> None:
+    """Tête-à-tête: people, tokens and conversations."""
+    click.get_current_context().call_on_close(_runtime().close)
+    _or_fail(_runtime().prepare)
+
+
 side = click.option(
     "--as", "side", type=click.Choice(["client", "agent"]), default="client", show_default=True
 )
@@ -146,8 +155,19 @@ def send(session_id: int, text: str, side: str) -> None:
 @click.option("--after", "last_id", type=click.IntRange(0), default=0, help="Begin after this id.")
 def tail(session_id: int, side: str, token: str | None, url: str | None, last_id: int) -> None:
     """Print a chat session's messages as they come, by long polling the running server."""
-    token = token or accounts.issue_token(_runtime(), _participant(session_id, side))
     address = f"{(url or _url()).rstrip('/')}/api/chat/messages/{session_id}"
+    if token:
+        return _tail(address, token, last_id)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    token = accounts.issue_token(_runtime(), _participant(session_id, side))
+    try:
+        _tail(address, token, last_id)
+    finally:
+        accounts.log_out(_runtime(), accounts.hash_token(token))
+
+
+def _tail(address: str, token: str, last_id: int) -> None:
     position = f"lastMessageId={last_id}"
     while True:
         answer = _poll(f"{address}?{position}&longPoll=true", token)

@@ -112,6 +112,7 @@ class UnsupportedMediaType(Problem):
 
 class TooManyRequests(Problem):
     code, status, title = "too_many_requests", 429, "Too many requests; slow down."
+    retry_after = 3
 
     def __init__(self, detail: str = "", retry_after: int = 3) -> None:
         super().__init__(detail)

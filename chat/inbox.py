@@ -7,7 +7,6 @@ from typing import cast
 from chat import accounts, sessions, store, waiting
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import CursorReset
 from chat.live import topics
 from chat.live.hub import Waiter
 from chat.runtime import Runtime
@@ -51,8 +50,7 @@ def fetch(
     """
     time = store.server.time(db)
     head = time.head
-    if cursor is not None and cursor > head:
-        raise CursorReset(cursor=head)
+    sessions.check_cursor(db, cursor)
     rows = store.inbox.changed(db, user.id, user.role, cursor, limit + 1)
     has_more = len(rows) > limit
     rows = rows[:limit]

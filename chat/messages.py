@@ -8,12 +8,7 @@ from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
-from chat.errors import (
-    CursorReset,
-    IdempotencyMismatch,
-    SessionEnded,
-    TooManyRequests,
-)
+from chat.errors import IdempotencyMismatch, SessionEnded, TooManyRequests
 from chat.lifecycle import Lifecycle
 from chat.live import topics
 from chat.live.hub import Waiter
@@ -122,8 +117,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
     row = sessions.of_user(db, chat_session_id, user.id)
     time = store.server.time(db)
     head = time.head
-    if position.cursor is not None and position.cursor > head:
-        raise CursorReset(cursor=head)
+    sessions.check_cursor(db, position.cursor)
     side = sessions.side_of(row, user.id)
     _note_delivered(runtime, row, side, position)
     rows = _rows(db, row, position, position.limit + 1)

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol, cast
 
 from chat.database import native
 from chat.database.connection import path_of
 from chat.database.database import Database
+from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
 from chat.live.hub import Hub
@@ -41,7 +43,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         path = path_of(settings.database_url)
-        self.database = Database(path, settings.write_queue)
+        self.database = Database(path, settings.write_queue, on_open=server.anchor)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
         self.hub = Hub(_max_waiters(settings), settings.max_waiters_per_user, self._ring_news)
         self.presence = Presence(self.hub, self._ring_typing)
@@ -50,15 +52,18 @@ class Runtime:
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
-        """Bring the database to the newest schema, and the clock to the wall clock's time."""
+        """Bring the database to the newest schema, and the clock to the wall clock's time.
+
+        Raises NewerSchema, and DatabaseUnavailable.
+        """
         self.database.migrate()
-        if not self.database.read(server.is_anchored):
-            self.database.write(server.anchor)
+        self.database.prepare()
 
     def start(self) -> None:
         """Begin to hear the other processes; say how to set up what nobody runs yet."""
-        if code := self.database.read(server.setup_code):
-            log.warning("There is no administrator yet; the page to become it is /setup?code=%s", code)
+        with suppress(DatabaseUnavailable):
+            if code := self.database.read(server.setup_code):
+                log.warning("There is no administrator yet; the page to become it is /setup?code=%s", code)
         self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
         for companion in self.companions:
             companion.start()

@@ -6,7 +6,7 @@ from chat import clock, lifecycle, store
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.database.connection import Connection
-from chat.errors import existing
+from chat.errors import CursorReset, existing
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
@@ -25,6 +25,12 @@ def side_of(row: SessionRow | PeerRow, user_id: int) -> Side:
 def of_user(db: Connection, chat_session_id: int, user_id: int) -> SessionRow:
     """The row; NotFound whether it is unknown or not theirs."""
     return existing(store.sessions.of_participant(db, chat_session_id, user_id))
+
+
+def check_cursor(db: Connection, cursor: int | None) -> None:
+    """Raises CursorReset, with where to start again, for a cursor that this history never gave."""
+    if cursor is not None and (shared := store.revision.shared(db, cursor)) != cursor:
+        raise CursorReset(cursor=shared)
 
 
 def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:

@@ -35,6 +35,10 @@ SESSIONS_PER_WRITE = 50
 MARKS_PER_WRITE = 100
 # Sessions looked at in one tick, because something may have fallen due.
 SESSIONS_PER_TICK = 500
+TOKENS_PER_TICK = 100
+# Other processes find revoked ones by their revision, and let the polls go that are held with them; one that
+# was stopped meanwhile looks when it goes on.
+REVOKED_KEPT_MS = 3_600_000
 # Marks of arrival are published a few at a time, with a pause in which the sends of others have their turn:
 # each wakes two readers or more. With many marks the portions grow, so that the pauses of a tick stay few.
 MARKS_PER_PORTION = 5
@@ -66,12 +70,14 @@ class Sweeper:
         self._stopped.set()
 
     def sweep(self) -> None:
-        """Store who is there and what has arrived; the leader also settles what has fallen due."""
+        """Store who is there and what has arrived; the leader also settles what has fallen due,
+        and deletes tokens that sign nobody in."""
         self._runtime.presence.expire()
         self._store_seen()
         self._store_delivered()
         if self._leads():
             self._settle_due()
+            self._delete_spent_tokens()
 
     def _run(self) -> None:
         while not self._stopped.wait(TICK_SECONDS):
@@ -132,6 +138,10 @@ class Sweeper:
             database.write(lambda db: store.sessions.postpone(db, found.later))
         changes.settle(self._runtime, found.happened)
 
+    def _delete_spent_tokens(self) -> None:
+        if token_ids := self._runtime.database.read(_spent_tokens):
+            self._runtime.database.write(lambda db: store.tokens.delete(db, token_ids))
+
     def _leads(self) -> bool:
         """Whether this process sweeps; if so the heartbeat is fresh, and what an outage did is stored."""
         lease = self._runtime.database.read(store.server.lease)
@@ -155,6 +165,11 @@ class Sweeper:
 
 def _due(db: Connection) -> list[int]:
     return store.sessions.due(db, store.server.now(db), SESSIONS_PER_TICK)
+
+
+def _spent_tokens(db: Connection) -> list[int]:
+    now = store.server.now(db)
+    return store.tokens.spent(db, now, now - REVOKED_KEPT_MS, TOKENS_PER_TICK)
 
 
 def _slices(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -91,6 +91,11 @@ class Holding:
         super().__init__(*args)
         self.made_at = self.tmp.last_update()  # type: ignore[attr-defined]
 
+    def run(self) -> None:
+        """Serve until told to stop, and close what is open then."""
+        super().run()  # type: ignore[misc]
+        self.runtime.close()
+
     def serves(self) -> bool:
         """Whether it has begun to accept; asked in the main process."""
         return bool(self.tmp.last_update() != self.made_at)  # type: ignore[attr-defined]

@@ -216,5 +216,6 @@ def test_a_file_that_was_replaced_is_the_one_to_write(database, tmp_path):
     for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
         (tmp_path / name).unlink(missing_ok=True)
     backup.rename(database.path)
-    assert database.write(revision.advance) == 2
-    assert connect(database.path).conn.execute("SELECT head FROM revision").fetchone()[0] == 2
+    lifted = database.write(revision.advance)
+    assert lifted > 2
+    assert connect(database.path).conn.execute("SELECT head FROM revision").fetchone()[0] == lifted

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import sqlite_utils
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 else:  # pysqlite3 where it is installed, or else the standard library's.
     from sqlite_utils.utils import sqlite3
 
-__all__ = ["Connection", "FileConnection", "check_version", "connect", "path_of", "sqlite3"]
+__all__ = ["Connection", "FileAway", "FileConnection", "check_version", "connect", "path_of", "sqlite3"]
 
 Connection = sqlite_utils.Database
 
@@ -47,40 +49,56 @@ def check_version(version: tuple[int, ...], workers: int) -> str:
     return f"{problem}. With one worker, and no command-line writes beside it, it may run."
 
 
-def connect(path: Path, create: bool = False) -> Connection:
+def connect(path: Path, mode_of: Path | None = None) -> Connection:
     """A connection in autocommit, durable and enforcing foreign keys.
 
-    Raises OSError when the file is not there, unless it may `create` it (readable by its owner only).
+    Raises sqlite3.Error when the file is not there, unless it may be created, with the `mode_of` another one.
+    Only SQLite opens and closes the file: closing any descriptor of it drops all locks of the process, and
+    the next program that reads it removes the write-ahead log (https://sqlite.org/howtocorrupt.html, 2.2).
     """
-    if create:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600))
-    conn = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    how = f"mode=rwc&modeof={quote(str(mode_of))}" if mode_of else "mode=rw"
+    conn = sqlite3.connect(
+        f"{path.as_uri()}?{how}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     conn.row_factory = sqlite3.Row
-    conn.execute("PRAGMA journal_mode = WAL")
     # FULL: with NORMAL a power cut takes back sends that were acknowledged.
     conn.execute("PRAGMA synchronous = FULL")
     conn.execute("PRAGMA foreign_keys = ON")
     return Connection(conn, strict=True, recursive_triggers=False, execute_plugins=False)
 
 
+class FileAway(OSError):
+    """There is no file at this path now."""
+
+
 class FileConnection:
     """A connection that is opened when it is needed, and afresh when the file was replaced.
 
-    Without the second, a process would go on acknowledging writes to a file that was deleted.
+    Without the second, a process would go on acknowledging writes to a file that was deleted. While the file
+    is away it stays open, so that no other one gets its inode.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Callable[[int], object] = lambda inode: None) -> None:
+        """`prepare(inode)` comes before it is opened."""
         self._path = path
+        self._prepare = prepare
         self._db: Connection | None = None
-        self._inode = 0
+        self.inode = 0
 
     def get(self) -> Connection:
-        """Raises OSError or sqlite3.Error when the file cannot be opened."""
-        inode = os.stat(self._path).st_ino
-        if self._db is None or inode != self._inode:
+        """Raises FileAway, and sqlite3.Error."""
+        try:
+            inode = os.stat(self._path).st_ino
+        except OSError as error:
+            raise FileAway(error) from error
+        if self._db is None or inode != self.inode:
+            self._prepare(inode)
             self.close()
-            self._db, self._inode = connect(self._path), inode
+            self._db, self.inode = connect(self._path), inode
         return self._db
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chat.database import migrations, native
-from chat.database.connection import Connection, FileConnection, connect, sqlite3
+from chat.database.connection import Connection, FileAway, FileConnection, connect, sqlite3
 from chat.database.writer import Writer
 from chat.errors import DatabaseUnavailable
 
@@ -26,19 +26,40 @@ class Database:
     file read-only or gone, lock not had in time. The latter two raise Overloaded when too many wait already.
     """
 
-    def __init__(self, path: Path, write_queue: int) -> None:
+    def __init__(
+        self, path: Path, write_queue: int, on_open: Callable[[Connection], None] = lambda db: None
+    ) -> None:
+        """`on_open` is the first work on each file that is opened: this one may be replaced."""
         self.path = path
         self._readers: list[FileConnection] = []
-        self._writer = Writer(path, write_queue)
+        self._writer = Writer(path, write_queue, on_open)
         self._slow_readers = native.pool(SLOW_READS, SLOW_READS_WAITING)
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; returns the names of the migrations applied now."""
-        db = connect(self.path, create=True)
+        """Bring the schema up to date; returns the names of the migrations applied now.
+
+        The file is created, readable by its owner only, unless there was one before: then it is away, and
+        to answer from an empty one would be to have lost it. Raises NewerSchema, DatabaseUnavailable where
+        it may come back, and OSError or sqlite3.Error where it cannot be made.
+        """
+        heads = self._writer.heads
         try:
-            return migrations.apply(db)
-        finally:
-            db.close()
+            if not heads.was_there():
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                heads.file.touch(0o600)
+            db = connect(self.path, None if heads.was_there() else heads.file)
+            try:
+                return migrations.apply(db)
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as error:
+            if not heads.was_there():
+                raise
+            raise DatabaseUnavailable(f"{self.path}: {error}") from error
+
+    def prepare(self) -> None:
+        """Open the file for writing, if it is not."""
+        self._writer.write(lambda db: None)
 
     def close(self) -> None:
         """End the threads and close all connections; nobody may read or write any more."""
@@ -52,7 +73,7 @@ class Database:
         try:
             reader = self._readers.pop()
         except IndexError:  # Not asked before: another thread may take the last one meanwhile.
-            reader = FileConnection(self.path)
+            reader = FileConnection(self.path, self._prepare)
         try:
             db = reader.get()
             db.conn.execute("BEGIN")
@@ -60,7 +81,9 @@ class Database:
                 return work(db)
             finally:
                 db.conn.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except FileAway as error:
+            raise DatabaseUnavailable from error
+        except sqlite3.Error as error:
             reader.close()
             raise DatabaseUnavailable from error
         finally:
@@ -83,3 +106,8 @@ class Database:
     def queued_writes(self) -> int:
         """How many writes wait for their turn."""
         return self._writer.queued()
+
+    def _prepare(self, inode: int) -> None:
+        """No file is read before the writer has seen to it."""
+        if inode != self._writer.inode:
+            self.prepare()

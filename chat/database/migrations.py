@@ -16,15 +16,34 @@ migrations = Migrations("chat")
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+class NewerSchema(RuntimeError):
+    """The database was written by a newer version, which knows what this one would spoil."""
+
+
+def check(db: Connection) -> None:
+    """Raises NewerSchema; writes nothing."""
+    known = [migration.name for migration in migrations._migrations]
+    if newer := [each.name for each in migrations.applied(db) if each.name not in known]:
+        raise NewerSchema(
+            f"The database is at schema {newer[-1]}; this version of Tête-à-tête knows it up to {known[-1]}. "
+            f"Start the version that wrote it, or a newer one that has {newer[-1]}; or restore a backup from "
+            "before the update. Nothing was changed."
+        )
+
+
 def apply(db: Connection) -> list[str]:
-    """Apply what is pending and return its names.
+    """Apply what is pending and return its names; raises NewerSchema.
 
     The lock comes first: processes that boot together would otherwise apply the same one twice.
     """
+    check(db)
+    # It stays so; the other connections come later.
+    db.conn.execute("PRAGMA journal_mode = WAL")
     if not migrations.pending(db):
         return []
     db.conn.execute("BEGIN IMMEDIATE")
     try:
+        check(db)
         pending = [migration.name for migration in migrations.pending(db)]
         migrations.apply(db)
         db.conn.execute("COMMIT")
@@ -300,3 +319,23 @@ def m005_attempts(db: Connection) -> None:
         "CREATE TABLE attempts (key BLOB PRIMARY KEY, full_at INTEGER NOT NULL) STRICT, WITHOUT ROWID"
     )
     db.conn.execute("CREATE INDEX attempts_full ON attempts (full_at)")
+
+
+@migrations()
+def m006_histories(db: Connection) -> None:
+    for statement in (
+        # What chat/database/heads.py has written beside the database too.
+        "ALTER TABLE server ADD COLUMN reserved_upto INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE server ADD COLUMN reserved_mark TEXT NOT NULL DEFAULT ''",
+        # A backup was restored at the revision `above`; those up to `upto` are of the history that was lost.
+        """
+        CREATE TABLE lost_revisions (
+            above INTEGER PRIMARY KEY,
+            upto INTEGER NOT NULL CHECK (upto > above)
+        ) STRICT
+        """,
+        # For the sweeper.
+        "CREATE INDEX auth_tokens_expires ON auth_tokens (expires_at)",
+        "CREATE INDEX auth_tokens_revoked ON auth_tokens (revoked_at) WHERE revoked_at IS NOT NULL",
+    ):
+        db.conn.execute(statement)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
-from chat.database.connection import FileConnection, sqlite3
+from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
 from chat.live import topics
 from chat.live.hub import Hub
 from chat.store import revision
@@ -145,12 +145,13 @@ class PollLoop:
     def __init__(self, path: Path) -> None:
         # Its own connection: PRAGMA data_version tells of commits by all other connections.
         self._file = FileConnection(path)
-        self._version: tuple[int, int] | None = None
+        self._version: tuple[Connection, int] | None = None
         self._head = 0
 
     def skip(self) -> None:
-        """What is there now is not news."""
-        self._head = revision.head(self._file.get())
+        """What is there now is not news; where nothing can be read, all of it will be."""
+        with suppress(sqlite3.Error, FileAway):
+            self._head = revision.head(self._file.get())
 
     def close(self) -> None:
         """Close its connection."""
@@ -160,11 +161,14 @@ class PollLoop:
         """Wake whoever waits for something that changed."""
         try:
             db = self._file.get()
-            version = (id(db), db.conn.execute("PRAGMA data_version").fetchone()[0])
+            version = (db, db.conn.execute("PRAGMA data_version").fetchone()[0])
             if version == self._version:
                 return
             found = revision.changes(db, self._head)
-        except (sqlite3.Error, OSError) as error:
+        except FileAway as error:
+            log.warning("Cannot look for changes: %s", error)
+            return
+        except sqlite3.Error as error:
             log.warning("Cannot look for changes: %s", error)
             self._file.close()
             return

@@ -23,6 +23,18 @@ def head(db: Connection) -> int:
     return int(row[0])
 
 
+def shared(db: Connection, cursor: int) -> int:
+    """Up to where a reader at `cursor` has this history: there, or where a backup was restored since."""
+    row = db.conn.execute(
+        """
+        SELECT coalesce(min(above), min(?1, (SELECT head FROM revision))) FROM lost_revisions
+        WHERE ?1 > above AND ?1 <= upto
+        """,
+        (cursor,),
+    ).fetchone()
+    return int(row[0])
+
+
 def advance(db: Connection, count: int = 1) -> int:
     """Take the next `count` revisions, for what this transaction changes; returns the last.
 

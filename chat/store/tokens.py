@@ -1,5 +1,7 @@
 """Sign-in tokens; only the SHA-256 of one is kept."""
 
+from collections.abc import Iterable
+
 from chat import clock
 from chat.database.connection import Connection
 from chat.store.rows import SignedInRow
@@ -46,3 +48,20 @@ def revoke_all(db: Connection, user_id: int, now: int, revision: int, but: bytes
         (now, revision, user_id, but),
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def spent(db: Connection, expired_at: int, revoked_at: int, limit: int) -> list[int]:
+    """The ids of some that expired, or were revoked, by then; those that were revoked later are kept."""
+    rows = db.conn.execute(
+        """
+        SELECT id FROM auth_tokens WHERE expires_at <= ?1 AND revoked_at IS NULL
+        UNION ALL SELECT id FROM auth_tokens WHERE revoked_at <= ?2 LIMIT ?3
+        """,
+        (expired_at, revoked_at, limit),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def delete(db: Connection, token_ids: Iterable[int]) -> None:
+    """For good."""
+    db.conn.executemany("DELETE FROM auth_tokens WHERE id = ?", [(each,) for each in token_ids])

@@ -60,7 +60,7 @@ def _until_the_end(events: Iterator[Event | None]) -> Events:
     try:
         yield from events
     except Problem as problem:
-        yield Event("end", {"reason": problem.code})
+        yield Event("end", {"reason": problem.code} | problem.extra)
 
 
 def _of_pages(pages: Iterator[Page], cursor: int) -> Iterator[Event | None]:

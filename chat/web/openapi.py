@@ -174,7 +174,9 @@ def _problems(kinds: set[type[Problem]]) -> Schema:
     for status in sorted({kind.status for kind in kinds}):
         same = sorted((kind for kind in kinds if kind.status == status), key=lambda kind: kind.code)
         codes = {"properties": {"code": {"enum": [kind.code for kind in same]}}}
-        headers = {name for kind in same for name in kind.headers}
+        headers = {
+            name for kind in same for name in (*kind.headers, *["Retry-After"] * bool(kind.retry_after))
+        }
         answers[str(status)] = {
             "description": " ".join(f"`{kind.code}`: {kind.title}" for kind in same),
             "headers": {name: {"schema": {"type": "string"}} for name in sorted(headers)},

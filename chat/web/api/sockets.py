@@ -85,10 +85,10 @@ def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
 
 def _cursor(runtime: Runtime, cursor: int | None) -> int:
     """What is refused before the handshake is refused over HTTP, with a status; raises CursorReset."""
-    head = runtime.database.read(revision.head)
-    if cursor is not None and cursor > head:
-        raise CursorReset(cursor=head)
-    return head if cursor is None else cursor
+    if cursor is None:
+        return runtime.database.read(revision.head)
+    runtime.database.read(lambda db: sessions.check_cursor(db, cursor))
+    return cursor
 
 
 def _carry(
