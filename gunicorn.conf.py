@@ -58,8 +58,13 @@ def post_fork(server, worker):
 
 
 def pre_request(worker, req):
-    """A worker that stops tells the requests that are under way to close their connections."""
+    """A worker that stops tells the requests that are under way to close their connections.
+
+    Nobody waits for ever for a client to send its body, or to take its answer. Nothing piles up for a slow
+    reader of a stream: the next event is read from the database when this one is taken, or never.
+    """
     worker.requests.add(req)
+    req.unreader.sock.settimeout(_settings.stall_seconds)
 
 
 def post_request(worker, req, environ, resp):

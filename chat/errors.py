@@ -110,6 +110,11 @@ class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "Send JSON, as application/json."
 
 
+class WrongWebSocketVersion(Problem):
+    code, status, title = "wrong_websocket_version", 426, "Of WebSockets there is only version 13 here."
+    headers: ClassVar[dict[str, str]] = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket"}
+
+
 class TooManyRequests(Problem):
     code, status, title = "too_many_requests", 429, "Too many requests; slow down."
     retry_after = 3

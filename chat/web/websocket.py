@@ -13,7 +13,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Event, Message, Ping, TextMessage
 from wsproto.utilities import generate_accept_token
 
-from chat.errors import InvalidRequest
+from chat.errors import InvalidRequest, WrongWebSocketVersion
 from chat.live.hub import Waiter
 from chat.live.watch import Watch
 from chat.settings import Settings
@@ -21,7 +21,8 @@ from chat.web.request import current_runtime
 
 # Read in one go, a TLS record at most; then the news has its turn.
 RECEIVE_BYTES = 16_384
-# To read on after the close: over input that nobody has read, the system would cut off what was sent last.
+# To say so and read on after the close: over input that nobody has read, the system would cut off what was
+# sent last.
 LINGER_SECONDS = 1.0
 
 _watch = Watch()
@@ -34,9 +35,10 @@ class Closed(Exception):
 class WebSocket:
     """One connection. Raises OSError when it is gone, or takes nothing for too long."""
 
-    def __init__(self, connection: Any, settings: Settings) -> None:
+    def __init__(self, connection: Any, settings: Settings, begun: bytes = b"") -> None:
+        """`begun` is what the server has read of it already."""
         self._connection, self._settings = connection, settings
-        self._protocol, self._message = Connection(ConnectionType.SERVER), bytearray()
+        self._protocol, self._message = Connection(ConnectionType.SERVER, trailing_data=begun), bytearray()
         self._is_heard, self._ping_at = True, monotonic() + settings.heartbeat_seconds
         self._waiter: Waiter | None = None
 
@@ -46,7 +48,7 @@ class WebSocket:
 
     def send(self, message: bytes) -> None:
         """As text."""
-        self._write(TextMessage(message.decode()))
+        self._write(TextMessage(message.decode()), self._settings.stall_seconds)
 
     def received(self, seconds: float = 0) -> Iterator[bytes]:
         """The messages that came in, or do within `seconds`; to be called after each wait. Raises Closed."""
@@ -54,7 +56,7 @@ class WebSocket:
             if not self._is_heard:
                 raise Closed(1008, "a ping was not answered")
             self._is_heard, self._ping_at = False, monotonic() + self._settings.heartbeat_seconds
-            self._write(Ping())
+            self._write(Ping(), self._settings.stall_seconds)
         self._protocol.receive_data(self._read(seconds))
         for event in self._protocol.events():
             if self._waiter is not None and self._waiter.released:
@@ -67,7 +69,7 @@ class WebSocket:
                     yield bytes(self._message)
                     self._message.clear()
             elif isinstance(event, Ping):
-                self._write(event.response())
+                self._write(event.response(), self._settings.stall_seconds)
             elif isinstance(event, CloseConnection):  # Theirs, or what is wrong with what they sent.
                 raise Closed(event.code, event.reason)
         if self._waiter is not None:
@@ -75,9 +77,9 @@ class WebSocket:
 
     def close(self, code: int, reason: str | None) -> None:
         """Say so, and let the other side hear it."""
-        self._write(CloseConnection(code, reason))
-        self._connection.shutdown(socket.SHUT_WR)
         until = monotonic() + LINGER_SECONDS
+        self._write(CloseConnection(code, reason), LINGER_SECONDS)
+        self._connection.shutdown(socket.SHUT_WR)
         while (left := until - monotonic()) > 0:
             self._read(left)
 
@@ -87,8 +89,8 @@ class WebSocket:
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
 
-    def _write(self, event: Event) -> None:
-        self._connection.settimeout(self._settings.stall_seconds)
+    def _write(self, event: Event, seconds: float) -> None:
+        self._connection.settimeout(seconds)
         self._connection.sendall(self._protocol.send(event))
 
     def _read(self, seconds: float) -> bytes:
@@ -104,15 +106,17 @@ class WebSocket:
 class Upgraded(Response):
     """The answer to a handshake: `carry` has the connection once Flask has let the request go, until Closed.
 
-    Raises InvalidRequest; the route sees to the headers Connection and Upgrade.
+    Raises InvalidRequest, WrongWebSocketVersion; the route sees to the headers Connection and Upgrade.
     """
 
     def __init__(self, carry: Callable[[WebSocket], NoReturn]) -> None:
         super().__init__()
         key = request.headers.get("Sec-WebSocket-Key")
         version = request.headers.get("Sec-WebSocket-Version")
-        if version != "13" or not key or "gunicorn.socket" not in request.environ:
-            raise InvalidRequest("It needs a Sec-WebSocket-Key, Sec-WebSocket-Version 13, and gunicorn.")
+        if version != "13":
+            raise WrongWebSocketVersion
+        if not key or "gunicorn.socket" not in request.environ:
+            raise InvalidRequest("It needs a Sec-WebSocket-Key, and gunicorn.")
         self._carry, self._settings = carry, current_runtime().settings
         self._accept = generate_accept_token(key.encode()).decode()
 
@@ -121,7 +125,9 @@ class Upgraded(Response):
         head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": self._accept}
         start_response("101 Switching Protocols", [*head.items()])
         yield b""  # The server sends the head; from here on nobody but us reads and writes.
-        ws = WebSocket(environ["gunicorn.socket"], self._settings)
+        # Frames may come right behind the handshake; gunicorn has read them with it.
+        begun = environ["wsgi.input"].reader.unreader.take_buffered()
+        ws = WebSocket(environ["gunicorn.socket"], self._settings, begun)
         try:
             self._carry(ws)
         except Closed as closed:

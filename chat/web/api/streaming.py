@@ -90,9 +90,6 @@ class Stream(Response):
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """The WSGI application."""
-        if sock := environ.get("gunicorn.socket"):
-            # Nothing piles up for a slow reader: the next event is read when this one is taken, or never.
-            sock.settimeout(current_runtime().settings.stall_seconds)
         return _tell(self._listen(), current_runtime().settings.stall_seconds, environ, start_response)
 
 
