@@ -11,7 +11,6 @@ import pytest
 
 from tests.server import PATIENCE_SECONDS
 from tests.streams import HANDSHAKE, SSE, WS, raw
-from tests.test_stopping import hold
 
 BIG = "x" * 3900
 STALL_SECONDS = 300
@@ -27,7 +26,7 @@ def test_a_worker_without_its_main_process_leaves_and_a_new_server_takes_over(st
     talk, other = server.conversation(), server.conversation()
     with SSE(talk.client, f"/api/chat/stream/{talk.id}") as stream, ExitStack() as stack:
         ws = stack.enter_context(WS(talk.agent, f"/api/chat/ws/{talk.id}"))
-        assert (stream.one("open"), ws.one("open"))
+        assert stream.one("open") and ws.one("open")
         polls = [who.poll(other.id, lastMessageId=other.last_id) for who in (other.client, other.agent)]
         server.wait_until_held(4)
         (pid,) = server.workers()
