@@ -128,9 +128,9 @@ class Holding:
         self.made_at = self.tmp.last_update()  # type: ignore[attr-defined]
 
     def run(self) -> None:
-        """Serve until told to stop, and close what is open then."""
+        """Serve until told to stop; then the database is closed, and knows that it was."""
         super().run()  # type: ignore[misc]
-        self.runtime.close()
+        self.runtime.database.close()
 
     def serves(self) -> bool:
         """Whether it has begun to accept; asked in the main process."""

@@ -209,6 +209,9 @@ def test_tail_prints_what_comes_until_the_end(start):
         assert tail.stdout.read() == "The session has ended.\n"
     assert "Dr Anaïs Laurent: Bonjour" in opening[1]
     assert line.endswith("  Camille Moreau: Vous me lisez ?\n")
+    # The sign-ins of the two people are valid; the one that it made is not any more.
+    assert value(server, "SELECT count(*) FROM auth_tokens WHERE revoked_at IS NULL") == 2
+    assert value(server, "SELECT count(*) FROM auth_tokens") == 3
     assert tail.returncode == 0
 
 

@@ -3,7 +3,8 @@
 import threading
 
 from chat import accounts, store
-from chat.sweeper import Sweeper
+from chat.sweeper import REVOKED_KEPT_MS, TOKENS_PER_TICK, Sweeper
+from tests.time_travel import pass_time
 
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 20
@@ -27,3 +28,25 @@ def until(condition):
         threading.Event().wait(0.05)
         waited += 1
         assert waited < PATIENCE_SECONDS / 0.05
+
+
+def test_tokens_that_sign_nobody_in_are_deleted(runtime):
+    """Those that were revoked a while ago: before that other processes learn of it from them."""
+    user_id = accounts.create_user(runtime, "client", "Camille", "camille@example.org", PASSWORD)
+    valid, revoked = (accounts.hash_token(accounts.issue_token(runtime, user_id)) for _ in range(2))
+    for _ in range(TOKENS_PER_TICK + 1):
+        runtime.database.write(lambda db: accounts.insert_token(db, user_id, days=0))
+    accounts.log_out(runtime, revoked)
+
+    def left():
+        sql = "SELECT token_hash FROM auth_tokens ORDER BY id"
+        return [row[0] for row in runtime.database.read(lambda db: db.conn.execute(sql).fetchall())]
+
+    sweeper = Sweeper(runtime)
+    sweeper.sweep()
+    assert len(left()) == 3
+    sweeper.sweep()
+    assert left() == [valid, revoked]
+    pass_time(runtime.database, REVOKED_KEPT_MS / 1000)
+    sweeper.sweep()
+    assert left() == [valid]

@@ -90,9 +90,10 @@ class NativeThreads:
 
     def close(self) -> None:
         """End the threads when they have nothing to do; who calls later is refused."""
-        self._closed = True
-        if self._started:
-            os.close(self._bell)
+        with self._starting:
+            if self._started and not self._closed:
+                os.close(self._bell)
+            self._closed = True
 
     def _start(self) -> None:
         with self._starting:
