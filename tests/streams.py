@@ -247,8 +247,8 @@ def refused(who: Client, path: str, **headers: str) -> Answer:
     return answer
 
 
-def raw(who: Client, path: str, method: str = "GET", **headers: str) -> socket.socket:
-    """A connection that has asked for `path` and reads nothing."""
+def raw(who: Client, path: str, method: str = "GET", behind: bytes = b"", **headers: str) -> socket.socket:
+    """A connection that has asked for `path`, and sent `behind` with it; it reads nothing."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(TIMEOUT_SECONDS)
@@ -258,5 +258,5 @@ def raw(who: Client, path: str, method: str = "GET", **headers: str) -> socket.s
         f"{method} {path} HTTP/1.1",
         *(f"{name.replace('_', '-')}: {value}" for name, value in told.items()),
     ]
-    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    connection.sendall("\r\n".join([*lines, "", ""]).encode() + behind)
     return connection

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from time import monotonic
 
 import pytest
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import TextMessage
 
 from chat import accounts
 from chat.store import tokens
@@ -157,9 +159,8 @@ def test_no_extension_is_taken(talk):
         assert told.ask("typing").name == "done"
 
 
-@pytest.mark.parametrize("wrong", [{"Sec_WebSocket_Version": "8"}, {"Sec_WebSocket_Key": ""}])
-def test_what_is_no_handshake_is_refused(talk, wrong):
-    answer = talk.client.get(f"/api/chat/ws/{talk.id}", **HANDSHAKE | wrong)
+def test_what_is_no_handshake_is_refused(talk):
+    answer = talk.client.get(f"/api/chat/ws/{talk.id}", **HANDSHAKE | {"Sec_WebSocket_Key": ""})
     assert (answer.status, answer.json["code"]) == (400, "invalid_request")
 
 
@@ -307,3 +308,22 @@ def test_who_reads_nothing_is_dropped(start, worker_class):
         began = monotonic()
         server.wait_until_held(0)
         assert monotonic() - began < LEAVES_SECONDS
+
+
+def test_a_frame_right_behind_the_handshake_is_heard(talk):
+    """A client may send it before the answer; the server reads both in one go."""
+    frame = Connection(ConnectionType.CLIENT).send(TextMessage('{"do":"send","message":"Tout de suite"}'))
+    with raw(
+        talk.client, f"/api/chat/ws/{talk.id}", behind=frame, **HANDSHAKE | {"Connection": "Upgrade"}
+    ) as connection:
+        told = b""
+        while b'"done"' not in told:
+            told += connection.recv(4096)
+    assert talk.agent.fetch(talk.id).texts[-1] == "Tout de suite"
+
+
+def test_another_version_is_told_which_one_there_is(talk):
+    wrong = HANDSHAKE | {"Sec_WebSocket_Version": "8"}
+    answer = talk.client.get(f"/api/chat/ws/{talk.id}", **wrong)
+    assert (answer.status, answer.json["code"]) == (426, "wrong_websocket_version")
+    assert answer.headers["Sec-WebSocket-Version"] == "13"

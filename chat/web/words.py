@@ -64,6 +64,7 @@ PROBLEMS = {
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
     "unsupported_media_type": _("The server does not read this format."),
+    "wrong_websocket_version": _("The server does not read this format."),
     "too_many_requests": _("Too many attempts; wait a minute."),
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
