@@ -42,6 +42,8 @@ def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents
         raise InvalidParameter("amount must be from 0.01 to 1000000.00", field="amount")
     if not 1 <= len(reason.strip()) <= 500:
         raise InvalidParameter("reason must have 1 to 500 characters", field="reason")
+    if "\0" in reason:
+        raise InvalidParameter("reason must not contain the character NUL.", field="reason")
 
     def write(db: Connection) -> tuple[int, list[Change]]:
         if existing(store.users.by_id(db, user_id))["role"] != "client":

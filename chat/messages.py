@@ -234,7 +234,7 @@ def trimmed(text: str) -> str:
             f"message must have 1 to {MAX_CHARACTERS} characters; it has {len(trimmed)}.", field="message"
         )
     if "\0" in trimmed:
-        raise InvalidParameter("message must not contain the character NUL.")
+        raise InvalidParameter("message must not contain the character NUL.", field="message")
     return trimmed
 
 

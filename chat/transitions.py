@@ -196,6 +196,8 @@ def rate(
     runtime: Runtime, client: User, chat_session_id: int, rating: int, comment: str | None
 ) -> TimedSession:
     """The client's rating, after the end; a second one replaces the first."""
+    if comment is not None and "\0" in comment:
+        raise InvalidParameter("comment must not contain the character NUL.", field="comment")
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         _only("client", life, client)
