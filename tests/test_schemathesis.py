@@ -1,6 +1,6 @@
 """Schemathesis reads the description of the API, and asks for everything that it allows and forbids.
 
-Every check is on: no 5xx, no answer that is not documented, no wrong input that is taken, no right one that is
+Every check is on: no 5xx, no answer that is not documented, no wrong input taken, no right one
 refused, no way around the sign-in; and what can be done with a session that was made.
 """
 
