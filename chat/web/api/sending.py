@@ -65,5 +65,7 @@ def _idempotency_key(in_body: str | None) -> str | None:
         return in_body
     key = validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
     if in_body not in (None, key):
-        raise InvalidParameter("Idempotency-Key and client_message_id differ; send one of them.")
+        raise InvalidParameter(
+            "Idempotency-Key and client_message_id differ; send one of them.", field="client_message_id"
+        )
     return key
