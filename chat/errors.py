@@ -54,6 +54,10 @@ class CrossSite(Problem):
     code, status, title = "cross_site", 403, "This came from another site's page."
 
 
+class OtherUser(Problem):
+    code, status, title = "other_user", 409, "Somebody else is signed in than the page was made for."
+
+
 class FormExpired(Problem):
     code, status, title = "form_expired", 403, "This form is from an earlier sign-in; send it again."
 

@@ -15,6 +15,7 @@ from chat.errors import (
     InvalidParameter,
     InvalidRequest,
     NotAuthenticated,
+    OtherUser,
     UnsupportedMediaType,
 )
 from chat.messages import MAX_CHARACTERS
@@ -35,9 +36,15 @@ def current_runtime() -> Runtime:
 
 
 def signed_in() -> User:
-    """The user that the request's token belongs to; raises NotAuthenticated."""
+    """The user that the request's token belongs to; raises NotAuthenticated, OtherUser.
+
+    A page names whom it was made for: the cookie is the browser's, and another tab may change it.
+    """
     runtime, token_hashes = current_runtime(), [accounts.hash_token(token) for token in tokens()]
     user = runtime.database.read(lambda db: accounts.authenticate(db, *token_hashes))
+    meant = request.headers.get("Chat-User") or request.args.get("chat_user")
+    if meant is not None and meant != str(user.id):
+        raise OtherUser(name=user.name)
     runtime.presence.see(user.id)
     return user
 

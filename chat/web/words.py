@@ -51,6 +51,7 @@ PROBLEMS = {
     "cross_site": _(
         "This came from another site's page, or the proxy in front does not pass the Host header."
     ),
+    "other_user": _("Somebody else is signed in in this browser; load the page again."),
     "form_expired": _("This form is from an earlier sign-in; send it again."),
     "forbidden": _("This is not for your side to do."),
     "method_not_allowed": _("This address does not take that method."),
@@ -106,6 +107,11 @@ SCRIPT = {
     "read": _("Read"),
     "failed": _("Not sent"),
     "retry": _("Try again"),
+    "signed_out": _("Not sent: sign in again. It is kept on this device."),
+    "sign_in": _("Sign in"),
+    "other_user": _("Not sent: {name} is signed in in this browser now. It is kept on this device."),
+    "reload": _("Load the page again"),
+    "too_long": _("Too long by {count}: at most {most} characters. Nothing was sent."),
     "copied": _("Copied"),
     "today": _("Today"),
     "yesterday": _("Yesterday"),

@@ -1,6 +1,8 @@
 // The server's JSON API, the same that curl speaks to, and where the server is.
 
 const base = document.body.dataset.base; // the path that the pages are served below, or nothing
+// Whom the page was made for: another tab may have signed in as somebody else since.
+export const reader = document.body.dataset.user;
 
 export const address = (path) => `${base}/${path}`;
 const ofApi = (path) => address(`api/chat/${path}`);
@@ -22,7 +24,9 @@ export async function post(path, content) {
 }
 
 // The answer while it comes.
-export function open(path, options) { return fetch(ofApi(path), { cache: "no-store", ...options }); }
+export function open(path, { headers, ...options } = {}) {
+  return fetch(ofApi(path), { cache: "no-store", headers: { ...headers, ...(reader && { "Chat-User": reader }) }, ...options });
+}
 
 export function openSocket(path) { return new WebSocket(new URL(ofApi(path), location.href.replace("http", "ws"))); }
 

@@ -2,6 +2,7 @@
 
 import { post } from "./api.js";
 import { Draft } from "./draft.js";
+import { measure } from "./length.js";
 
 const TYPING_AGAIN_MS = 2000;
 
@@ -17,6 +18,7 @@ export class Composer {
     this.#form.querySelector("[data-without-script]").hidden = true;
     this.#form.querySelector("[data-hint-keys]").hidden = !matchMedia("(hover: hover)").matches;
     if (!this.#input.value) this.#input.value = this.#draft.text;
+    measure(this.#input);
     this.#grow();
 
     this.#form.addEventListener("submit", (event) => {
@@ -40,6 +42,7 @@ export class Composer {
   #changed() {
     const text = this.#input.value;
     this.#draft.text = text;
+    measure(this.#input);
     this.#grow();
     this.#offer();
     this.#type(text.trim() !== "" && !text.startsWith("/"));

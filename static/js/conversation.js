@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { Composer } from "./composer.js";
+import { initials } from "./format.js";
 import { live, stream, words } from "./live.js";
 import { MessageList } from "./messages/list.js";
 import { Pager } from "./messages/pager.js";
@@ -24,6 +25,7 @@ const view = new SessionView([root, document.getElementById("panel")], first);
 const outbox = new Outbox(root.dataset.talk, new Pending(list));
 new Composer(root, (text) => outbox.send(text));
 offerNotifications(document);
+if (first.status === "ended") showUnsent();
 
 let agentId = first.agent?.id;
 let readId = first[`${root.dataset.side}_read_id`];
@@ -45,11 +47,28 @@ showPeer(live.peers[id] ?? "");
 markRead();
 
 function show(session) {
-  if (session.agent?.id !== agentId) return location.reload(); // somebody took it, or it was handed over
+  if (session.agent?.id !== agentId) showAgent(session.agent); // somebody took it, or it was handed over
   view.show(session);
+  if (session.status === "ended") showUnsent();
   list.setRead(session[`${other}_read_id`]);
   const rating = root.querySelector("[data-rating]");
   if (rating) rating.hidden = !session.accepted_at;
+}
+
+// In its place: a reload would take what is being typed.
+function showAgent(agent) {
+  agentId = agent?.id;
+  if (!agent || other !== "agent") return;
+  root.querySelector("[data-other-name]").textContent = agent.name;
+  const avatar = root.querySelector(".talk-head .avatar");
+  Object.assign(avatar, { className: `avatar hue-${agent.id % 6}`, textContent: initials(agent.name), hidden: false });
+}
+
+// What was half written when it ended stays in view.
+function showUnsent() {
+  const unsent = root.querySelector("[data-unsent]");
+  unsent.textContent ||= root.querySelector("#message").value;
+  unsent.hidden = !unsent.textContent;
 }
 
 function add(message) {
@@ -78,7 +97,7 @@ function showPeer(peer) {
 
 function markRead() {
   const last = list.lastId;
-  if (document.hidden || !document.hasFocus() || !scroll.isAtEnd || last <= readId) return;
+  if (isBehind !== null || document.hidden || !document.hasFocus() || !scroll.isAtEnd || last <= readId) return;
   readId = last;
   post("read", { chat_session_id: id, message_id: last }).catch(() => { readId = 0; });
 }

@@ -4,21 +4,22 @@
 // the last one that any tab has kept, so a draft outlives its tab; only the tab that kept it takes it away.
 
 import { user } from "./live.js";
+import { kept, visit } from "./safe.js";
 
 export class Draft {
   #name; #text;
 
   constructor(sessionId) {
     this.#name = `draft:${user.id}:${sessionId}`;
-    this.#text = sessionStorage.getItem(this.#name) ?? localStorage.getItem(this.#name) ?? "";
+    this.#text = visit.get(this.#name) ?? kept.get(this.#name) ?? "";
   }
 
   get text() { return this.#text; }
 
   set text(text) {
-    sessionStorage.setItem(this.#name, text);
-    if (text) localStorage.setItem(this.#name, text);
-    else if (localStorage.getItem(this.#name) === this.#text) localStorage.removeItem(this.#name);
+    visit.set(this.#name, text);
+    if (text) kept.set(this.#name, text);
+    else if (kept.get(this.#name) === this.#text) kept.remove(this.#name);
     this.#text = text;
   }
 }

@@ -2,6 +2,7 @@
 
 import { Poller } from "./poller.js";
 import { EventStream, Socket } from "./push.js";
+import { visit } from "./safe.js";
 
 const CLIMB_MS = 60_000; // how long after a step down the better one is tried again
 const LADDERS = {
@@ -29,7 +30,7 @@ export class Line extends EventTarget {
 
   async run() {
     this.#isRunning = true;
-    this.#at = Math.min(Number(sessionStorage.getItem("rung")), this.#rungs.length - 1); // what worked in this visit
+    this.#at = Math.min(Number(visit.get("rung")), this.#rungs.length - 1); // what worked in this visit
     while (this.#isRunning) {
       clearTimeout(this.#climb);
       if (this.#at) this.#climb = setTimeout(() => this.#up(), CLIMB_MS);
@@ -37,7 +38,7 @@ export class Line extends EventTarget {
       const result = await this.#rungs[before].run();
       if (result === "down") this.#at = before + 1;
       else if (this.#at === before) return;
-      sessionStorage.setItem("rung", this.#at);
+      visit.set("rung", this.#at);
     }
   }
 

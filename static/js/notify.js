@@ -1,19 +1,23 @@
 // A message while nobody looks: a sound, a number in the tab's title, and a notification if that is allowed.
 
+import { attempt, kept } from "./safe.js";
+
 const title = document.title;
 const icon = document.querySelector('link[rel="icon"]').href;
 let missed = 0;
 
-const isQuiet = () => localStorage.getItem("quiet") === "1";
+const isQuiet = () => kept.get("quiet") === "1";
 
 export function notify(name, text) {
   if (!document.hidden) return;
   missed += 1;
   document.title = `(${missed}) ${title}`;
-  if (!isQuiet()) beep();
+  if (!isQuiet()) attempt(beep);
   if (window.Notification?.permission === "granted") {
-    const note = new Notification(name, { body: text.slice(0, 120), icon, tag: title });
-    note.onclick = () => { window.focus(); note.close(); };
+    attempt(() => {
+      const note = new Notification(name, { body: text.slice(0, 120), icon, tag: title });
+      note.onclick = () => { window.focus(); note.close(); };
+    });
   }
 }
 
@@ -21,10 +25,10 @@ export function offerNotifications(root) {
   const sound = root.querySelector("[data-sound]");
   sound.closest("[hidden]").hidden = false;
   sound.checked = !isQuiet();
-  sound.onchange = () => localStorage.setItem("quiet", sound.checked ? "0" : "1");
+  sound.onchange = () => kept.set("quiet", sound.checked ? "0" : "1");
   const button = root.querySelector("[data-notify]");
   button.hidden = window.Notification?.permission !== "default";
-  button.onclick = async () => { button.hidden = (await Notification.requestPermission()) !== "default"; };
+  button.onclick = async () => { button.hidden = (await attempt(() => Notification.requestPermission())) !== "default"; };
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -6,7 +6,10 @@
 
 import { post } from "./api.js";
 import { stream, user, words } from "./live.js";
+import { attempt, kept } from "./safe.js";
 
+// Kept until the person who wrote it is signed in again.
+const WRONG_READER = ["not_authenticated", "other_user"];
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {
@@ -19,6 +22,7 @@ export class Outbox {
     this.#waiting = this.#stored();
     for (const item of this.#waiting) pending.add(item);
     addEventListener("online", () => this.#flush());
+    addEventListener("focus", () => this.#flush()); // perhaps from signing in in another tab
     stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
     this.#flush();
   }
@@ -47,6 +51,13 @@ export class Outbox {
       this.#pending.confirm(item.key, messageId);
       return true;
     } catch (error) {
+      if (WRONG_READER.includes(error.code)) {
+        const { name } = error.body;
+        const reason = name ? words.other_user.replace("{name}", name) : words.signed_out;
+        const label = name ? words.reload : words.sign_in;
+        for (const { key } of this.#waiting) this.#pending.fail(key, reason, () => location.reload(), label);
+        return false;
+      }
       const isFinal = error.status >= 400 && error.status < 500 && error.status !== 429;
       if (isFinal) this.#drop(item);
       const reason = words.problems[error.code] ?? words.failed;
@@ -64,18 +75,18 @@ export class Outbox {
   // After all that wait already, also those of other tabs and when the clock was put back.
   #keep(item) {
     item.at = Math.max(Date.now(), ...this.#stored().map(({ at }) => at + 1));
-    localStorage.setItem(this.#prefix + item.key, JSON.stringify(item));
+    kept.set(this.#prefix + item.key, JSON.stringify(item));
     this.#waiting.push(item);
   }
 
   #drop(item) {
     this.#waiting = this.#waiting.filter((other) => other !== item);
-    localStorage.removeItem(this.#prefix + item.key);
+    kept.remove(this.#prefix + item.key);
   }
 
   #stored() {
-    const names = Object.keys(localStorage).filter((name) => name.startsWith(this.#prefix));
-    const items = names.map((name) => JSON.parse(localStorage.getItem(name)));
+    const names = kept.names().filter((name) => name.startsWith(this.#prefix));
+    const items = names.map((name) => attempt(() => JSON.parse(kept.get(name))));
     return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
   }
 }

@@ -1,16 +1,20 @@
 // What every page does: times in the reader's zone, questions before what cannot be undone, the indicator.
 
 import { localise } from "./format.js";
+import { measure } from "./length.js";
 import { stream, words } from "./live.js";
 import "./attention.js";
+import { attempt, kept, visit } from "./safe.js";
 
 localise();
 
 // Drafts and what was not sent are nobody else's on a shared machine.
 document.querySelector("[data-log-out]")?.addEventListener("submit", () => {
-  localStorage.clear();
-  sessionStorage.clear();
+  kept.clear();
+  visit.clear();
 });
+
+document.addEventListener("input", ({ target }) => { if (target.dataset.most) measure(target); });
 
 const dialog = document.getElementById("confirm");
 document.addEventListener("submit", (event) => {
@@ -36,7 +40,7 @@ addEventListener("pageshow", () => {
 
 for (const button of document.querySelectorAll("[data-copy-text]")) {
   button.hidden = !navigator.clipboard;
-  button.onclick = () => navigator.clipboard.writeText(document.querySelector("[data-copied]").textContent);
+  button.onclick = () => attempt(() => navigator.clipboard.writeText(document.querySelector("[data-copied]").textContent));
 }
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

@@ -3,6 +3,7 @@
 // does not, and after two of those the poller asks every 3 s, as it does when the server holds no more.
 
 import { get } from "./api.js";
+import { visit } from "./safe.js";
 
 const CLASSIC_MS = 3000; // between the requests of classic polling
 const PROBE_MS = 60_000; // how often classic polling tries to be held again
@@ -33,7 +34,7 @@ export class Poller extends EventTarget {
     this.#isRunning = true;
     // A short request first: what came between the page and now, and whether there is a line at all.
     let isFirst = true, failures = 0, cutAfter = 0;
-    let cuts = Number(sessionStorage.getItem("cuts")); // as the page before has found
+    let cuts = Number(visit.get("cuts")); // as the page before has found
     while (this.#isRunning) {
       const isLong = !this.#isClassic && !isFirst && !failures && (cuts < CUTS || Date.now() >= this.#probeAt);
       const began = Date.now();
@@ -48,14 +49,14 @@ export class Poller extends EventTarget {
           cutAfter = held;
           this.#probeAt = Date.now() + PROBE_MS;
         } else if (isLong && answer.longPolling && held >= Math.min(cutAfter, 0.8 * this.#hold)) cuts = 0;
-        sessionStorage.setItem("cuts", cuts);
+        visit.set("cuts", cuts);
         const isPolling = this.#isClassic || cuts >= CUTS || (isLong && !answer.longPolling);
         this.#tell("answer", { answer, mode: isPolling ? "polling" : "live" });
         if (isPolling && !answer.has_more) await this.#sleep(CLASSIC_MS);
       } catch (error) {
         if (!this.#isRunning || error === "woken") continue;
         if (error.status === 410) return this.#tell("reset");
-        if ([400, 401, 403, 404].includes(error.status)) return this.#tell("mode", "stopped");
+        if ([400, 401, 403, 404, 409].includes(error.status)) return this.#tell("mode", "stopped");
         const isOffline = error === "offline"; // says the browser: nothing of how the line holds
         if (isLong && !error.status && !isOffline) {
           cuts += 1;

@@ -1,7 +1,7 @@
 // The transports on which the server speaks by itself: server-sent events and WebSocket. Both tell the same events;
 // each becomes an answer as the long poll gives one, so whoever listens does not know the difference.
 
-import { open, openSocket } from "./api.js";
+import { open, openSocket, reader } from "./api.js";
 
 const OPEN_MS = 3000; // whatever has not begun by then is kept by somebody on the way
 const PROOF_MS = 5000; // a connection that lives for longer was no failure
@@ -27,7 +27,7 @@ class Push extends EventTarget {
       const reason = await this.#listen();
       if (!this.#isRunning) return undefined;
       if (reason === "cursor_reset") return this.#tell("reset");
-      if (reason === "not_authenticated") return this.#tell("mode", "stopped");
+      if (["not_authenticated", "other_user"].includes(reason)) return this.#tell("mode", "stopped");
       if (reason === "overloaded") return "down";
       const isFine = Date.now() - began > PROOF_MS || ["restart", "woken"].includes(reason);
       failures = isFine ? 0 : failures + 1;
@@ -123,7 +123,7 @@ export class Socket extends Push {
   mode = "websocket";
 
   connect(cursor, hear, end) {
-    const socket = openSocket(`ws?cursor=${cursor}`);
+    const socket = openSocket(`ws?cursor=${cursor}&chat_user=${reader}`);
     socket.onmessage = ({ data }) => hear(JSON.parse(data));
     socket.onclose = ({ reason }) => end(reason || "cut");
     return () => socket.close();

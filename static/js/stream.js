@@ -33,7 +33,7 @@ export class Stream extends EventTarget {
     addEventListener("online", () => this.#isLeader && this.#line.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#wake());
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
-    if (!navigator.locks) return void this.#lead(); // plain http on another host: each tab for itself
+    if (!navigator.locks || !window.BroadcastChannel) return void this.#lead(); // plain http on another host: each tab for itself
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     this.#request();

@@ -17,7 +17,8 @@ export class MessageList {
   }
 
   get firstId() { return this.#items().find((item) => item.dataset.id)?.dataset.id; }
-  get lastId() { return Math.max(0, ...this.#items().map((item) => Number(item.dataset.id))); }
+  // Of the other side's: one's own may be confirmed before what was written earlier is here.
+  get lastId() { return Math.max(0, ...this.#items().map((item) => (isOwn(item) ? 0 : Number(item.dataset.id)))); }
   find(key) { return this.#items().find((item) => item.dataset.key === key); }
 
   // A message of the wire; true when it is new here.

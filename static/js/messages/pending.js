@@ -26,12 +26,12 @@ export class Pending {
     });
   }
 
-  fail(key, reason, retry) {
+  fail(key, reason, retry, label = words.retry) {
     const item = this.#open(key);
     if (!item) return;
     item.classList.add("is-failed");
     const button = Object.assign(document.createElement("button"), { className: "quiet", type: "button", onclick: retry });
-    button.textContent = words.retry;
+    button.textContent = label;
     item.querySelector("[data-tick]").replaceChildren(`${reason} `, button);
   }
 

@@ -1,0 +1,27 @@
+// What a browser may refuse, lack or have full: storage, sounds, notifications. The page goes on without.
+
+// The result, or nothing when it throws or rejects.
+export function attempt(act) {
+  try {
+    const result = act();
+    return result instanceof Promise ? result.catch(() => undefined) : result;
+  } catch {
+    return undefined;
+  }
+}
+
+// The mere access to the browser's storage may throw.
+class Safe {
+  #open;
+
+  constructor(open) { this.#open = open; }
+
+  get(name) { return attempt(() => this.#open().getItem(name)) ?? null; }
+  set(name, text) { attempt(() => this.#open().setItem(name, text)); }
+  remove(name) { attempt(() => this.#open().removeItem(name)); }
+  names() { return attempt(() => Object.keys(this.#open())) ?? []; }
+  clear() { attempt(() => this.#open().clear()); }
+}
+
+export const kept = new Safe(() => localStorage); // by this browser
+export const visit = new Safe(() => sessionStorage); // by this tab

@@ -1,0 +1,147 @@
+"""What a browser refuses, and who signs in meanwhile: no word is lost, and none is another person's."""
+
+import pytest
+
+from tests.test_live import stored
+
+HIDE = "Object.defineProperty(document, 'hidden', { get: () => !!window.isAway, configurable: true });"
+NO_NOTIFICATION = """
+window.Notification = class {
+  constructor() { throw new TypeError("Illegal constructor"); }
+  static permission = "granted";
+};
+window.AudioContext = class { constructor() { throw new Error("no device"); } };
+"""
+FULL = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError'); };"
+DENIED = """
+for (const name of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });
+}
+delete window.BroadcastChannel;
+delete window.Notification;
+"""
+
+
+@pytest.fixture
+def talk(site):
+    return site.conversation()
+
+
+@pytest.fixture
+def client(site, talk, visit):
+    return enter(visit(site, talk.client), talk)
+
+
+def enter(visitor, talk, script=""):
+    visitor.context.add_init_script(script)
+    visitor.open(f"/sessions/{talk.id}")
+    visitor.await_connection("live")
+    return visitor
+
+
+def sign_in(visitor, who):
+    """As another tab does it."""
+    visitor.context.add_cookies([{"name": "session", "value": who.token, "url": visitor.url}])
+
+
+def test_all_messages_are_shown_where_notifications_and_sounds_throw(site, talk, visit):
+    client = enter(visit(site, talk.client), talk, HIDE + NO_NOTIFICATION)
+    client.page.evaluate("window.isAway = true")
+    client.context.set_offline(True)
+    for number in range(4):
+        talk.agent.send(talk.id, f"line {number}")
+    client.context.set_offline(False)
+    client.see("line 3")
+    assert client.texts() == stored(talk)
+
+
+@pytest.mark.parametrize("script", [FULL, DENIED], ids=["full", "denied"])
+def test_a_message_is_sent_once_where_nothing_can_be_kept(site, talk, visit, script):
+    client, before = enter(visit(site, talk.client), talk, script), stored(talk)
+    client.page.fill("#message", "Hello")
+    for _ in range(3):
+        client.page.press("#message", "Enter")
+    client.page.locator(".message[data-id]:not([data-id=''])", has_text="Hello").wait_for()
+    assert stored(talk) == [*before, "Hello"]
+    assert client.page.input_value("#message") == ""
+
+
+def test_what_was_written_after_the_sign_in_ended_is_sent_after_the_next(talk, client):
+    before = stored(talk)
+    client.context.clear_cookies()
+    client.send("A careful answer")
+    client.page.locator(".message.is-failed", has_text="A careful answer").wait_for()
+    client.page.fill("#message", "and a dra")
+    with client.page.expect_navigation(url="**/login**"):
+        client.page.get_by_role("button", name="Sign in").click()
+    sign_in(client, talk.client)
+    client.open(f"/sessions/{talk.id}")
+    client.page.locator(".message[data-id]:not([data-id=''])", has_text="A careful answer").wait_for()
+    assert stored(talk) == [*before, "A careful answer"]
+    assert client.page.input_value("#message") == "and a dra"
+
+
+def test_a_page_sends_nothing_as_somebody_who_signed_in_in_another_tab(talk, client):
+    before = stored(talk)
+    sign_in(client, talk.agent)
+    client.send("I am the client")
+    failed = client.page.locator(".message.is-failed", has_text="I am the client")
+    failed.wait_for()
+    failed.get_by_role("button", name="Load the page again").click()
+    client.page.locator("[data-talk][data-side=agent]").wait_for()
+    client.await_connection("live")
+    assert client.texts() == stored(talk) == before
+    sign_in(client, talk.client)
+    client.open(f"/sessions/{talk.id}")
+    client.page.locator(".message[data-id]:not([data-id=''])", has_text="I am the client").wait_for()
+    assert stored(talk) == [*before, "I am the client"]
+
+
+def test_a_paste_that_is_too_long_is_kept_and_not_sent(talk, client):
+    before, page = stored(talk), client.page
+    page.fill("#message", "x" * 6000)
+    page.get_by_role("alert").filter(has_text="Too long by 2000").wait_for()
+    page.press("#message", "Enter")
+    assert len(page.input_value("#message")) == 6000
+    assert stored(talk) == before
+    page.fill("#message", "😀" * 4000)
+    page.press("#message", "Enter")
+    page.locator(".message[data-id]:not([data-id=''])", has_text="😀").wait_for()
+    assert stored(talk) == [*before, "😀" * 4000]
+
+
+TYPED = "I would like to know whether I may sublet my flat while I am away."
+
+
+def test_no_keystroke_is_lost_while_an_agent_accepts(site, visit):
+    who, agent = site.person("client"), site.person("agent", "Ada Swift")
+    session_id = who.ask()["id"]
+    client = visit(site, who)
+    client.open(f"/sessions/{session_id}")
+    client.await_connection("live")
+    page = client.page
+    page.click("#message")
+    page.keyboard.type(TYPED[:20])
+    agent.do("accept", session_id)
+    page.keyboard.type(TYPED[20:40])
+    page.locator("[data-other-name]", has_text="Ada Swift").wait_for()
+    page.keyboard.type(TYPED[40:])
+    assert page.input_value("#message") == TYPED
+    agent.do("end", session_id)
+    page.locator("[data-unsent]", has_text=TYPED).wait_for()
+
+
+@pytest.mark.parametrize(
+    "path", ["message", "read", "typing", "sessions", "sessions/1/accept", "sessions/1/end"]
+)
+def test_no_call_of_a_page_is_answered_for_somebody_else(site, talk, path):
+    before = stored(talk)
+    content = {"chat_session_id": talk.id, "message": "no", "message_id": 1, "typing": True}
+    path = path.replace("/1/", f"/{talk.id}/")
+    answer = talk.agent.post(f"/api/chat/{path}", content, **{"Chat_User": str(talk.client.id)})
+    assert (answer.status, answer.json["code"]) == (409, "other_user")
+    assert answer.json["name"]
+    answer = talk.agent.get("/api/chat/sessions", **{"Chat_User": str(talk.client.id)})
+    assert answer.status == 409
+    assert talk.agent.get(f"/api/chat/ws?cursor=0&chat_user={talk.client.id}").status in (409, 426, 400)
+    assert stored(talk) == before
