@@ -11,12 +11,12 @@ run: .venv/installed
 	@exec $(BIN)/gunicorn
 
 test: .venv/installed-dev
-	@.ci/browser
+	@.ci/tools
 	$(BIN)/pytest
 
 # What takes minutes: longer conversations, more reloads.
 soak: .venv/installed-dev
-	@.ci/browser
+	@.ci/tools
 	$(BIN)/pytest -m soak --timeout 1800
 
 lint: .venv/installed-dev
@@ -53,7 +53,7 @@ clean:
 
 # The pictures of docs/, from the demo's data.
 screenshots: .venv/installed-dev
-	@.ci/browser
+	@.ci/tools
 	$(BIN)/python -m docs.screenshots
 
 # Take new texts from the pages into translations/, and compile what is translated there.

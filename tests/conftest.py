@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
+from tests.faults import tally
 from tests.proxy import Proxy
 from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 
@@ -26,6 +28,22 @@ FIRST = ("test_stopping.py", "test_live.py", "test_ladder.py", "test_diagnosis.p
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in FIRST)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of the tests gives what its histories counted to the one that prints it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["counted"] = dict(tally.counted)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    tally.counted.update(Counter(getattr(node, "workeroutput", {}).get("counted", {})))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if tally.counted:
+        terminalreporter.section("histories")
+        terminalreporter.write("\n".join(tally.table(tally.counted)) + "\n")
 
 
 @pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda pair: f"{pair[0]}-{pair[1]}")

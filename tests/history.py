@@ -4,10 +4,28 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+Kind = Literal["missing", "duplicated", "disordered", "gap", "leaked", "wrong"]
 Outcome = Literal["unknown", "acknowledged", "failed"]
 Stored = dict[str, Any]
+
+
+class Mistake(NamedTuple):
+    """Something that must not be."""
+
+    kind: Kind
+    text: str
+
+
+class Operation(NamedTuple):
+    """One attempt; without an answer its result is unknown: it may have been carried out or not."""
+
+    name: str
+    key: str | None
+    began: float
+    ended: float
+    result: int | Literal["unknown"]
 
 
 @dataclass
@@ -70,6 +88,10 @@ class History:
 
     sent: list[Sent] = field(default_factory=list)
     readers: list[Reader] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    faults: int = 0
+    # What an outsider was told, and should not have been.
+    leaks: list[str] = field(default_factory=list)
 
     def send(self, key: str, text: str) -> Sent:
         """Somebody begins to send."""
@@ -82,35 +104,36 @@ class History:
         return self.readers[-1]
 
 
-def check(history: History, stored: list[Stored]) -> list[str]:
+def check(history: History, stored: list[Stored]) -> list[Mistake]:
     """All mistakes, given everything that is stored in the end."""
     mistakes = [*_of_the_store(history, stored), *_of_the_order(history, stored)]
     for reader in history.readers:
-        mistakes += (f"{reader.name}: {mistake}" for mistake in _of_a_reader(reader, history, stored))
-    return mistakes
+        found = _of_a_reader(reader, history, stored)
+        mistakes += (Mistake(kind, f"{reader.name}: {text}") for kind, text in found)
+    return mistakes + [Mistake("leaked", leak) for leak in history.leaks]
 
 
-def _of_the_store(history: History, stored: list[Stored]) -> Iterator[str]:
+def _of_the_store(history: History, stored: list[Stored]) -> Iterator[Mistake]:
     sent = {one.key: one for one in history.sent}
     texts = {message["client_message_id"]: message["message"] for message in stored}
     ids = {message["client_message_id"]: message["id"] for message in stored}
     for key, count in Counter(message["client_message_id"] for message in stored).items():
         if count > 1:
-            yield f"{key} is stored {count} times"
+            yield Mistake("duplicated", f"{key} is stored {count} times")
         if key not in sent:
-            yield f"{key} is stored and was never sent"
+            yield Mistake("wrong", f"{key} is stored and was never sent")
         elif sent[key].text != texts[key]:
-            yield f"{key} is stored with another text"
+            yield Mistake("wrong", f"{key} is stored with another text")
     for key, one in sent.items():
         if one.outcome == "acknowledged" and key not in ids:
-            yield f"{key} was acknowledged and is not stored"
+            yield Mistake("missing", f"{key} was acknowledged and is not stored")
         elif one.outcome == "acknowledged" and ids[key] != one.message_id:
-            yield f"{key} was acknowledged as {one.message_id} and is stored as {ids[key]}"
+            yield Mistake("wrong", f"{key} was acknowledged as {one.message_id} and is stored as {ids[key]}")
         elif one.outcome == "failed" and key in ids:
-            yield f"{key} failed and is stored"
+            yield Mistake("wrong", f"{key} failed and is stored")
 
 
-def _of_the_order(history: History, stored: list[Stored]) -> Iterator[str]:
+def _of_the_order(history: History, stored: list[Stored]) -> Iterator[Mistake]:
     """What was acknowledged before another was sent comes before it."""
     ids = {message["client_message_id"]: message["id"] for message in stored}
     kept = [one for one in history.sent if one.key in ids]
@@ -121,32 +144,39 @@ def _of_the_order(history: History, stored: list[Stored]) -> Iterator[str]:
         if not is_begun:
             newest = one if newest is None or ids[one.key] > ids[newest.key] else newest
         elif newest is not None and ids[one.key] < ids[newest.key]:
-            yield f"{one.key} was sent after {newest.key} was acknowledged, and is stored before it"
+            yield Mistake(
+                "disordered",
+                f"{one.key} was sent after {newest.key} was acknowledged, and is stored before it",
+            )
 
 
-def _of_a_reader(reader: Reader, history: History, stored: list[Stored]) -> Iterator[str]:
+def _of_a_reader(reader: Reader, history: History, stored: list[Stored]) -> Iterator[Mistake]:
     sent = {one.key: one for one in history.sent}
     known = {message["id"]: message for message in stored}
     counts = Counter(one.message_id for one in reader.received)
-    yield from (f"{message_id} came {count} times" for message_id, count in counts.items() if count > 1)
+    for message_id, count in counts.items():
+        if count > 1:
+            yield Mistake("duplicated", f"{message_id} came {count} times")
     last_id, last_cursor = reader.first_id, 0
     for one in reader.received:
         if one.message_id not in known:
-            yield f"{one.message_id} came and is not stored"
+            yield Mistake("wrong", f"{one.message_id} came and is not stored")
             continue
         message = known[one.message_id]
         if (one.key, one.text) != (message["client_message_id"], message["message"]):
-            yield f"{one.message_id} came as another message ({one.transport})"
+            yield Mistake("wrong", f"{one.message_id} came as another message ({one.transport})")
         if one.message_id < last_id:
-            yield f"{one.message_id} came after {last_id} ({one.transport})"
+            yield Mistake("disordered", f"{one.message_id} came after {last_id} ({one.transport})")
         if one.cursor is not None and one.cursor < last_cursor:
-            yield f"the cursor went back to {one.cursor} from {last_cursor} ({one.transport})"
+            yield Mistake(
+                "disordered", f"the cursor went back to {one.cursor} from {last_cursor} ({one.transport})"
+            )
         last_id, last_cursor = max(last_id, one.message_id), max(last_cursor, one.cursor or 0)
         begun = sent[one.key].began if one.key in sent else one.at
         if one.at < begun:
-            yield f"{one.message_id} came before it was sent"
+            yield Mistake("wrong", f"{one.message_id} came before it was sent")
         if reader.signed_out_at is not None and begun > reader.signed_out_at:
-            yield f"{one.message_id} came after they had signed out"
+            yield Mistake("leaked", f"{one.message_id} came after they had signed out")
     if reader.signed_out_at is None:
         missed = [id for id in known if id > reader.first_id and id not in counts]
-        yield from (f"{message_id} never came" for message_id in missed)
+        yield from (Mistake("gap", f"{message_id} never came") for message_id in missed)

@@ -1,5 +1,6 @@
 """A bad proxy: it kills, or keeps, the answers to requests that take long, or what it does not know."""
 
+import random
 import select
 import socket
 import threading
@@ -11,6 +12,7 @@ from tests.threads import join
 PATIENCE_SECONDS = 0.7
 KEPT_SECONDS = 2.5
 LOOK_SECONDS = 0.1
+LOST = 0.3
 # What a server holds. Any other answer may be late because the machine is slow: that is not to be found out.
 HELD = (b"longPoll=true", b"hold=", b"/api/chat/stream", b"/api/chat/ws")
 
@@ -18,18 +20,19 @@ HELD = (b"longPoll=true", b"hold=", b"/api/chat/stream", b"/api/chat/ws")
 class Proxy:
     """In front of `address`, on a port of its own.
 
-    `mode` is `pass`, `kill` or `keep` (what takes long), `plain` (no upgrades to WebSocket), or `buffer`
-    (none, and streams are kept until their end).
+    `mode` is `pass`, `kill` or `keep` (what takes long), `plain` (no upgrades to WebSocket), `buffer`
+    (none, and streams are kept until their end), or `lose` (answers to POST, 30 % of them).
     """
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.mode = "pass"
+        self.lost = 0
         self._address = address
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        host, port = self._listener.getsockname()
+        self.address = host, port = self._listener.getsockname()
         self.url = f"http://{host}:{port}"
 
     def __enter__(self) -> "Proxy":
@@ -85,6 +88,9 @@ class Proxy:
         while True:
             data = self._receive(server, asked)
             if not data:
+                return
+            if self.mode == "lose" and asked[0].startswith(b"POST") and random.random() < LOST:
+                self.lost += 1
                 return
             if self.mode == "buffer" and b"text/event-stream" in data:
                 while server.recv(65_536):
