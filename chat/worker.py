@@ -5,16 +5,18 @@ The only file that names gevent. gunicorn imports it in its main process, before
 
 import gc
 import logging
+import re
 import select
 import signal
 import sys
 import threading
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import gevent
 import gevent.socket
-from gunicorn import arbiter
+from gunicorn import arbiter, glogging
 from gunicorn.workers import ggevent, gthread
 
 from chat.database import native  # noqa: F401  (takes the original threads, before gevent replaces them)
@@ -35,7 +37,26 @@ LINGER_SECONDS = 0.5
 SWITCH_SECONDS = 0.0005
 # How often the main process looks whether new workers serve.
 LOOK_SECONDS = 0.05
+# What follows is as good as a password: in paths, queries, and the Referer of what comes next.
+SECRET = re.compile(r"(?<=/links/)[^/?#&\s]+|(?<=\bcode=)[^&#\s]+")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class Logger(glogging.Logger):
+    """gunicorn's, whose access log tells no secret, and has one line for a request."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        """What a line may consist of; operators choose with gunicorn's `access_log_format`."""
+        atoms: dict[str, Any] = super().atoms(*args)
+        return {name: _public(value) if isinstance(value, str) else value for name, value in atoms.items()}
+
+
+def _public(text: str) -> str:
+    """Without tokens of links and the set-up code, however they are written, and without line breaks."""
+    plain = unquote(text)
+    found = SECRET.sub("...", plain)
+    shown = text if found == plain else found
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
 
 
 class Arbiter(arbiter.Arbiter):
