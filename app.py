@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import BadRequest
@@ -15,10 +16,12 @@ from chat.settings import Settings, from_environment
 from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
-from chat.web.page import SAFETY
 from chat.web.proxies import Proxied
 from chat.web.routes import Routes
 from chat.web.static import IMMUTABLE
+
+# A name, an IPv4 or an IPv6 address, and perhaps a port: anything else would stand in links that we make.
+HOST = re.compile(r"([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 log = logging.getLogger("chat")
 
@@ -30,6 +33,8 @@ class Application(Flask):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Flask's; raises BadRequest, which becomes the answer."""
+        if request is not None and not HOST.fullmatch(request.host):
+            raise BadRequest
         try:
             return super().create_url_adapter(request)
         except UnicodeError:
@@ -41,7 +46,6 @@ class Application(Flask):
         response = super().send_static_file(path)
         if is_immutable:
             response.headers["Cache-Control"] = IMMUTABLE
-        response.headers.extend(SAFETY)
         return compressed(response)
 
 

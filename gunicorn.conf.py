@@ -32,6 +32,7 @@ graceful_timeout = 20
 forwarder_headers = ""
 # On by default, and shared by all instances of one user.
 control_socket_disable = True
+logger_class = "chat.worker.Logger"
 accesslog = "-" if _settings.access_log else None
 proc_name = "tete-a-tete"
 

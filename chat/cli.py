@@ -95,6 +95,15 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     )
 
 
+@chat.command("set-up")
+def set_up() -> None:
+    """Print the address of the page on which somebody becomes the first administrator."""
+    code = _runtime().database.read(store.server.setup_code)
+    if code is None:
+        raise click.ClickException("there is an administrator already")
+    click.echo(f"{_url()}/setup?code={code}")
+
+
 @chat.command("set-rate")
 @click.argument("email")
 @click.argument("rate")

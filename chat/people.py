@@ -146,7 +146,9 @@ def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, ad
         if expected is None:
             raise NotFound
         if not secrets.compare_digest(expected.encode(), code.strip().encode()):
-            raise InvalidParameter("code is not the one in the server's log", field="code")
+            raise InvalidParameter(
+                "code is not the one that `flask --app app chat set-up` prints", field="code"
+            )
         accounts.insert_user(db, "admin", *checked, password_hash)
 
     runtime.database.write(write)

@@ -62,8 +62,10 @@ class Runtime:
     def start(self) -> None:
         """Begin to hear the other processes; say how to set up what nobody runs yet."""
         with suppress(DatabaseUnavailable):
-            if code := self.database.read(server.setup_code):
-                log.warning("There is no administrator yet; the page to become it is /setup?code=%s", code)
+            if self.database.read(server.setup_code):
+                log.warning(
+                    "There is no administrator yet; `flask --app app chat set-up` tells how to become it."
+                )
         self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
         for companion in self.companions:
             companion.start()

@@ -24,13 +24,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import gevent
 import gevent.select
 import gevent.socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
-from gunicorn import arbiter
+from gunicorn import arbiter, glogging
 from gunicorn.sock import ssl_context
 from gunicorn.workers import base, ggevent, gthread
 
@@ -68,7 +69,26 @@ ALL_TAKEN = -1
 SWITCH_SECONDS = 0.0005
 # How often the main process looks whether new workers serve.
 LOOK_SECONDS = 0.05
+# What follows is as good as a password: in paths, queries, and the Referer of what comes next.
+SECRET = re.compile(r"(?<=/links/)[^/?#&\s]+|(?<=\bcode=)[^&#\s]+")
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class Logger(glogging.Logger):
+    """gunicorn's, whose access log tells no secret, and has one line for a request."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        """What a line may consist of; operators choose with gunicorn's `access_log_format`."""
+        atoms: dict[str, Any] = super().atoms(*args)
+        return {name: _public(value) if isinstance(value, str) else value for name, value in atoms.items()}
+
+
+def _public(text: str) -> str:
+    """Without tokens of links and the set-up code, however they are written, and without line breaks."""
+    plain = unquote(text)
+    found = SECRET.sub("...", plain)
+    shown = text if found == plain else found
+    return shown if shown.isprintable() else ascii(shown)[1:-1]
 
 
 class Arbiter(arbiter.Arbiter):

@@ -8,8 +8,14 @@ from flask import Response, request
 
 from chat.money import Cents
 
-PERSONAL = {"Content-Type": "application/json", "Cache-Control": "no-store", "Vary": "Cookie"}
-PUBLIC = {"Content-Type": "application/json"}
+# It is data: no browser is to run it, or to show it to another site's page.
+INERT = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+PUBLIC = {"Content-Type": "application/json", **INERT}
+PERSONAL = {**PUBLIC, "Cache-Control": "no-store", "Vary": "Cookie"}
 
 
 def encode(content: Mapping[str, object]) -> bytes:

@@ -35,8 +35,13 @@ SAFETY = Headers(
         # Not no-referrer: browsers would then say `Origin: null` of our own forms.
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        # For browsers that do not know `frame-ancestors`.
+        "X-Frame-Options": "DENY",
     }
 )
+# Their addresses are secrets, told to nobody: not to our own pages and their log either.
+SECRET_ADDRESSES = ("entrance.link_page", "entrance.follow_link", "entrance.setup_page", "entrance.set_up")
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
@@ -132,11 +137,19 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         **content,
     )
     response = make_response(html, problem.status if problem else status)
-    response.headers.extend(SAFETY)
     response.headers.update(PERSONAL)
     if problem:
         response.headers.extend(problem.all_headers())
     return compressed(response)
+
+
+def make_safe(response: Response) -> Response:
+    """Redirects and files get the headers of a page, too; data and what is held have their own."""
+    if type(response) is Response and "X-Content-Type-Options" not in response.headers:
+        response.headers.extend(SAFETY)
+        if request.endpoint in SECRET_ADDRESSES:
+            response.headers["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 def listed(db: Connection, user: User) -> Inbox:

@@ -15,8 +15,8 @@ from chat.errors import (
     NotFound,
     Problem,
 )
-from chat.web.answer import json
-from chat.web.page import page, see, visitor_if_known, written
+from chat.web.answer import INERT, json
+from chat.web.page import make_safe, page, see, visitor_if_known, written
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(OverflowError, _answer_overflow)
     app.register_error_handler(Exception, _answer_unexpected)
+    app.after_request(make_safe)
 
 
 def answer(problem: Problem) -> Response:
@@ -42,6 +43,7 @@ def answer(problem: Problem) -> Response:
     headers = {
         "Content-Type": "application/problem+json",
         "Cache-Control": "no-store",
+        **INERT,
         **problem.all_headers(),
     }
     return json(content, problem.status, headers)

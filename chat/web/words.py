@@ -84,7 +84,7 @@ FIELDS = {
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
-    "code": _("It is in the server's log, after “setup?code=”."),
+    "code": _("The command “flask --app app chat set-up” prints it."),
 }
 NOTICES = {
     "saved": _("Saved."),

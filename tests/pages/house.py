@@ -96,6 +96,7 @@ def assert_headers(page, is_personal=True):
     assert "unsafe" not in page.headers["Content-Security-Policy"]
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["X-Frame-Options"] == "DENY"
     if is_personal:
         assert page.headers["Cache-Control"] == "no-store"
         assert "Cookie" in page.headers["Vary"]

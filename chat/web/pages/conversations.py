@@ -6,7 +6,7 @@ from chat import archive, inbox, messages, receipts, texts
 from chat.errors import NotFound, Problem
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import moment
-from chat.web.page import SAFETY, check_form, form, listed, live, page, reader, see
+from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Key, current_runtime, path_id, query
@@ -91,7 +91,6 @@ def transcript(chat_session_id: str, kind: str) -> Response:
     return Response(
         content,
         headers={
-            **dict(SAFETY),
             **PERSONAL,
             "Content-Type": mime,
             "Content-Disposition": f'attachment; filename="tete-a-tete-{session_id}.{kind}"',
