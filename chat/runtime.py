@@ -57,7 +57,7 @@ class Runtime:
         Raises NewerSchema, and DatabaseUnavailable.
         """
         self.database.migrate()
-        self.database.prepare()
+        self.database.write(server.anchor)
 
     def start(self) -> None:
         """Begin to hear the other processes; say how to set up what nobody runs yet."""

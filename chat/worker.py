@@ -147,11 +147,6 @@ class Holding:
         super().__init__(*args)
         self.made_at = self.tmp.last_update()  # type: ignore[attr-defined]
 
-    def run(self) -> None:
-        """Serve until told to stop; then the database is closed, and knows that it was."""
-        super().run()  # type: ignore[misc]
-        self.runtime.database.close()
-
     def serves(self) -> bool:
         """Whether it has begun to accept; asked in the main process."""
         return bool(self.tmp.last_update() != self.made_at)  # type: ignore[attr-defined]
@@ -234,6 +229,7 @@ class GeventWorker(Holding, ggevent.GeventWorker):
                 self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
                 pool.kill(timeout=TURN_SECONDS)
                 break
+        self.runtime.database.close()
 
     def await_signal(self) -> None:
         """Return when one comes, or after a turn."""
@@ -300,6 +296,7 @@ class ThreadWorker(Holding, gthread.ThreadWorker):
     def run(self) -> None:
         """Serve until told to stop, and then until all is answered."""
         super().run()
+        self.runtime.database.close()
         if self.ppid != os.getppid():
             os._exit(0)  # Nobody is there to kill it, should a thread not end.
 

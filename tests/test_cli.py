@@ -183,7 +183,7 @@ def test_what_cannot_be_done_is_told(idle, words, message):
 
 def test_a_message_that_is_not_acceptable_is_told(idle, run):
     talk = idle.conversation()
-    with pytest.raises(AssertionError, match="1 to 4000 characters; it has 0"):
+    with pytest.raises(AssertionError, match="1 to 4000 characters, some to be seen; it has 0"):
         run(idle, "send", talk.id, " ")
 
 

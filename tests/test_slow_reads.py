@@ -22,7 +22,7 @@ def test_reports_that_take_long_keep_nobody_from_signing_in_and_sending(runtime)
     with together() as threads:
         reports = [threads.submit(runtime.database.read_slowly, report) for _ in range(SLOW_READS)]
         busy.wait(PATIENCE_SECONDS)
-        signing_in = threads.submit(accounts.log_in, runtime, talk.emails["client"], PASSWORD)
+        signing_in = threads.submit(accounts.log_in, runtime, talk.emails["client"], PASSWORD, "")
         _, client = signing_in.result(PATIENCE_SECONDS)
         sending = threads.submit(messages.send, runtime, client, talk.id, "Bonjour", None)
         assert sending.result(PATIENCE_SECONDS)[0] > 0

@@ -60,7 +60,7 @@ def test_a_file_with_its_version_is_kept_and_one_without_is_asked_for_each_time(
     for path in files:
         kept = somebody.get(path)
         assert (kept.status, kept.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
-        assert "script-src 'self'" in kept.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in kept.headers["Content-Security-Policy"]
         plain = re.sub("/static/[0-9a-f]{16}/", "/static/", path)
         old = path.replace(path.split("/")[2], "0" * 16)
         for name in (plain, old):

@@ -17,6 +17,7 @@ from chat.errors import (
     InvalidRequest,
     NotAuthenticated,
     NotFound,
+    OtherUser,
     Problem,
     UnsupportedMediaType,
 )
@@ -158,7 +159,9 @@ def _refusals(rule: Rule, operation: Operation, method: str) -> set[type[Problem
     """Its own errors, and those of its parts."""
     kinds: set[type[Problem]] = {InvalidRequest, DatabaseUnavailable, *operation.refuses}
     if operation.user is not None:
-        kinds |= {NotAuthenticated} if method in SAFE_METHODS else {NotAuthenticated, CrossSite}
+        kinds |= {NotAuthenticated, OtherUser}
+        if method not in SAFE_METHODS:
+            kinds |= {CrossSite}
     if IN_PATH.search(rule.rule):
         kinds |= {InvalidParameter, NotFound}
     if operation.query is not None:

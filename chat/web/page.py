@@ -18,7 +18,7 @@ from chat.database.connection import Connection
 from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Problem
 from chat.inbox import Inbox
 from chat.web import words
-from chat.web.answer import compressed
+from chat.web.answer import INERT, compressed
 from chat.web.request import MAX_AMOUNT, Body, check_origin, cookies, current_runtime, signed_in, validated
 
 Form = TypeVar("Form", bound=Body)
@@ -144,9 +144,9 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
 
 
 def make_safe(response: Response) -> Response:
-    """Redirects and files get the headers of a page, too; data and what is held have their own."""
+    """Redirects get the headers of a page, files those of data; data and what is held have their own."""
     if type(response) is Response and "X-Content-Type-Options" not in response.headers:
-        response.headers.extend(SAFETY)
+        response.headers.extend(INERT if request.endpoint == "static" else SAFETY)
         if request.endpoint in SECRET_ADDRESSES:
             response.headers["Referrer-Policy"] = "strict-origin"
     return response

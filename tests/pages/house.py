@@ -88,7 +88,7 @@ def assert_safe(page):
         assert not block or json.loads(block)
 
 
-def assert_headers(page, is_personal=True):
+def assert_headers(page):
     """A browser is told to run nothing but our own files, and to keep nothing that is somebody's."""
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
     assert policy["frame-ancestors"] == policy["default-src"] == policy["base-uri"] == "'none'"
@@ -97,6 +97,5 @@ def assert_headers(page, is_personal=True):
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.headers["Referrer-Policy"] == "same-origin"
     assert page.headers["X-Frame-Options"] == "DENY"
-    if is_personal:
-        assert page.headers["Cache-Control"] == "no-store"
-        assert "Cookie" in page.headers["Vary"]
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Cookie" in page.headers["Vary"]

@@ -172,7 +172,8 @@ def test_a_page_without_a_database_is_503_and_loses_nothing(start):
         assert (broken.status, broken.headers["Content-Type"]) == (503, "text/html; charset=utf-8"), path
         assert broken.alert == "The database cannot be used right now; nothing was changed."
         assert broken.headers["Retry-After"]
-        assert_headers(broken)
+        if path not in ("/links/x", "/setup"):  # Their addresses are told to nobody.
+            assert_headers(broken)
     refused = client.post(
         f"{here}/messages", {**page.form(f"{here}/messages"), "message": "Pendant la panne"}
     )

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from chat import accounts, messages, sessions, signals
 from chat.accounts import User
-from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem
+from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
 from chat.live.hub import TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import revision
@@ -58,7 +58,7 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
     "The events of a session over a WebSocket; sending, reading and typing on it too",
     {101: None},
     query=Streamed,
-    refuses=(CrossSite, CursorReset),
+    refuses=(CrossSite, CursorReset, WrongWebSocketVersion),
     user=signed_in_here,
     is_websocket=True,
 )
@@ -74,7 +74,7 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     "The events of all your sessions over a WebSocket; its frames name their session",
     {101: None},
     query=Streamed,
-    refuses=(CrossSite, CursorReset),
+    refuses=(CrossSite, CursorReset, WrongWebSocketVersion),
     user=signed_in_here,
     is_websocket=True,
 )
