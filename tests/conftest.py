@@ -20,6 +20,11 @@ from tests.proxy import Proxy
 from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 
 COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
+# Two of them stand for both classes, for one worker and for two; the others are soaked.
+SERVERS = [
+    pytest.param(pair, marks=() if pair in (("gevent", 2), ("gthread", 1)) else pytest.mark.soak)
+    for pair in COMBINATIONS
+]
 
 # They hold the longest tests: begun last, one process would be left with them.
 FIRST = ("test_stopping.py", "test_live.py", "test_ladder.py", "test_diagnosis.py", "test_look.py")
@@ -46,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write("\n".join(tally.table(tally.counted)) + "\n")
 
 
-@pytest.fixture(scope="session", params=COMBINATIONS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
+@pytest.fixture(scope="session", params=SERVERS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
 def server(request, tmp_path_factory) -> Iterator[Server]:
     """One of each kind that the contract must hold for; each test brings its own people."""
     worker_class, workers = request.param

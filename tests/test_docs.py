@@ -71,12 +71,14 @@ def test_every_link_leads_somewhere(page):
         assert (page.parent / link).exists(), link
 
 
-def test_every_guarantee_names_tests_and_files_that_there_are():
+def test_every_guarantee_and_defence_names_tests_and_files_that_there_are():
     rows = re.findall(r"^\| G(\d+) \|.*\| (.*?) \| (.*?) \|$", DOCS["guarantees.md"], re.MULTILINE)
     assert [int(number) for number, *_ in rows] == list(range(1, 17))
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     there_are = set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
-    for _, how, shown_by in rows:
+    threats = re.findall(r"^\| [^|]+ \| (.*?) \| (`test_.*?) \|$", DOCS["security.md"], re.MULTILINE)
+    assert len(threats) >= 10
+    for how, shown_by in [*(row[1:] for row in rows), *threats]:
         named = set(re.findall(r"`(test_\w+)`", shown_by))
         assert named and named <= there_are, named - there_are
         assert all((ROOT / path).exists() for path in re.findall(r"`(chat/[^`]+)`", how))
