@@ -68,7 +68,8 @@ class Visitor:
             (self.page.locator(what) if isinstance(what, str) else what).click()
 
     def send(self, text: str) -> None:
-        """Write it in the conversation that is open."""
+        """Write it in the conversation that is open, once its scripts run: before that Enter is a new line."""
+        self.page.locator("[data-without-script]").wait_for(state="hidden")
         self.page.fill("#message", text)
         self.page.press("#message", "Enter")
 

@@ -9,6 +9,7 @@ import pytest
 from chat.database.connection import connect
 from tests.streams import SSE, WS, refused
 from tests.test_file import leave_to
+from tests.threads import start as start_thread
 
 LOST = 3
 
@@ -27,10 +28,13 @@ def restore(server, backup, how):
         server.kill()
     else:
         server.path.unlink()
-    # Into the same file where there is one.
-    shutil.copyfile(backup, server.path)
     for suffix in ("-wal", "-shm"):
         server.path.with_name(f"chat.db{suffix}").unlink(missing_ok=True)
+    if how == "running":
+        shutil.copyfile(backup, server.folder / "new.db")
+        (server.folder / "new.db").rename(server.path)
+    else:  # Into the same file.
+        shutil.copyfile(backup, server.path)
     if how != "running":
         server.start()
     while server.client().get("/readyz").status != 200:
@@ -44,6 +48,14 @@ def send(talk, name, count):
     return [f"{name} {number}" for number in range(count)], [answer.json["messageId"] for answer in answers]
 
 
+def poll_on(ask, cursor):
+    """The first answer that is no page; who could not be answered asks again."""
+    while (answer := ask(cursor)).status in (200, 503):
+        cursor = answer.json.get("cursor", cursor)
+        sleep(0.05)
+    return answer
+
+
 @pytest.mark.parametrize(
     ("how", "worker_class", "workers"),
     [
@@ -54,7 +66,7 @@ def send(talk, name, count):
         pytest.param("killed", "gevent", 2, marks=pytest.mark.soak),
     ],
 )
-def test_nobody_misses_a_message_after_a_restore(start, tmp_path, how, worker_class, workers):
+def test_nobody_misses_a_message_after_a_restore(request, start, tmp_path, how, worker_class, workers):
     """Right after the backup; and the restored history grows past where the readers were."""
     server = start(worker_class=worker_class, workers=workers)
     talk = server.conversation()
@@ -63,18 +75,24 @@ def test_nobody_misses_a_message_after_a_restore(start, tmp_path, how, worker_cl
     here = talk.client.fetch(talk.id).json["cursor"]
     back_up(server, tmp_path / "backup.db")
     _, lost_ids = send(talk, "Perdu", LOST)
+    talk.settle()
     page = talk.client.fetch(talk.id).json
     cursor, last_id = page["cursor"], page["messages"][-1]["id"]
     paths = [f"/api/chat/{kind}{rest}" for kind in ("stream", "ws") for rest in (f"/{talk.id}", "")]
     listeners = [(SSE if "stream" in path else WS)(talk.client, f"{path}?cursor={cursor}") for path in paths]
     for told in listeners:
+        request.addfinalizer(told.cut)
         told.one("open")
-    held = [
-        talk.client.poll(talk.id, cursor=cursor),
-        talk.client.await_inbox(cursor),
-        talk.client.await_inbox(cursor, peers=""),
+    polls = [
+        start_thread(poll_on, ask, cursor)[0]
+        for ask in (
+            lambda at: talk.client.fetch(talk.id, cursor=at, longPoll="true"),
+            lambda at: talk.client.inbox(cursor=at, longPoll="true"),
+            lambda at: talk.client.inbox(cursor=at, longPoll="true", peers=f"{talk.id}:online"),
+        )
     ]
     plain = talk.client.poll(talk.id, lastMessageId=last_id)
+    server.wait_until_held(len(listeners) + len(polls) + 1)
     restore(server, tmp_path / "backup.db", how)
     texts, ids = send(talk, "Après", 2 * LOST)
     assert min(ids) > max(lost_ids) == last_id
@@ -94,12 +112,10 @@ def test_nobody_misses_a_message_after_a_restore(start, tmp_path, how, worker_cl
             assert told.texts(len(texts)) == texts
     # A running server tells those who listen at that moment too.
     if how == "running":
-        assert [poll.result().status for poll in held] == [410] * 3
+        assert [poll.result().status for poll in polls] == [410] * 3
         assert set(plain.result().texts) <= set(texts)
         for told in listeners:
             assert told.one("end").data == {"reason": "cursor_reset", "cursor": here}
-    for told in listeners:
-        told.cut()
 
 
 def test_a_file_alone_on_a_new_machine_goes_on_above_what_was_handed_out(start, tmp_path):
