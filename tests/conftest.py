@@ -17,9 +17,9 @@ from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
 from tests.faults import tally
 from tests.proxy import Proxy
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import CLASSES, FLASK, PATIENCE_SECONDS, ROOT, Server
 
-COMBINATIONS = list(itertools.product(("gevent", "gthread"), (1, 2)))
+COMBINATIONS = list(itertools.product(CLASSES, (1, 2)))
 # Two of them stand for both classes, for one worker and for two; the others are soaked.
 SERVERS = [
     pytest.param(pair, marks=() if pair in (("gevent", 2), ("gthread", 1)) else pytest.mark.soak)
@@ -138,7 +138,7 @@ def visit(browser) -> Iterator[Callable[..., Visitor]]:
     assert [problem for visitor in visitors for problem in visitor.problems] == []
 
 
-@pytest.fixture(params=["gevent", "gthread"])
+@pytest.fixture(params=CLASSES)
 def worker_class(request) -> str:
     return request.param
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import pytest
 from argon2 import PasswordHasher
 
 from chat import accounts, store
@@ -26,6 +27,27 @@ FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.01
+CLASSES = ("gevent", "gthread")
+
+
+def mostly(*kinds: Any) -> Any:
+    """A test that is run on these kinds of server, as "gevent", or ("gevent", 2) with the number of workers.
+
+    What it shows hardly depends on the kind: the others are soaked.
+    """
+    is_pair = isinstance(kinds[0], tuple)
+    every = tuple(itertools.product(CLASSES, (1, 2))) if is_pair else CLASSES
+    return pytest.mark.parametrize(
+        ("worker_class", "workers") if is_pair else "worker_class",
+        [
+            *kinds,
+            *(
+                pytest.param(*(kind if is_pair else [kind]), marks=pytest.mark.soak)
+                for kind in every
+                if kind not in kinds
+            ),
+        ],
+    )
 
 
 @cache

@@ -66,8 +66,8 @@ def use_it(path, backup):
     """What others do with a database."""
     for number in range(ROUNDS):
         program("sqlite3", path, "SELECT count(*) FROM messages")
-        program("sqlite3", path, f"VACUUM INTO '{backup}-system{number}'")
-        program("sqlite3", path, f".backup {backup}-copy{number}")
+        program("sqlite3", "-cmd", ".timeout 5000", path, f"VACUUM INTO '{backup}-system{number}'")
+        program("sqlite3", "-cmd", ".timeout 5000", path, f".backup {backup}-copy{number}")
     program(sys.executable, "-c", PYTHON, path, f"{backup}-python")
 
 

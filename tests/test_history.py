@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.history import History, check
-from tests.server import PATIENCE_SECONDS
+from tests.server import PATIENCE_SECONDS, mostly
 from tests.streams import CUT, SSE, WS, raw
 from tests.threads import together
 
@@ -105,7 +105,15 @@ def test_every_transport_tells_every_reader_everything(pair):
     run(pair, [[transport] for transport in TRANSPORTS * 2])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("worker_class", "seed"),
+    [
+        ("gevent", 1),
+        ("gthread", 2),
+        pytest.param("gevent", 2, marks=pytest.mark.soak),
+        pytest.param("gthread", 1, marks=pytest.mark.soak),
+    ],
+)
 def test_who_is_cut_at_random_goes_on_from_the_cursor(pair, seed):
     run(pair, [[transport] for transport in TRANSPORTS], seed)
 
@@ -116,15 +124,18 @@ def test_who_is_cut_at_random_and_for_long_goes_on_from_the_cursor(pair, seed):
     run(pair, [[transport] for transport in TRANSPORTS], seed, each=10 * EACH)
 
 
+@mostly("gevent")
 def test_who_hops_between_transports_in_mid_conversation_misses_nothing(pair):
     run(pair, [TRANSPORTS, TRANSPORTS[::-1], ("sse", "ws"), ("cursor", "sse")], seed=3)
 
 
+@mostly("gthread")
 def test_a_reload_in_the_middle_costs_nobody_a_message(start, worker_class):
     server = start(worker_class=worker_class, workers=2)
     run(server, [[transport] for transport in TRANSPORTS], reload=True)
 
 
+@mostly("gevent")
 def test_nothing_comes_after_signing_out_on_any_transport(pair):
     talk, history = pair.conversation(), History()
     place, arrived = Place(talk), threading.Semaphore(0)

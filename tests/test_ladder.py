@@ -10,7 +10,9 @@ from tests.test_live import expect_all, stored
 MODES = {"ws": "websocket", "sse": "stream", "longpoll": "live", "poll": "polling", "auto": "websocket"}
 
 
-@pytest.mark.parametrize("transport", ["ws", "sse", "poll", "auto"])
+@pytest.mark.parametrize(
+    "transport", ["auto", "sse", *(pytest.param(name, marks=pytest.mark.soak) for name in ("ws", "poll"))]
+)
 def test_each_transport_carries_a_conversation_through_a_reload(start, visit, transport):
     running = start(workers=2, transport=transport)
     talk = running.conversation()

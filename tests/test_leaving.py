@@ -10,9 +10,9 @@ from pathlib import Path
 from chat import accounts, messages
 from tests.server import PATIENCE_SECONDS
 from tests.streams import HANDSHAKE, SSE, WS, raw
+from tests.test_streams import BIG, MANY
 from tests.threads import together
 
-BIG = "x" * 3900
 STALL_SECONDS = 300
 EACH = 100
 
@@ -97,7 +97,7 @@ def test_who_reads_nothing_does_not_hold_the_exit(start, worker_class):
     with together(server) as threads:
         for _ in range(8):
             threads.submit(
-                lambda: [messages.send(server.runtime, agent, talk.id, BIG, None) for _ in range(250)]
+                lambda: [messages.send(server.runtime, agent, talk.id, BIG, None) for _ in range(MANY // 8)]
             )
     with ExitStack() as stack:
         headers = HANDSHAKE | {"Connection": "Upgrade"}

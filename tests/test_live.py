@@ -55,7 +55,10 @@ def expect_all(talk, *visitors):
 
 @pytest.mark.parametrize(
     "running",
-    [{"worker_class": "gevent"}, {"worker_class": "gthread"}],
+    [
+        {"worker_class": "gevent"},
+        pytest.param({"worker_class": "gthread"}, marks=pytest.mark.soak),
+    ],
     indirect=True,
     ids=["gevent", "gthread"],
 )

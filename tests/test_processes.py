@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from chat.database.connection import connect
+from tests.server import mostly
 from tests.test_stopping import hold
 
 # The longest that can be set, and what is awaited before: only the doorbell can have told it.
@@ -30,6 +30,7 @@ def deliver_across(near, far):
     return poll.result(RING_SECONDS)
 
 
+@mostly("gevent")
 def test_the_doorbell_wakes_the_other_process(start, worker_class):
     near, far = pair(start, worker_class=worker_class, check_interval_seconds=NEVER)
     assert deliver_across(near, far).texts == ["De loin"]
@@ -41,6 +42,7 @@ def test_the_doorbell_reaches_below_a_path_that_is_too_long_for_a_socket(start, 
     assert deliver_across(near, far).texts == ["De loin"]
 
 
+@mostly("gthread")
 def test_the_poll_loop_finds_what_no_doorbell_told(start, worker_class):
     near, far = pair(start, worker_class=worker_class, doorbell=0)
     assert deliver_across(near, far).texts == ["De loin"]
@@ -71,8 +73,15 @@ def test_a_datagram_that_nobody_understands_is_logged_and_the_next_one_heard(sta
     assert "The doorbell failed, and goes on" in far.log
 
 
-@pytest.mark.parametrize("what", ["logout", "end"])
-@pytest.mark.parametrize("doorbell", [0, 1])
+@pytest.mark.parametrize(
+    ("doorbell", "what"),
+    [
+        (0, "logout"),
+        (1, "end"),
+        pytest.param(0, "end", marks=pytest.mark.soak),
+        pytest.param(1, "logout", marks=pytest.mark.soak),
+    ],
+)
 def test_a_sign_out_and_an_end_cross_processes_too(start, doorbell, what):
     near, far = pair(start, doorbell=doorbell)
     talk = near.conversation()
@@ -86,7 +95,15 @@ def test_a_sign_out_and_an_end_cross_processes_too(start, doorbell, what):
         assert poll.result().json["session"]["end_reason"] == "ended_by_client"
 
 
-@pytest.mark.parametrize("doorbell", [0, 1])
+@pytest.mark.parametrize(
+    ("worker_class", "doorbell"),
+    [
+        ("gevent", 1),
+        ("gthread", 0),
+        pytest.param("gevent", 0, marks=pytest.mark.soak),
+        pytest.param("gthread", 1, marks=pytest.mark.soak),
+    ],
+)
 def test_a_message_of_another_program_arrives(start, run, worker_class, doorbell):
     server = start(worker_class=worker_class, workers=2, doorbell=doorbell)
     talk = server.conversation()
@@ -106,23 +123,6 @@ def test_sockets_of_killed_processes_are_cleared_away(start):
     server.start()
     assert talk.client.send(talk.id, "Me revoilà").status == 201
     assert not left & set(folder.iterdir())
-
-
-def test_after_a_restored_backup_a_cursor_is_told_to_start_again(start, tmp_path):
-    server = start()
-    talk = server.conversation()
-    backup = tmp_path / "backup.db"
-    connect(server.path).conn.execute("VACUUM INTO ?", (str(backup),))
-    cursor = talk.client.fetch(talk.id).json["cursor"]
-    talk.agent.send(talk.id, "Perdu avec la sauvegarde")
-    ahead = talk.client.fetch(talk.id).json["cursor"]
-    server.kill()
-    for suffix in ("", "-wal", "-shm"):
-        server.path.with_name(f"chat.db{suffix}").unlink()
-    backup.rename(server.path)
-    server.start()
-    answer = talk.client.fetch(talk.id, cursor=ahead, longPoll="true")
-    assert (ahead, answer.status, answer.json["cursor"]) == (cursor + 1, 410, cursor)
 
 
 def test_revisions_that_go_back_let_everyone_start_again(start):

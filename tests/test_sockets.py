@@ -13,10 +13,10 @@ from wsproto.events import TextMessage
 from chat import accounts
 from chat.store import tokens
 from tests.streams import HANDSHAKE, WS, raw, refused
+from tests.test_streams import BIG, MANY
 
-FLOOD = 2000
+FLOOD = 600
 LEAVES_SECONDS = 10
-BIG = "x" * 3900
 
 
 def socket(who, talk, query="", **headers):
@@ -303,7 +303,7 @@ def test_who_reads_nothing_is_dropped(start, worker_class):
     headers = HANDSHAKE | {"Connection": "Upgrade"}
     with raw(talk.client, f"/api/chat/ws/{talk.id}?cursor={cursor}", **headers):
         server.wait_until_held(1)
-        for number in range(900):
+        for number in range(MANY):
             assert talk.agent.send(talk.id, f"{number} {BIG}").status == 201
         began = monotonic()
         server.wait_until_held(0)

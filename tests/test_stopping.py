@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 
 import pytest
 
+from tests.server import mostly
 from tests.threads import together
 
 HELD = 50
@@ -25,7 +26,7 @@ def hold(server, talks):
     return polls
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@mostly(("gevent", 2), ("gthread", 1))
 def test_sigterm_answers_every_held_poll(start, worker_class, workers):
     server = start(worker_class=worker_class, workers=workers, threads=80)
     polls = hold(server, [server.conversation() for _ in range(HELD // 2)])
@@ -68,7 +69,15 @@ def test_who_is_let_go_by_a_stopping_worker_does_not_get_in_again(start, worker_
     assert [answer.status for answer in answers] == [200]
 
 
-@pytest.mark.parametrize("cause", ["ttou", "max_requests"])
+@pytest.mark.parametrize(
+    ("worker_class", "cause"),
+    [
+        ("gevent", "ttou"),
+        ("gthread", "max_requests"),
+        pytest.param("gevent", "max_requests", marks=pytest.mark.soak),
+        pytest.param("gthread", "ttou", marks=pytest.mark.soak),
+    ],
+)
 def test_a_worker_that_leaves_hands_its_polls_over(start, worker_class, cause):
     limit = {"max_requests": 60} if cause == "max_requests" else {}
     server = start(worker_class=worker_class, workers=2, **limit)
@@ -171,17 +180,9 @@ def signal_until_they_boot(server):
     return new
 
 
-@pytest.mark.parametrize(
-    ("kind", "workers"),
-    [
-        ("gevent", 2),
-        ("gthread", 1),
-        pytest.param("gevent", 1, marks=pytest.mark.soak),
-        pytest.param("gthread", 2, marks=pytest.mark.soak),
-    ],
-)
-def test_no_worker_leaves_before_the_new_ones_serve(start, kind, workers):
-    server = start(worker_class=kind, workers=workers)
+@mostly(("gthread", 2))
+def test_no_worker_leaves_before_the_new_ones_serve(start, worker_class, workers):
+    server = start(worker_class=worker_class, workers=workers)
     talk = server.conversation()
     new = signal_until_they_boot(server)
     for pid in new:
@@ -198,6 +199,7 @@ def test_no_worker_leaves_before_the_new_ones_serve(start, kind, workers):
     assert server.log.count("Hang up") == 2
 
 
+@mostly("gevent")
 def test_a_stop_waits_for_no_reload(start, worker_class):
     server = start(worker_class=worker_class, workers=2)
     signal_until_they_boot(server)
@@ -206,6 +208,7 @@ def test_a_stop_waits_for_no_reload(start, worker_class):
     assert server.log.count("Hang up") == 1
 
 
+@mostly("gthread")
 def test_what_was_acknowledged_survives_a_kill(start, worker_class):
     server = start(worker_class=worker_class)
     talk = server.conversation()

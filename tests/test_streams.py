@@ -6,11 +6,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.server import PATIENCE_SECONDS
+from tests.server import PATIENCE_SECONDS, mostly
 from tests.streams import SSE, raw
 from tests.threads import together
 
-BIG = "x" * 4000
+# The most bytes that a message can have: what the system keeps for who reads nothing is soon full.
+BIG = "\N{SPEECH BALLOON}" * 3900
+MANY = 250
 
 
 def stream(who, talk, query="", **headers):
@@ -161,7 +163,15 @@ def test_heartbeats_come_while_there_is_nothing_to_tell(start, worker_class):
             told.heartbeats += 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("worker_class", "number"),
+    [
+        ("gevent", signal.SIGHUP),
+        ("gthread", signal.SIGTERM),
+        pytest.param("gevent", signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param("gthread", signal.SIGHUP, marks=pytest.mark.soak),
+    ],
+)
 def test_a_server_that_stops_says_so(start, worker_class, number):
     server = start(worker_class=worker_class, workers=2)
     talk = server.conversation()
@@ -173,6 +183,7 @@ def test_a_server_that_stops_says_so(start, worker_class, number):
             assert server.process.wait(PATIENCE_SECONDS) == 0
 
 
+@mostly("gthread")
 def test_it_goes_on_after_the_worker_was_killed(start, worker_class):
     server = start(worker_class=worker_class)
     talk = server.conversation()
@@ -188,6 +199,7 @@ def test_it_goes_on_after_the_worker_was_killed(start, worker_class):
         assert again.texts(1) == ["après"]
 
 
+@mostly("gevent")
 def test_a_poll_and_a_stream_share_the_cap(start, worker_class):
     server = start(worker_class=worker_class, max_waiters=1)
     talk = server.conversation()
@@ -223,9 +235,9 @@ def test_who_reads_nothing_is_dropped_and_others_go_on(start, worker_class):
         told.one("open")
         server.wait_until_held(2)
         with together(server) as threads:
-            texts = threads.submit(told.texts, 900)
-            for number in range(900):
-                assert talk.agent.send(talk.id, f"{number} {BIG[:3900]}").status == 201
-        assert [text.split()[0] for text in texts.result()] == [str(number) for number in range(900)]
+            texts = threads.submit(told.texts, MANY)
+            for number in range(MANY):
+                assert talk.agent.send(talk.id, f"{number} {BIG}").status == 201
+        assert [text.split()[0] for text in texts.result()] == [str(number) for number in range(MANY)]
         server.wait_until_held(1)
         assert slow.fileno() > 0

@@ -221,26 +221,3 @@ ANSWERED = '2 sendto(4, "HTTP/1.1 201'
 )
 def test_a_trace_is_read_rightly(lines, found):
     assert synced("\n".join(lines)) == found
-
-
-@pytest.mark.soak
-def test_after_a_restored_backup_a_reader_is_told_or_gets_all_that_is_new(start, tmp_path):
-    """Ids and cursors that are handed out a second time must not be taken for the first ones."""
-    server, backup = start(), tmp_path / "backup.db"
-    talk = server.conversation()
-    with closing(sqlite3.connect(server.path)) as db:
-        db.execute("VACUUM INTO ?", (str(backup),))
-    for number in range(5):
-        assert talk.agent.send(talk.id, f"Perdu {number}").status == 201
-    page = talk.client.fetch(talk.id).json
-    server.kill()
-    for suffix in ("", "-wal", "-shm"):
-        server.path.with_name(f"chat.db{suffix}").unlink(missing_ok=True)
-    backup.rename(server.path)
-    server.start()
-    new = [f"Nouveau {number}" for number in range(8)]
-    for text in new:
-        assert talk.agent.send(talk.id, text).status == 201
-    for place in ({"cursor": page["cursor"]}, {"lastMessageId": page["messages"][-1]["id"]}):
-        answer = talk.client.fetch(talk.id, **place)
-        assert answer.status == 410 or answer.texts == new
