@@ -16,6 +16,8 @@ from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
 from tests.threads import together
 
 ROUNDS = 4
+# For an instant whoever closes the file keeps others from opening it.
+SQLITE3 = ("sqlite3", "-cmd", ".timeout 5000")
 # Python's own library is another one than the server's, and older.
 PYTHON = """
 import sqlite3, sys
@@ -65,9 +67,9 @@ def leave_to(server):
 def use_it(path, backup):
     """What others do with a database."""
     for number in range(ROUNDS):
-        program("sqlite3", path, "SELECT count(*) FROM messages")
-        program("sqlite3", "-cmd", ".timeout 5000", path, f"VACUUM INTO '{backup}-system{number}'")
-        program("sqlite3", "-cmd", ".timeout 5000", path, f".backup {backup}-copy{number}")
+        program(*SQLITE3, path, "SELECT count(*) FROM messages")
+        program(*SQLITE3, path, f"VACUUM INTO '{backup}-system{number}'")
+        program(*SQLITE3, path, f".backup {backup}-copy{number}")
     program(sys.executable, "-c", PYTHON, path, f"{backup}-python")
 
 
