@@ -63,6 +63,8 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     found["get"].add_argument("--connections", type=int, default=8, help="(8)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")
     found["stop"].add_argument("--polls", type=_even, default=50, help="held polls (50)")
+    found["storm"].add_argument("--polls", type=_even, default=3000, help="held polls (3000)")
+    found["storm"].add_argument("--rounds", type=int, default=3, help="how often they are cut (3)")
     return parser, list(found)
 
 

@@ -15,6 +15,7 @@ from bench.pages import pages
 from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record, polling
 from bench.senders import finish, repeat, send, send_steadily, warm_up
 from bench.server import Server, Session, fresh_database
+from bench.storm import storm
 
 Result = TypeVar("Result")
 
@@ -270,7 +271,7 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, streams, conversation, cross, inbox, get, pages, stop)
+ALL = (hold, burst, streams, conversation, cross, inbox, get, pages, stop, storm)
 
 
 def _run(scenario: Coroutine[Any, Any, Result], seconds: float) -> Result:
