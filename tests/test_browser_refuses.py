@@ -70,7 +70,8 @@ def test_what_was_written_after_the_sign_in_ended_is_sent_after_the_next(talk, c
     before = stored(talk)
     client.context.clear_cookies()
     client.send("A careful answer")
-    client.page.locator(".message.is-failed", has_text="A careful answer").wait_for()
+    failed = client.page.locator(".message.is-failed", has_text="A careful answer")
+    failed.get_by_text("It is kept on this device.").wait_for()
     client.page.fill("#message", "and a dra")
     with client.page.expect_navigation(url="**/login**"):
         client.page.get_by_role("button", name="Sign in").click()
@@ -79,6 +80,15 @@ def test_what_was_written_after_the_sign_in_ended_is_sent_after_the_next(talk, c
     client.page.locator(".message[data-id]:not([data-id=''])", has_text="A careful answer").wait_for()
     assert stored(talk) == [*before, "A careful answer"]
     assert client.page.input_value("#message") == "and a dra"
+
+
+@pytest.mark.parametrize("script", [FULL, DENIED], ids=["full", "denied"])
+def test_who_must_sign_in_again_is_told_when_nothing_is_kept(site, talk, visit, script):
+    client = enter(visit(site, talk.client), talk, script)
+    client.context.clear_cookies()
+    client.send("A careful answer")
+    failed = client.page.locator(".message.is-failed", has_text="A careful answer")
+    failed.get_by_text("Copy it first: this browser keeps nothing.").wait_for()
 
 
 def test_a_page_sends_nothing_as_somebody_who_signed_in_in_another_tab(talk, client):

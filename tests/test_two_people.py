@@ -260,4 +260,4 @@ def test_two_people_in_any_order(start):
 
 @pytest.mark.soak
 def test_two_people_in_any_order_for_long(start):
-    run(start, max_examples=300, stateful_step_count=80)
+    run(start, max_examples=150, stateful_step_count=80)

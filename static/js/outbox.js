@@ -55,7 +55,10 @@ export class Outbox {
         const { name } = error.body;
         const reason = name ? words.other_user.replace("{name}", name) : words.signed_out;
         const label = name ? words.reload : words.sign_in;
-        for (const { key } of this.#waiting) this.#pending.fail(key, reason, () => location.reload(), label);
+        for (const { key } of this.#waiting) {
+          const fate = kept.get(this.#prefix + key) === null ? words.not_kept : words.kept;
+          this.#pending.fail(key, `${reason} ${fate}`, () => location.reload(), label);
+        }
         return false;
       }
       const isFinal = error.status >= 400 && error.status < 500 && error.status !== 429;
