@@ -52,10 +52,14 @@ def check_version(version: tuple[int, ...], workers: int) -> str:
 def connect(path: Path, mode_of: Path | None = None) -> Connection:
     """A connection in autocommit, durable and enforcing foreign keys.
 
-    Raises sqlite3.Error when the file is not there, unless it may be created, with the `mode_of` another one.
+    Raises sqlite3.Error when the file is not there, unless it may be created, with the `mode_of` another one;
+    and when it may not be written: once SQLite has opened it to be read, the process could never write again,
+    for its connections share the index of the log.
     Only SQLite opens and closes the file: closing any descriptor of it drops all locks of the process, and
     the next program that reads it removes the write-ahead log (https://sqlite.org/howtocorrupt.html, 2.2).
     """
+    if path.exists() and not os.access(path, os.W_OK):
+        raise sqlite3.OperationalError("the file may only be read")
     how = f"mode=rwc&modeof={quote(str(mode_of))}" if mode_of else "mode=rw"
     conn = sqlite3.connect(
         f"{path.as_uri()}?{how}",

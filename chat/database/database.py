@@ -53,7 +53,7 @@ class Database:
             finally:
                 db.close()
         except (sqlite3.Error, OSError) as error:
-            if not heads.was_there():
+            if not (heads.was_there() or self.path.exists()):
                 raise
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 

@@ -5,10 +5,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 
 import pytest
 
+from tests.client import Client
 from tests.faults.traffic import traffic
 
 BETWEEN = 10
@@ -50,6 +52,46 @@ def test_a_disk_that_is_full_and_then_has_room(start, small_disk, worker_class, 
             going.until_refused()
             size = f"remount,size={8 * (number + 1)}m"
             subprocess.run(["mount", "-o", size, small_disk], check=True)
+            going.go_on(BETWEEN)
+
+
+def remount(folder, options):
+    """As soon as nobody has a file of it open to write."""
+    while subprocess.run(["mount", "-o", f"remount,{options}", folder], capture_output=True).returncode:
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.parametrize(
+    ("worker_class", "has_heads", "rounds"),
+    [
+        ("gevent", True, 1),
+        ("gthread", False, 1),
+        pytest.param("gevent", False, 5, marks=pytest.mark.soak),
+        pytest.param("gthread", True, 5, marks=pytest.mark.soak),
+    ],
+)
+def test_a_disk_that_may_only_be_read_for_a_while(
+    start, tmp_path, small_disk, worker_class, has_heads, rounds
+):
+    """The server comes back on it, as after a disk's error, and waits."""
+    server = start(folder=small_disk, worker_class=worker_class)
+    server.folder = tmp_path  # Its log is written elsewhere from now on.
+    with traffic(server) as going:
+        server.runtime.close()
+        who = Client(server.address, going.talk.client.token)
+        for _ in range(rounds):
+            going.go_on(BETWEEN)
+            server.kill()
+            if not has_heads:
+                server.path.with_name("chat.db-heads").unlink()
+            remount(small_disk, "ro,size=64m")
+            server.start()
+            going.fault()
+            going.until_refused()
+            assert server.client().get("/healthz").status == 200
+            for answer in (who.send(going.talk.id, "Non"), who.fetch(going.talk.id), who.get("/readyz")):
+                assert (answer.status, answer.headers["Retry-After"] is not None) == (503, True)
+            remount(small_disk, "rw")
             going.go_on(BETWEEN)
 
 
