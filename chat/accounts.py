@@ -30,8 +30,7 @@ NO_PASSWORD = ""
 # Of a random password that was not kept, made by this hasher: verified when there is no such account or
 # password, so that the answer takes as long.
 _NO_ACCOUNT = (
-    "$argon2id$v=19$m=19456,t=2,p=1$hB8mztV2ti6L4vJknWjgoQ$"
-    "i58lFtLn5kfmF5TuKwbfloKEphLGrXd2j8VnphL7WGc"
+    "$argon2id$v=19$m=19456,t=2,p=1$hB8mztV2ti6L4vJknWjgoQ$i58lFtLn5kfmF5TuKwbfloKEphLGrXd2j8VnphL7WGc"
 )
 
 
