@@ -33,12 +33,23 @@ class Application(Flask):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Flask's; raises BadRequest, which becomes the answer."""
-        if request is not None and not HOST.fullmatch(request.host):
+        if request is not None and not self._answers_to(request.host):
             raise BadRequest
         try:
             return super().create_url_adapter(request)
         except UnicodeError:
             raise BadRequest from None
+
+    def _answers_to(self, host: str) -> bool:
+        """Whether it can be a host, and is one of `CHAT_TRUSTED_HOSTS`: in any letters, with any port."""
+        trusted = self.extensions["chat"].settings.trusted_hosts
+        named = HOST.fullmatch(host)
+        name = f".{named[1].lower()}" if named else ""
+        # Werkzeug's own list knows neither an IPv6 address nor capital letters.
+        return bool(named) and (
+            not trusted
+            or any(name.endswith(each) if each[0] == "." else name == f".{each}" for each in trusted)
+        )
 
     def send_static_file(self, filename: str) -> Response:
         """Flask's; without its version a browser asks each time whether a file is still the same."""
@@ -68,7 +79,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.companions.append(Sweeper(runtime))
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     if settings.proxies:
         app.wsgi_app = Proxied(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
     problems.register(app)

@@ -61,6 +61,8 @@ ACCEPTED = 64
 READ_BYTES = 65_536
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 CODED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+# A chunk's length, and what nobody reads.
+CHUNK = re.compile(rb"([0-9a-fA-F]+)[ \t]*(;[^\n]*)?")
 # The kernel's numbers: the signal that a process gets when its parent dies; where bytes_acked is in tcp_info.
 PR_SET_PDEATHSIG = 1
 BYTES_ACKED = 120
@@ -323,7 +325,7 @@ class ThreadWorker(Holding, gthread.ThreadWorker):
 
     def await_request(self, conn: Any, begun: bytes) -> None:
         """`begun` is what has come of it already."""
-        conn.received, conn.is_whole = bytearray(begun), False
+        conn.received, conn.chunk_at, conn.is_whole = bytearray(begun), 0, False
         conn.timeout = time.monotonic() + self.runtime.settings.stall_seconds
         if go_on := self.read(conn):
             go_on(conn)
@@ -347,7 +349,7 @@ class ThreadWorker(Holding, gthread.ThreadWorker):
         except OSError:
             data = b""
         conn.received += data or b""
-        conn.is_whole, is_refused = has_come(conn.received, self.runtime.settings.max_body_bytes)
+        conn.is_whole, is_refused = has_come(conn, self.runtime.settings.max_body_bytes)
         if conn.is_whole or is_refused or (conn.received and data == b""):
             return self.answer
         return self.drop if data == b"" else None
@@ -430,11 +432,12 @@ class ThreadWorker(Holding, gthread.ThreadWorker):
         super().wait_for_and_dispatch_events(min(timeout, LINGER_SECONDS) if is_short else timeout)
 
 
-def has_come(received: bytearray, max_body_bytes: int) -> tuple[bool, bool]:
+def has_come(conn: Any, max_body_bytes: int) -> tuple[bool, bool]:
     """Whether a request is there as a whole, and whether it will be refused whatever comes.
 
     gunicorn parses it: this only tells when that waits for nobody.
     """
+    received = conn.received
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return False, len(received) > READ_BYTES
@@ -442,8 +445,28 @@ def has_come(received: bytearray, max_body_bytes: int) -> tuple[bool, bool]:
     if length := LENGTH.search(head):
         return size >= int(length[1]), int(length[1]) > max_body_bytes
     if CODED.search(head):
-        return received.endswith(b"0\r\n\r\n"), size > max_body_bytes
+        conn.chunk_at = conn.chunk_at or end + 4
+        is_whole, is_broken = have_come(conn)
+        return is_whole, is_broken or size > max_body_bytes
     return True, False
+
+
+def have_come(conn: Any) -> tuple[bool, bool]:
+    """Whether all chunks are there, and whether what is there is none. What was looked at is not again."""
+    received = conn.received
+    while (end := received.find(b"\r\n", conn.chunk_at, conn.chunk_at + READ_BYTES)) >= 0:
+        size = CHUNK.fullmatch(received, conn.chunk_at, end)
+        if size is None:
+            return False, True
+        if not int(size[1], 16):
+            return received.find(b"\r\n\r\n", end) >= 0, False
+        after = end + 2 + int(size[1], 16)
+        if len(received) < after + 2:
+            return False, False
+        if received[after : after + 2] != b"\r\n":
+            return False, True
+        conn.chunk_at = after + 2
+    return False, len(received) - conn.chunk_at > READ_BYTES
 
 
 def stop_with_the_main_process() -> None:

@@ -1,6 +1,7 @@
 """Pages: who reads one, what a form brings, and how HTML is answered."""
 
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from decimal import Decimal
@@ -45,6 +46,8 @@ SECRET_ADDRESSES = ("entrance.link_page", "entrance.follow_link", "entrance.setu
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
+# Two decimals at most: 12,000 is twelve thousand to some, and twelve to others.
+AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,2})?")
 # The endpoint that each role begins with.
 START = {"client": "asking.listed", "agent": "desk.show", "admin": "administration.show_statistics"}
 
@@ -201,13 +204,11 @@ def _problem_text(problem: Problem | None) -> str | None:
 
 def _amount(value: Any) -> int:
     """`2.50`, `2,5` or `2` of a currency, in cents."""
-    try:
-        cents = Decimal(str(value).strip().replace(",", ".")) * 100
-    except ArithmeticError:
-        cents = Decimal(-1)
-    if not (cents.is_finite() and 0 <= cents <= MAX_AMOUNT * 100 and cents == cents.to_integral_value()):
+    written = AMOUNT.fullmatch(str(value).strip())
+    cents = int(Decimal(written[0].replace(",", ".")) * 100) if written else -1
+    if not 0 <= cents <= MAX_AMOUNT * 100:
         raise PydanticCustomError("amount", "must be an amount like 2.50")
-    return int(cents)
+    return cents
 
 
 Amount = Annotated[int, BeforeValidator(_amount)]

@@ -65,7 +65,13 @@ def test_an_administrator_changes_an_agent(admin, client, agent):
     assert "Dr Laurent" in card
     assert "Droit du travail" in card
     assert "€4.05" in card
-    for wrong in ({"rate": "1000000.01"}, {"rate": "four"}, {"name": "x" * 101}, {"headline": "x" * 201}):
+    for wrong in (
+        {"rate": "1000000.01"},
+        {"rate": "4,050"},
+        {"rate": "four"},
+        {"name": "x" * 101},
+        {"headline": "x" * 201},
+    ):
         refused = admin.fill(page, page, **wrong)
         assert refused.status == 400
         assert refused.form(page) == {
@@ -94,6 +100,7 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
         ("top_up", "0", "Rien", 400),
         ("top_up", "-5", "Moins", 400),
         ("top_up", "1.005", "Trois", 400),
+        ("top_up", "12,000", "Mille", 400),
         ("top_up", "1e999999", "Beaucoup", 400),
         ("top_up", "1000001", "Beaucoup", 400),
         ("top_up", "", "Vide", 400),
