@@ -6,7 +6,7 @@ from chat import store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, settle_each
 from chat.database.connection import Connection
-from chat.errors import Forbidden, InsufficientBalance, InvalidParameter, existing
+from chat.errors import Forbidden, InsufficientBalance, InvalidParameter, NotFound, existing
 from chat.money import Cents
 from chat.receipts import entry
 from chat.runtime import Runtime
@@ -44,7 +44,7 @@ def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents
 
     def write(db: Connection) -> tuple[int, list[Change]]:
         if existing(store.users.by_id(db, user_id))["role"] != "client":
-            raise InvalidParameter(f"user {user_id} is no client; only clients have a balance")
+            raise NotFound(f"User {user_id} is no client; only clients have a balance.")
         # What the old balance did comes first.
         changes = settle_each(db, runtime.settings, store.sessions.active_of_users(db, [user_id]))
         amount = cents if kind == "top_up" else -cents
