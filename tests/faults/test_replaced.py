@@ -128,8 +128,9 @@ def test_a_database_that_is_replaced_while_people_talk(start, tmp_path, kind, wo
         done.set()
         for each in writing:
             each.result()
-        last = people["agent"].send(talk.id, LAST, client_message_id="last")
-        history.send("last", LAST).acknowledge(last.json["messageId"])
+        last = history.send("last", LAST)
+        answer = people["agent"].send(talk.id, LAST, client_message_id="last")
+        last.acknowledge(answer.json["messageId"])
         assert any([each.result() for each in reading])
     stored = stored_after(talk, place.last_id)
     server.kill()
