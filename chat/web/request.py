@@ -142,15 +142,21 @@ Key = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[ -~]{1,64}$"}),
 ]
 Text = Annotated[str, Field(strict=True)]
-# How a message's text is described; chat/messages.py is what checks it.
-WRITTEN = WithJsonSchema(
-    {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": MAX_CHARACTERS,
-        "pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$",
-    }
-)
+
+
+def written(longest: int) -> WithJsonSchema:
+    """How a text of so many characters is described; chat/texts.py is what checks it."""
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": longest,
+            "pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$",
+        }
+    )
+
+
+WRITTEN = written(MAX_CHARACTERS)
 
 
 class Query(BaseModel):

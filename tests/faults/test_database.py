@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.client import Client
 from tests.faults.traffic import traffic
+from tests.server import mostly
 
 BETWEEN = 10
 MEGABYTE = 1024 * 1024
@@ -53,6 +55,68 @@ def test_a_disk_that_is_full_and_then_has_room(start, small_disk, worker_class, 
             size = f"remount,size={8 * (number + 1)}m"
             subprocess.run(["mount", "-o", size, small_disk], check=True)
             going.go_on(BETWEEN)
+
+
+class FailingDisk:
+    """A file system that is read-only from an error on until it is mounted again."""
+
+    def __init__(self, folder, image):
+        self.folder, self._image = folder, image
+
+    def mount(self):
+        words = ["mount", "-o", "loop,errors=remount-ro", self._image, self.folder]
+        mounted = subprocess.run(words, capture_output=True, text=True)
+        if mounted.returncode:
+            pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
+
+    def fail(self):
+        """What the kernel does about it is done when this returns."""
+        words = ["findmnt", "-no", "SOURCE", self.folder]
+        device = Path(subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip())
+        Path(f"/sys/fs/ext4/{device.name}/trigger_fs_error").write_text("a test")
+
+    def mount_again(self):
+        while subprocess.run(["umount", self.folder], capture_output=True).returncode:
+            threading.Event().wait(0.05)
+        self.mount()
+
+
+@pytest.fixture
+def failing_disk(tmp_path):
+    if not shutil.which("mkfs.ext4"):
+        pytest.skip("e2fsprogs is not installed")
+    folder, image = tmp_path / "failing", tmp_path / "image"
+    folder.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(32 * MEGABYTE)
+    # With a journal the kernel would let nobody write until a check.
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image], check=True)
+    disk = FailingDisk(folder, image)
+    disk.mount()
+    yield disk
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@mostly("gevent")
+def test_a_disk_that_fails_and_is_mounted_again(start, tmp_path, failing_disk, worker_class):
+    """What is stored can be read meanwhile."""
+    folder = failing_disk.folder / "data"
+    server = start(folder=folder, worker_class=worker_class)
+    server.folder = tmp_path  # Its log is written elsewhere from now on.
+    with traffic(server) as going:
+        server.runtime.close()
+        who = Client(server.address, going.talk.client.token)
+        going.go_on(BETWEEN)
+        failing_disk.fail()
+        going.fault()
+        going.until_refused()
+        refused = who.send(going.talk.id, "Non")
+        assert (refused.status, refused.headers["Retry-After"] is not None) == (503, True)
+        assert who.fetch(going.talk.id).status == who.get("/healthz").status == 200
+        server.kill()
+        failing_disk.mount_again()
+        server.start()
+        going.go_on(BETWEEN)
 
 
 def remount(folder, options):

@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 
 from tests.client import cut
+from tests.faults import tally
 from tests.faults.traffic import traffic
 from tests.proxy import Proxy
 from tests.server import PATIENCE_SECONDS
@@ -79,6 +80,7 @@ def test_five_times_the_cap_and_all_come_back(start, worker_class, rounds):
         statuses = Counter(poll.result().status for poll in polls if poll.done())
         assert statuses.keys() <= {200, 429, 503}
         cut()
+        tally.counted["faults"] += 1
     server.wait_until_held(0)
     assert talk.agent.send(talk.id, "Tout va bien").status == 201
 
@@ -98,6 +100,7 @@ def test_slow_requests_keep_nobody_from_being_answered(start, worker_class, aske
     try:
         for connection in slow:
             connection.sendall(head.encode())
+            tally.counted["faults"] += 1
         for number in range(20):
             poll = talk.agent.poll(talk.id, lastMessageId=talk.last_id)
             assert talk.client.send(talk.id, f"Quand même {number}").status == 201

@@ -129,7 +129,8 @@ def test_a_database_that_is_replaced_while_people_talk(start, tmp_path, kind, wo
         for each in writing:
             each.result()
         last = history.send("last", LAST)
-        last.acknowledge(people["agent"].send(talk.id, LAST, client_message_id="last").json["messageId"])
+        answer = people["agent"].send(talk.id, LAST, client_message_id="last")
+        last.acknowledge(answer.json["messageId"])
         assert any([each.result() for each in reading])
     stored = stored_after(talk, place.last_id)
     server.kill()

@@ -21,15 +21,14 @@ from chat.web.request import (
     PageSize,
     Query,
     Text,
+    written,
 )
 from chat.wire import Agents, Balance, ChangedAgent, NewBalance
 
 blueprint = Blueprint("agents", __name__)
 
-
 # How a change is described; chat/balances.py is what checks it.
 SOME = WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MAX_AMOUNT, "multipleOf": 0.01})
-REASON = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 500, "pattern": r"\S"})
 
 
 class Listed(Query):
@@ -59,7 +58,7 @@ class Entry(Body):
     user_id: Id
     kind: Literal["top_up", "refund"]
     amount: Annotated[Amount, SOME]
-    reason: Annotated[Text, REASON]
+    reason: Annotated[Text, written(500)]
 
 
 @blueprint.get("/api/chat/agents")
