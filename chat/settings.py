@@ -184,7 +184,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = _setting(
         (),
         "names",
-        "Hosts that are answered (others get 400), commas between; .example.org is it and all below, nothing any.",
+        "Hosts that are answered (others: 400), commas between; .example.org is all below too, nothing any.",
         _hosts,
     )
     write_queue: int = _setting(
