@@ -184,7 +184,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = _setting(
         (),
         "names",
-        "Hosts that are answered, with commas between; .example.org is all below it too, nothing any.",
+        "Hosts that are answered (others: 400), commas between; .example.org is all below too, nothing any.",
         _hosts,
     )
     write_queue: int = _setting(

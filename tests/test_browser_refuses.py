@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.streams import HANDSHAKE
 from tests.test_live import stored
 
 HIDE = "Object.defineProperty(document, 'hidden', { get: () => !!window.isAway, configurable: true });"
@@ -51,7 +52,17 @@ def test_all_messages_are_shown_where_notifications_and_sounds_throw(site, talk,
     for number in range(4):
         talk.agent.send(talk.id, f"line {number}")
     client.context.set_offline(False)
-    client.see("line 3")
+    client.see("line 0")
+    talk.agent.send(talk.id, "later")
+    client.see("later")
+    with client.page.expect_response("**/api/chat/read"):
+        client.page.evaluate("window.isAway = false; document.dispatchEvent(new Event('visibilitychange'))")
+    # All that is marked read was shown.
+    shown = client.page.locator(".message").evaluate_all("all => all.map((one) => Number(one.dataset.id))")
+    read_id = talk.client.show(talk.id)["client_read_id"]
+    messages = talk.client.fetch(talk.id, limit=100).json["messages"]
+    assert read_id == messages[-1]["id"]
+    assert [each["message"] for each in messages if each["id"] <= read_id and each["id"] not in shown] == []
     assert client.texts() == stored(talk)
 
 
@@ -153,5 +164,7 @@ def test_no_call_of_a_page_is_answered_for_somebody_else(site, talk, path):
     assert answer.json["name"]
     answer = talk.agent.get("/api/chat/sessions", **{"Chat_User": str(talk.client.id)})
     assert answer.status == 409
-    assert talk.agent.get(f"/api/chat/ws?cursor=0&chat_user={talk.client.id}").status in (409, 426, 400)
+    for end in ("ws", f"ws/{talk.id}"):
+        answer = talk.agent.get(f"/api/chat/{end}?cursor=0&chat_user={talk.client.id}", **HANDSHAKE)
+        assert (answer.status, answer.json["code"]) == (409, "other_user")
     assert stored(talk) == before

@@ -1,6 +1,6 @@
 """Signing in, and where one goes on."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 
@@ -48,6 +48,10 @@ def test_signing_in_gives_a_new_token_that_scripts_and_other_sites_do_not_get(se
         (" //evil.example", "/agents"),
         ("/\u202eevil", "/agents"),
         ("evil.example", "/agents"),
+        ("/%2f/evil.example", "/%2f/evil.example"),
+        ("%2f%2fevil.example", "/agents"),
+        ("/\0/evil.example", "/agents"),
+        ("/\x0b/evil.example", "/agents"),
     ],
 )
 def test_after_signing_in_one_goes_on_on_this_site_only(server, next_page, location):
@@ -107,3 +111,32 @@ def test_a_language_is_chosen_before_signing_in(server):
         assert (refused.status, "Set-Cookie" in refused.headers) == (400, False)
     visitor.cookies["language"] = "../../etc"
     assert visitor.open("/login").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example",
+        "//evil.example/",
+        "//evil.example/..",
+        "//evil.example//login",
+        "///evil.example/login",
+        "/\\evil.example/login",
+        "/%2f%2fevil.example/login",
+        "/%5cevil.example",
+        "/login//",
+        "//login",
+        "https://evil.example/login",
+        "https://evil.example//profile",
+        "/sessions/%2f%2fevil.example",
+        "/profile?next=//evil.example",
+        "/?back=https://evil.example",
+    ],
+)
+def test_no_address_leads_to_another_site(server, path):
+    for visitor in (Visitor(server), Visitor(server, server.person("client"))):
+        location = visitor.request("GET", path).location
+        if location is not None:
+            place = urlsplit(urljoin(server.url, location))
+            assert f"{place.scheme}://{place.netloc}" == server.url, location
+            assert not location.startswith(("//", "/\\"))
