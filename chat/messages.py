@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from time import sleep
 
-from chat import accounts, changes, sessions, store, texts, waiting
+from chat import accounts, changes, limits, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -57,15 +57,24 @@ class Page:
 
 
 def send(
-    runtime: Runtime, user: User, chat_session_id: int, text: str, client_message_id: str | None
+    runtime: Runtime,
+    user: User,
+    chat_session_id: int,
+    text: str,
+    client_message_id: str | None,
+    address: str = "",
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
-    A key that was used before returns the first message, also after the end of the session. Raises
-    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests.
+    `address` is whom it comes from, empty for this machine. A key that was used before returns the first
+    message, also after the end of the session. Raises InvalidParameter, NotFound, SessionEnded,
+    IdempotencyMismatch, TooManyRequests.
     """
     if not runtime.sends.take(user.id):
         raise TooManyRequests(f"At most {runtime.settings.sends_per_minute} messages a minute.")
+    if not (limits.is_here(address) or runtime.sends_by_address.take(limits.network(address))):
+        most = runtime.settings.sends_per_minute_per_address
+        raise TooManyRequests(f"At most {most} messages a minute from one address.")
     text = texts.checked(text, "message", MAX_CHARACTERS)
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:

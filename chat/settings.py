@@ -163,6 +163,12 @@ class Settings:
         "What one user may send per minute and process; 0 is no limit.",
         _integer(0, 1_000_000),
     )
+    sends_per_minute_per_address: int = _setting(
+        0,
+        "messages",
+        "The same for one address, an IPv6 one by its /64; this machine has no limit.",
+        _integer(0, 1_000_000),
+    )
     logins_per_minute: int = _setting(
         10,
         "attempts",

@@ -8,6 +8,7 @@ import pytest
 from chat import store
 from chat.limits import TokenBuckets, is_here, network
 from tests.pages.visitor import Visitor
+from tests.streams import WS
 from tests.threads import together
 
 PATIENCE_SECONDS = 10
@@ -35,6 +36,39 @@ def test_one_who_sends_too_much_stops_nobody_else(start):
     assert [answer.status for answer in answers] == [201, 201, 201, 429]
     assert (answers[3].json["code"], answers[3].headers["Retry-After"]) == ("too_many_requests", "3")
     assert talk.agent.send(talk.id, "Oui").status == 201
+
+
+def test_an_address_sends_so_many_through_every_door_together(start, worker_class):
+    """Whoever it is that sends: what came in by one door is refused at the next."""
+    server = start(worker_class=worker_class, sends_per_minute_per_address=1)
+    talk, other = server.conversation(), server.conversation()
+    visitor = Visitor(server, talk.client)
+
+    def by_json(host):
+        sent = {"chat_session_id": other.id, "message": "Allô ?"}
+        return other.client.post("/api/chat/message", sent, X_Forwarded_For=host)
+
+    def by_form(host):
+        here = f"/sessions/{talk.id}"
+        sent = {**visitor.open(here).form(f"{here}/messages"), "message": "Allô ?"}
+        return visitor.post(f"{here}/messages", sent, headers={"X_Forwarded_For": host})
+
+    def by_socket(host):
+        with WS(talk.agent, f"/api/chat/ws/{talk.id}", X_Forwarded_For=host) as ws:
+            return ws.ask("send", message="Allô ?")
+
+    assert by_socket("2001:db8:0:1::1").name == "done"
+    page = by_form("2001:db8:0:1:ffff::2")
+    assert (page.status, page.alert) == (429, "Too many attempts; wait a minute.")
+    assert by_form("2001:db8:0:2::1").status == 303
+    refused = by_json("2001:db8:0:2:ffff::2")
+    assert (refused.status, refused.json["code"]) == (429, "too_many_requests")
+    assert refused.headers["Retry-After"] == "3"
+    assert by_json("2001:db8:0:3::1").status == 201
+    problem = by_socket("2001:db8:0:3:ffff::2")
+    assert (problem.name, problem.data["code"]) == ("problem", "too_many_requests")
+    # This machine is no address.
+    assert {talk.agent.send(talk.id, "D'ici").status for _ in range(5)} == {201}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Body, Id, Key, Text, signed_in_here
+from chat.web.request import Body, Id, Key, Text, address, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
@@ -66,7 +66,7 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     cursor = _cursor(runtime, asked.cursor)
     runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
     listen = partial(events.of_session, runtime, user, session_id, cursor)
-    return Upgraded(partial(_carry, runtime, user, listen, session_id))
+    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, session_id, address())))
 
 
 @blueprint.get("", websocket=True)
@@ -80,7 +80,8 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
     cursor = _cursor(runtime, asked.cursor)
-    return Upgraded(partial(_carry, runtime, user, partial(events.of_inbox, runtime, user, cursor), None))
+    listen = partial(events.of_inbox, runtime, user, cursor)
+    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, None, address())))
 
 
 def _cursor(runtime: Runtime, cursor: int | None) -> int:
@@ -91,9 +92,7 @@ def _cursor(runtime: Runtime, cursor: int | None) -> int:
     return cursor
 
 
-def _carry(
-    runtime: Runtime, user: User, listen: Callable[..., Events], chat_session_id: int | None, ws: WebSocket
-) -> NoReturn:
+def _carry(listen: Callable[..., Events], do: Callable[[bytes], bytes], ws: WebSocket) -> NoReturn:
     """Tell what happens and do what is asked, in turn, until either side ends it."""
     reason = "restart"
     try:
@@ -105,7 +104,7 @@ def _carry(
                         reason = event.data["reason"]
                         break
                 for frame in ws.received():
-                    ws.send(_do(runtime, user, frame, chat_session_id))
+                    ws.send(do(frame))
     except TooManyWaiters:
         reason = "overloaded"
     except Problem as problem:
@@ -114,7 +113,7 @@ def _carry(
     raise Closed(CLOSE_CODES.get(reason) or 4000 + statuses.get(reason, 500), reason)
 
 
-def _do(runtime: Runtime, user: User, frame: bytes, chat_session_id: int | None) -> bytes:
+def _do(runtime: Runtime, user: User, chat_session_id: int | None, address: str, frame: bytes) -> bytes:
     """The answer to what a frame asks for."""
     asked: Send | Read | Typing | None = None
     try:
@@ -124,7 +123,7 @@ def _do(runtime: Runtime, user: User, frame: bytes, chat_session_id: int | None)
         session_id = chat_session_id or asked.chat_session_id
         if session_id is None:
             raise NotFound
-        return _frame(Event("done", _act(runtime, user, asked, session_id)))
+        return _frame(Event("done", _act(runtime, user, asked, session_id, address)))
     except Problem as problem:
         key = {"client_message_id": asked.client_message_id} if isinstance(asked, Send) else {}
         content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key}
@@ -138,7 +137,9 @@ def _parse(frame: bytes) -> Send | Read | Typing:
         raise InvalidRequest(error.errors(include_url=False)[0]["msg"]) from None
 
 
-def _act(runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int) -> dict[str, Any]:
+def _act(
+    runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int, address: str
+) -> dict[str, Any]:
     if isinstance(asked, Read):
         signals.mark_read(runtime, user, session_id, asked.message_id)
         return {"do": "read", "message_id": asked.message_id}
@@ -146,7 +147,7 @@ def _act(runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: 
         signals.note_typing(runtime, user, session_id, asked.typing)
         return {"do": "typing"}
     key = asked.client_message_id
-    message_id, is_old = messages.send(runtime, user, session_id, asked.message, key)
+    message_id, is_old = messages.send(runtime, user, session_id, asked.message, key, address)
     done: dict[str, Any] = {"do": "send", "messageId": message_id, "client_message_id": key}
     return {**done, "duplicate": True} if is_old else done
 
