@@ -117,7 +117,7 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
         )
     assert "€20.00" in admin.open(page).text
     page = f"/admin/people/{agent.person.id}"
-    assert admin.post(f"{page}/balance", kind="top_up", amount="5", reason="Virement").status == 400
+    assert admin.post(f"{page}/balance", kind="top_up", amount="5", reason="Virement").status == 404
 
 
 def test_whoever_is_disabled_is_out_at_once_and_as_if_unknown(server, admin):
