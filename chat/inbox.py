@@ -8,7 +8,7 @@ from chat import accounts, sessions, store, waiting
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
-from chat.live.hub import Waiter
+from chat.live.hub import Caller, Waiter
 from chat.runtime import Runtime
 from chat.store.rows import CardRow, Message, delivered_id
 from chat.store.server import Time
@@ -76,7 +76,7 @@ def wait(
     cursor: int,
     limit: int,
     seconds: float,
-    connection: int | None,
+    caller: Caller,
     peers: dict[str, str] | None = None,
 ) -> Inbox:
     """The same, as soon as anything has changed; after `seconds` the empty one.
@@ -85,7 +85,7 @@ def wait(
     """
     reader = _Reader(runtime, user, cursor, limit, peers)
     awaited = topics.of_inbox(user.id, user.role)
-    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, connection)
+    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, caller)
     return replace(page, was_held=was_held)
 
 
@@ -94,7 +94,7 @@ def follow(
     user: User,
     cursor: int,
     seconds: float,
-    connection: int | None,
+    caller: Caller,
     tell_waiter: Callable[[Waiter], None],
 ) -> Generator[Inbox, None, None]:
     """The live inbox at the cursor at once, and then each change; the empty one after every `seconds`.
@@ -103,7 +103,7 @@ def follow(
     """
     reader = _Reader(runtime, user, cursor, PAGE_SIZE, {}, is_eager=True)
     awaited = topics.of_inbox(user.id, user.role)
-    return waiting.follow(runtime, user, awaited, reader, seconds, connection, tell_waiter)
+    return waiting.follow(runtime, user, awaited, reader, seconds, caller, tell_waiter)
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from chat.database.connection import Connection
 from chat.errors import IdempotencyMismatch, SessionEnded, TooManyRequests
 from chat.lifecycle import Lifecycle
 from chat.live import topics
-from chat.live.hub import Waiter
+from chat.live.hub import HERE, Caller, Waiter
 from chat.live.presence import Peer
 from chat.runtime import Runtime
 from chat.store.rows import Message, SessionRow, Side, delivered_id, seen_at
@@ -155,7 +155,7 @@ def wait(
     chat_session_id: int,
     position: Position,
     seconds: float,
-    connection: int | None = None,
+    caller: Caller = HERE,
 ) -> Page:
     """The page at a position as soon as it holds news; after `seconds` the empty one.
 
@@ -166,7 +166,7 @@ def wait(
     reader = _Reader(runtime, user, chat_session_id, position)
     topic = topics.of_messages if position.cursor is None else topics.of_session
     awaited = [topic(chat_session_id)]
-    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, connection)
+    page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, caller)
     return replace(page, was_held=was_held)
 
 
@@ -176,7 +176,7 @@ def follow(
     chat_session_id: int,
     cursor: int,
     seconds: float,
-    connection: int | None,
+    caller: Caller,
     tell_waiter: Callable[[Waiter], None],
 ) -> Generator[Page, None, None]:
     """The page at the cursor at once, and then each one that is news; the empty one after every `seconds`.
@@ -185,7 +185,7 @@ def follow(
     """
     reader = _Reader(runtime, user, chat_session_id, Position(cursor=cursor), is_eager=True)
     awaited = [topics.of_session(chat_session_id)]
-    return waiting.follow(runtime, user, awaited, reader, seconds, connection, tell_waiter)
+    return waiting.follow(runtime, user, awaited, reader, seconds, caller, tell_waiter)
 
 
 class _Reader:

@@ -45,7 +45,12 @@ class Runtime:
         path = path_of(settings.database_url)
         self.database = Database(path, settings.write_queue, on_open=server.anchor)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
-        self.hub = Hub(_max_waiters(settings), settings.max_waiters_per_user, self._ring_news)
+        self.hub = Hub(
+            _max_waiters(settings),
+            settings.max_waiters_per_user,
+            settings.max_waiters_per_address,
+            self._ring_news,
+        )
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
         self.sends = TokenBuckets(settings.sends_per_minute)

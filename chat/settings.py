@@ -157,6 +157,12 @@ class Settings:
         "The same for one user in one process.",
         _integer(0, 1_000_000),
     )
+    max_waiters_per_address: int = _setting(
+        2000,
+        "held polls",
+        "The same for one address (IPv6: one /64) in one process; this machine has no limit.",
+        _integer(0, 1_000_000),
+    )
     sends_per_minute: int = _setting(
         0,
         "messages",

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
-from chat.live.hub import TooManyWaiters, Waiter
+from chat.live.hub import Caller, TooManyWaiters, Waiter
 from chat.runtime import Runtime
 
 
@@ -41,7 +41,7 @@ def follow(
     awaited: Sequence[str],
     reader: Reader[P],
     seconds: float,
-    connection: int | None,
+    caller: Caller,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Generator[P, None, None]:
     """Each page that is news, as soon as it is; one that is none after every `seconds` without.
@@ -51,7 +51,7 @@ def follow(
     the caps, and what `read` raises.
     """
     is_over = topics.of_sign_in(user.token_hash)
-    with runtime.hub.subscribe(user.id, (*awaited, is_over), connection) as waiter:
+    with runtime.hub.subscribe(user.id, (*awaited, is_over), caller) as waiter:
         tell_waiter(waiter)
         while True:
             deadline = monotonic() + seconds
@@ -74,13 +74,13 @@ def wait(
     awaited: Sequence[str],
     reader: Reader[P],
     seconds: float,
-    connection: int | None,
+    caller: Caller,
 ) -> tuple[P, bool]:
     """The first page that is news, or the last one after `seconds`; and whether it was held.
 
     Beyond the caps the page comes at once.
     """
-    with closing(follow(runtime, user, awaited, reader, seconds, connection)) as pages:
+    with closing(follow(runtime, user, awaited, reader, seconds, caller)) as pages:
         try:
             return next(pages), True
         except TooManyWaiters:

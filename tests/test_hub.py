@@ -16,7 +16,7 @@ LONG_AGO = 0.0
 
 @pytest.fixture
 def hub():
-    return Hub(max_waiters=100, max_waiters_per_user=100)
+    return Hub(max_waiters=100, max_waiters_per_user=100, max_waiters_per_network=100)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_after_a_reset_lower_generations_wake_again(hub):
 
 
 def test_the_caps_hold_for_the_process_and_for_each_owner():
-    hub = Hub(max_waiters=3, max_waiters_per_user=2)
+    hub = Hub(max_waiters=3, max_waiters_per_user=2, max_waiters_per_network=3)
     with hub.subscribe(1, ["a"]), hub.subscribe(1, ["b"]):
         with pytest.raises(TooManyWaiters):
             hub.subscribe(1, ["c"])
@@ -107,7 +107,7 @@ def test_a_nudge_wakes_without_a_generation(hub):
 
 def test_every_local_publication_is_relayed_once():
     relayed = []
-    hub = Hub(1, 1, lambda topics, generation: relayed.append((topics, generation)))
+    hub = Hub(1, 1, 1, lambda topics, generation: relayed.append((topics, generation)))
     hub.publish(["a"], 1)
     hub.wake(["a"], 2)
     assert relayed == [(["a"], 1)]
@@ -133,7 +133,7 @@ def test_thousands_of_random_publications_lose_no_wake_up(hasty_threads):
     """Readers wait long for what writers commit and publish: one lost wake-up, and one waits in vain."""
     names, writers, readers, rounds = ["a", "b", "c"], 3, 9, 2000
     last = writers * rounds + 1
-    hub = Hub(max_waiters=100, max_waiters_per_user=100)
+    hub = Hub(max_waiters=100, max_waiters_per_user=100, max_waiters_per_network=100)
     commit, stored = threading.Lock(), dict.fromkeys(["head", *names], 0)
 
     def publish(name):

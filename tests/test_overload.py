@@ -6,7 +6,9 @@ import socket
 import pytest
 
 from tests.server import PATIENCE_SECONDS
+from tests.streams import SSE, WS
 from tests.test_stopping import hold
+from tests.threads import start as start_thread
 
 KILOBYTE = 1024
 
@@ -25,6 +27,31 @@ def test_beyond_the_cap_a_poll_says_that_it_was_not_held(start, worker_class, ca
     assert held.result().json["longPolling"] is True
     again = talk.client.fetch(talk.id, lastMessageId=talk.last_id, longPoll="true", wait="0.1")
     assert again.json["longPolling"] is True
+
+
+def test_beyond_the_cap_of_an_address_others_are_held(start, worker_class):
+    server = start(worker_class=worker_class, max_waiters_per_address=1)
+    talk = server.conversation()
+    last = talk.last_id
+    one, same, other = "2001:db8:0:7::1", "2001:db8:0:7:ffff::9", "2001:db8:0:8::1"
+    path = f"/api/chat/messages/{talk.id}?lastMessageId={last}&longPoll=true"
+    held, _ = start_thread(lambda: talk.client.get(path, X_Forwarded_For=one))
+    server.wait_until_held(1)
+    refused = talk.agent.get(path, X_Forwarded_For=same)
+    assert (refused.json["longPolling"], refused.headers["Retry-After"]) == (False, "3")
+    refused = talk.agent.get(f"/api/chat/stream/{talk.id}", X_Forwarded_For=same)
+    assert (refused.status, refused.json["code"]) == (503, "overloaded")
+    with WS(talk.agent, f"/api/chat/ws/{talk.id}", X_Forwarded_For=same) as told:
+        assert told.code() == (1013, "overloaded")
+    # Another address, and this machine, which may be a proxy that does not say who asks.
+    for headers in ({"X_Forwarded_For": other}, {}, {}):
+        with SSE(talk.agent, f"/api/chat/stream/{talk.id}", **headers) as told:
+            assert told.one("open")
+    talk.agent.send(talk.id, "Ensuite")
+    assert held.result().json["longPolling"] is True
+    server.wait_until_held(0)
+    with SSE(talk.agent, f"/api/chat/stream/{talk.id}", X_Forwarded_For=same) as told:
+        assert told.one("open")
 
 
 def test_threads_full_of_polls_leave_room_for_sends(start):

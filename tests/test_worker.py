@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from chat.live.hub import Hub
+from chat.live.hub import Caller, Hub
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.worker import Holding, release_gone, release_the_gone
@@ -37,7 +37,7 @@ def test_the_hand_over_tells_every_request_while_others_begin(tmp_path):
 
 @pytest.fixture
 def hub():
-    return Hub(max_waiters=10, max_waiters_per_user=10)
+    return Hub(max_waiters=10, max_waiters_per_user=10, max_waiters_per_network=10)
 
 
 def test_one_whose_socket_was_closed_before_it_waits_spares_the_others(hub):
@@ -46,9 +46,9 @@ def test_one_whose_socket_was_closed_before_it_waits_spares_the_others(hub):
     open_end, other_end = os.pipe()
     os.close(stays)  # Nobody reads there any more.
     with (
-        hub.subscribe(1, ["a"], -1) as closed,
-        hub.subscribe(1, ["a"], gone) as left,
-        hub.subscribe(1, ["a"], other_end) as held,
+        hub.subscribe(1, ["a"], Caller(-1)) as closed,
+        hub.subscribe(1, ["a"], Caller(gone)) as left,
+        hub.subscribe(1, ["a"], Caller(other_end)) as held,
     ):
         release_gone([closed, left, held])
         assert (closed.released, left.released, held.released) == (True, True, False)
@@ -66,8 +66,8 @@ def test_the_search_for_them_survives_an_error_and_tells_it(monkeypatch, caplog)
             return super().waiters()
 
     monkeypatch.setattr("chat.worker.SWEEP_SECONDS", 0)
-    hub = Troubled(max_waiters=1, max_waiters_per_user=1)
-    with hub.subscribe(1, ["a"], -1) as waiter, pytest.raises(Stopped):
+    hub = Troubled(max_waiters=1, max_waiters_per_user=1, max_waiters_per_network=1)
+    with hub.subscribe(1, ["a"], Caller(-1)) as waiter, pytest.raises(Stopped):
         release_the_gone(hub)
     assert waiter.released
     assert "OSError: for once" in caplog.text

@@ -15,14 +15,32 @@ doorbell and the poll loop) wakes nobody twice. Publish after COMMIT only. It is
 only until that has been told of it: revisions may go back (a restored backup), and nothing remembers then.
 """
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
+from typing import NamedTuple, TypeVar
+
+K = TypeVar("K")
 
 
 class TooManyWaiters(Exception):
-    """This process, or this user in it, holds as many waiters as it may."""
+    """This process, or this user or address in it, holds as many waiters as it may."""
+
+
+class Caller(NamedTuple):
+    """From where somebody waits.
+
+    `connection` is the client's file descriptor, where there is one, and `network` whom its address counts as
+    (`limits.network`), empty for this machine.
+    """
+
+    connection: int | None = None
+    network: str = ""
+
+
+HERE = Caller()
 
 
 class _Topic:
@@ -46,33 +64,40 @@ class Hub:
         self,
         max_waiters: int,
         max_waiters_per_user: int,
+        max_waiters_per_network: int,
         relay: Callable[[Sequence[str], int], None] = lambda topics, generation: None,
     ) -> None:
         self.max_waiters = max_waiters
         self._max_waiters_per_user = max_waiters_per_user
+        self._max_waiters_per_network = max_waiters_per_network
         self._relay = relay
         # One lock for all Conditions: held for microseconds, and never across a wait.
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
         self._waiters: set[Waiter] = set()
         self._held_by_user: dict[int, int] = {}
+        self._held_by_network: dict[str, int] = {}
         self._closed = False
 
-    def subscribe(self, user_id: int, topics: Iterable[str], connection: int | None = None) -> "Waiter":
-        """A waiter on `topics`, to be used as a context manager; raises TooManyWaiters.
-
-        `connection` is the file descriptor of the client that it waits for.
-        """
+    def subscribe(self, user_id: int, topics: Iterable[str], caller: Caller = HERE) -> "Waiter":
+        """A waiter on `topics`, to be used as a context manager; raises TooManyWaiters."""
+        network = sys.intern(caller.network)  # One string for all who wait from there.
         with self._lock:
             held = self._held_by_user.get(user_id, 0)
-            if len(self._waiters) >= self.max_waiters or held >= self._max_waiters_per_user:
+            held_there = self._held_by_network.get(network, 0)
+            if (
+                len(self._waiters) >= self.max_waiters
+                or held >= self._max_waiters_per_user
+                or (network and held_there >= self._max_waiters_per_network)
+            ):
                 raise TooManyWaiters
             self._held_by_user[user_id] = held + 1
+            self._held_by_network[network] = held_there + 1
             found = {name: self._topics.get(name) or _Topic() for name in topics}
             self._topics.update(found)
             first = next(iter(found.values()))
             first.condition = first.condition or threading.Condition(self._lock)
-            waiter = Waiter(self, user_id, found, first.condition, connection, self._closed)
+            waiter = Waiter(self, user_id, network, found, first.condition, caller.connection, self._closed)
             self._waiters.add(waiter)
             for topic in found.values():
                 topic.waiters.append(waiter)
@@ -137,13 +162,18 @@ class Hub:
     def _unsubscribe(self, waiter: "Waiter") -> None:
         with self._lock:
             self._waiters.discard(waiter)
-            self._held_by_user[waiter.user_id] -= 1
-            if not self._held_by_user[waiter.user_id]:
-                del self._held_by_user[waiter.user_id]
+            _release_one(self._held_by_user, waiter.user_id)
+            _release_one(self._held_by_network, waiter.network)
             for name, topic in waiter.topics.items():
                 topic.waiters.remove(waiter)
                 if not topic.waiters:
                     del self._topics[name]
+
+
+def _release_one(held: dict[K, int], key: K) -> None:
+    held[key] -= 1
+    if not held[key]:
+        del held[key]
 
 
 class Waiter:
@@ -151,13 +181,23 @@ class Waiter:
 
     __slots__ = (
         *("_generation", "_hub", "_seen"),
-        *("condition", "connection", "is_interrupted", "is_nudged", "released", "topics", "user_id"),
+        *(
+            "condition",
+            "connection",
+            "is_interrupted",
+            "is_nudged",
+            "network",
+            "released",
+            "topics",
+            "user_id",
+        ),
     )
 
     def __init__(
         self,
         hub: Hub,
         user_id: int,
+        network: str,
         topics: dict[str, _Topic],
         condition: threading.Condition,
         connection: int | None,
@@ -165,6 +205,7 @@ class Waiter:
     ) -> None:
         self._hub = hub
         self.user_id = user_id
+        self.network = network
         self.topics = topics
         self.condition = condition
         self.connection = connection

@@ -7,7 +7,7 @@ from chat import inbox, messages
 from chat.accounts import User
 from chat.errors import Problem
 from chat.inbox import Inbox
-from chat.live.hub import Waiter
+from chat.live.hub import HERE, Caller, Waiter
 from chat.messages import Page
 from chat.runtime import Runtime
 
@@ -27,7 +27,7 @@ def of_session(
     user: User,
     chat_session_id: int,
     cursor: int,
-    connection: int | None = None,
+    caller: Caller = HERE,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Events:
     """`open`, `message`, `session`, `typing`, and `end` with a reason; None is a heartbeat.
@@ -35,7 +35,7 @@ def of_session(
     The first is there at once. Raises what the first read raises, and TooManyWaiters.
     """
     seconds = runtime.settings.heartbeat_seconds
-    pages = messages.follow(runtime, user, chat_session_id, cursor, seconds, connection, tell_waiter)
+    pages = messages.follow(runtime, user, chat_session_id, cursor, seconds, caller, tell_waiter)
     return _until_the_end(_of_pages(pages, cursor))
 
 
@@ -43,14 +43,14 @@ def of_inbox(
     runtime: Runtime,
     user: User,
     cursor: int,
-    connection: int | None = None,
+    caller: Caller = HERE,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Events:
     """The same of all the user's chat sessions.
 
     `session` is a card, after the messages that changed in it; its `messages` is null if they are too many.
     """
-    pages = inbox.follow(runtime, user, cursor, runtime.settings.heartbeat_seconds, connection, tell_waiter)
+    pages = inbox.follow(runtime, user, cursor, runtime.settings.heartbeat_seconds, caller, tell_waiter)
     return _until_the_end(_of_inboxes(pages, cursor))
 
 

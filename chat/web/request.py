@@ -7,7 +7,7 @@ from flask import current_app, request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from chat import accounts
+from chat import accounts, limits
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
@@ -18,6 +18,7 @@ from chat.errors import (
     OtherUser,
     UnsupportedMediaType,
 )
+from chat.live.hub import Caller
 from chat.messages import MAX_CHARACTERS
 from chat.runtime import Runtime
 
@@ -167,10 +168,11 @@ class Body(BaseModel):
     """A JSON object; what it does not know, it leaves alone."""
 
 
-def connection() -> int | None:
-    """The client's file descriptor, where the server tells it."""
+def caller() -> Caller:
+    """From where the request comes; the server tells the client's file descriptor."""
     sock = request.environ.get("gunicorn.socket")
-    return sock.fileno() if sock is not None else None
+    network = "" if limits.is_here(address()) else limits.network(address())
+    return Caller(sock.fileno() if sock is not None else None, network)
 
 
 def path_id(value: str, name: str = "id") -> int:

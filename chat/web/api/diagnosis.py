@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chat.accounts import User
 from chat.errors import CrossSite, Forbidden, InvalidParameter, Overloaded
-from chat.live.hub import TooManyWaiters
+from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import server
 from chat.web.answer import encode, personal
@@ -16,7 +16,7 @@ from chat.web.api.streaming import EVENT_STREAM, Stream
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
 from chat.web.held import ALWAYS, Headers, Held
-from chat.web.request import Flag, Query, connection, current_runtime, signed_in_here
+from chat.web.request import Flag, Query, caller, current_runtime, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 from chat.wire import Diagnosis
 
@@ -63,7 +63,7 @@ def operator() -> User:
     user=operator,
 )
 def diagnose(runtime: Runtime, user: User, asked: Diagnose) -> Response:
-    client = connection()
+    client = caller()
     if asked.stream and asked.hold is not None:
         raise InvalidParameter("hold and stream are two checks; ask for one.", field="stream")
     if asked.stream:
@@ -114,7 +114,7 @@ def arrived() -> Diagnosis:
     }
 
 
-def _hold(runtime: Runtime, user: User, client: int | None, seconds: float) -> float:
+def _hold(runtime: Runtime, user: User, client: Caller, seconds: float) -> float:
     """Wait for so long, as a poll waits; returns for how long it was. Raises Overloaded beyond the caps."""
     began = monotonic()
     try:
@@ -134,7 +134,7 @@ def _echo(ws: WebSocket) -> NoReturn:
     raise Closed(1000, "")
 
 
-def _tick(runtime: Runtime, user: User, client: int | None) -> Events:
+def _tick(runtime: Runtime, user: User, client: Caller) -> Events:
     """A few events with the server's time, at intervals that a buffer would swallow."""
     with runtime.hub.subscribe(user.id, [TOPIC], client) as waiter:
         for number in range(1, TICKS + 1):

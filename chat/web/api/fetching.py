@@ -13,7 +13,7 @@ from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
-from chat.web.request import Digits, PageSize, connection
+from chat.web.request import Digits, PageSize, caller
 from chat.wire import Fetched
 
 blueprint = Blueprint("fetching", __name__)
@@ -45,7 +45,7 @@ def fetch(runtime: Runtime, user: User, session_id: int, asked: Fetch) -> Respon
     # A page of history is there already.
     is_held = asked.is_long_poll and asked.before_message_id is None
     position, seconds = asked.position, asked.seconds(runtime.settings)
-    client = connection()
+    client = caller()
 
     def read() -> tuple[bytes, Headers]:
         if not is_held:

@@ -36,7 +36,7 @@ from chat.web.request import (
     Id,
     PageSize,
     Text,
-    connection,
+    caller,
 )
 from chat.wire import Answered, History, Listing, Receipt, TimedSession
 
@@ -110,7 +110,7 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     if asked.status == "ended":
         cards, has_more = inbox.history(runtime, user, asked.before_session_id, limit)
         return personal({"sessions": cards, "has_more": has_more})
-    seconds, client = asked.seconds(runtime.settings), connection()
+    seconds, client = asked.seconds(runtime.settings), caller()
     is_held, peers = asked.is_long_poll, asked.peers
 
     def read() -> tuple[bytes, Headers]:

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from chat import accounts, messages, sessions, signals
 from chat.accounts import User
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
-from chat.live.hub import TooManyWaiters
+from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import revision
 from chat.web import events
@@ -19,7 +19,7 @@ from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Body, Id, Key, Text, address, signed_in_here
+from chat.web.request import Body, Id, Key, Text, address, caller, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
@@ -65,7 +65,7 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
     cursor = _cursor(runtime, asked.cursor)
     runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
-    listen = partial(events.of_session, runtime, user, session_id, cursor)
+    listen = partial(events.of_session, runtime, user, session_id, cursor, _caller())
     return Upgraded(partial(_carry, listen, partial(_do, runtime, user, session_id, address())))
 
 
@@ -80,8 +80,13 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
     cursor = _cursor(runtime, asked.cursor)
-    listen = partial(events.of_inbox, runtime, user, cursor)
+    listen = partial(events.of_inbox, runtime, user, cursor, _caller())
     return Upgraded(partial(_carry, listen, partial(_do, runtime, user, None, address())))
+
+
+def _caller() -> Caller:
+    """Without the connection: whoever reads it finds out that the client has left."""
+    return caller()._replace(connection=None)
 
 
 def _cursor(runtime: Runtime, cursor: int | None) -> int:

@@ -19,7 +19,7 @@ from chat.web import events, problems
 from chat.web.answer import PERSONAL, encode
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Digits, Query, connection, current_runtime, validated
+from chat.web.request import Digits, Query, caller, current_runtime, validated
 
 log = logging.getLogger("gunicorn.error")
 blueprint = Blueprint("streaming", __name__, url_prefix="/api/chat/stream")
@@ -58,7 +58,7 @@ class LastEvent(Query):
     refuses=(CursorReset, Overloaded),
 )
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
-    cursor, client = _cursor(asked), connection()
+    cursor, client = _cursor(asked), caller()
     if "Last-Event-ID" in request.headers:
         at = Position(cursor=cursor)
         page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, at))
@@ -77,7 +77,7 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     refuses=(CursorReset, Overloaded),
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
-    cursor, client = _cursor(asked), connection()
+    cursor, client = _cursor(asked), caller()
     return Stream(lambda: events.of_inbox(runtime, user, cursor, client))
 
 
