@@ -7,6 +7,7 @@ import pytest
 
 from chat import waiting
 from chat.accounts import User
+from chat.live.hub import HERE
 from chat.settings import Settings
 from chat.web.held import LongPoll
 from tests.threads import together
@@ -28,7 +29,7 @@ def test_what_is_published_right_after_a_read_is_not_missed(runtime):
             return page.head == 3
 
     with together() as threads:
-        held = threads.submit(waiting.wait, runtime, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, None)
+        held = threads.submit(waiting.wait, runtime, USER, ["a"], Reader(), 3 * PATIENCE_SECONDS, HERE)
         page, was_held = held.result(PATIENCE_SECONDS)
     assert (page.head, was_held) == (3, True)
 
