@@ -4,8 +4,9 @@ from time import monotonic
 from urllib.parse import urlencode
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
 
-from chat import store
+from chat import accounts, store
 from chat.limits import TokenBuckets, is_here, network
 from tests.pages.visitor import Visitor
 from tests.streams import WS
@@ -96,6 +97,12 @@ def test_this_machine_is_no_address_of_somebody():
 def sign_in(server, email, password="wrong horse", of="198.51.100.1"):
     """An attempt, through a proxy."""
     return server.client().post("/api/auth/login", {"email": email, "password": password}, X_Forwarded_For=of)
+
+
+def test_who_has_no_account_is_compared_with_a_hash_that_takes_as_long():
+    assert not accounts._hasher.check_needs_rehash(accounts._NO_ACCOUNT)
+    with pytest.raises(VerifyMismatchError):
+        accounts._hasher.verify(accounts._NO_ACCOUNT, "")
 
 
 def test_guessing_from_anywhere_locks_nobody_out(start):
