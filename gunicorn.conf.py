@@ -15,8 +15,8 @@ wsgi_app = "app:create_app()"
 bind = _settings.bind
 workers = _settings.workers
 worker_class = {
-    "gevent": "chat.worker.GeventWorker",
-    "gthread": "chat.worker.ThreadWorker",
+    "gevent": "chat.worker.greenlets.GeventWorker",
+    "gthread": "chat.worker.threads.ThreadWorker",
 }[_settings.worker_class]
 threads = _settings.threads
 # Held polls and, beside them, connections that send, read or idle.
@@ -32,13 +32,15 @@ graceful_timeout = 20
 forwarder_headers = ""
 # On by default, and shared by all instances of one user.
 control_socket_disable = True
-logger_class = "chat.worker.Logger"
+logger_class = "chat.worker.log.Logger"
 accesslog = "-" if _settings.access_log else None
 proc_name = "tete-a-tete"
 
 
 def on_starting(server):
     """Every held poll is an open file: raise the limit, and say how far that reaches."""
+    if server.cfg.is_ssl:
+        raise SystemExit("TLS is a proxy's to do: start without --certfile; see docs/operating.md")
     # The main process's class, for which gunicorn has no setting.
     server.__class__ = server.worker_class.arbiter
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -56,17 +58,3 @@ def on_starting(server):
 def post_fork(server, worker):
     """Until a worker has handlers of its own, the main process's would swallow its SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def pre_request(worker, req):
-    """A worker that stops tells the requests that are under way to close their connections.
-
-    Nobody waits for ever for a client to send its body, or to take its answer. Nothing piles up for a slow
-    reader of a stream: the next event is read from the database when this one is taken, or never.
-    """
-    worker.requests.add(req)
-    req.unreader.sock.settimeout(_settings.stall_seconds)
-
-
-def post_request(worker, req, environ, resp):
-    worker.requests.discard(req)

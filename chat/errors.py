@@ -70,6 +70,10 @@ class MethodNotAllowed(Problem):
     code, status, title = "method_not_allowed", 405, "This address does not take that method."
 
 
+class RequestTimeout(Problem):
+    code, status, title = "request_timeout", 408, "The request did not come in time."
+
+
 class EmailTaken(Problem):
     code, status, title = "email_taken", 409, "This email belongs to an account already."
 
@@ -110,8 +114,16 @@ class BodyTooLarge(Problem):
     code, status, title = "body_too_large", 413, "The request body is too large."
 
 
+class AddressTooLong(Problem):
+    code, status, title = "address_too_long", 414, "The address is too long."
+
+
 class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "Send JSON, as application/json."
+
+
+class ExpectationFailed(Problem):
+    code, status, title = "expectation_failed", 417, "Nothing but 100-continue can be expected here."
 
 
 class WrongWebSocketVersion(Problem):
@@ -126,6 +138,14 @@ class TooManyRequests(Problem):
     def __init__(self, detail: str = "", retry_after: int = 3) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class HeadersTooLarge(Problem):
+    code, status, title = "headers_too_large", 431, "There are too many header fields, or one is too long."
+
+
+class UnknownMethod(Problem):
+    code, status, title = "unknown_method", 501, "There is no such method."
 
 
 class Overloaded(Problem):

@@ -133,6 +133,12 @@ class Settings:
         "A stream whose reader takes nothing for so long is closed.",
         _seconds(1, 300),
     )
+    read_seconds: float = _setting(
+        30.0,
+        "s",
+        "A request that is not there as a whole after so long is refused.",
+        _seconds(1, 300),
+    )
     check_interval_seconds: float = _setting(
         0.5,
         "s",

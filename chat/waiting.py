@@ -47,8 +47,8 @@ def follow(
     """Each page that is news, as soon as it is; one that is none after every `seconds` without.
 
     It is read again whenever one of the `awaited` topics moves. Ends when the hub lets it go (the server
-    stops, the client has left) or whoever was told of the waiter releases it. Raises TooManyWaiters beyond
-    the caps, and what `read` raises.
+    stops) or whoever was told of the waiter releases it. Raises TooManyWaiters beyond the caps,
+    ConnectionAbortedError when the client has left, and what `read` raises.
     """
     is_over = topics.of_sign_in(user.token_hash)
     with runtime.hub.subscribe(user.id, (*awaited, is_over), caller) as waiter:
@@ -61,6 +61,8 @@ def follow(
                 seen = page.head
                 del page  # Thousands wait: they keep nothing meanwhile.
                 is_woken = waiter.wait(seen, deadline)
+                if waiter.is_gone:
+                    raise ConnectionAbortedError
                 page = runtime.database.read(reader.read)
             yield page
             if waiter.released:

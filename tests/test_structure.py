@@ -50,11 +50,20 @@ def test_imports_go_one_way(path):
 
 
 @pytest.mark.parametrize(
-    ("package", "home"), [("gevent", "worker.py"), ("gunicorn", "worker.py"), ("sqlite3", "connection.py")]
+    ("package", "home"),
+    [("gevent", "greenlets.py"), ("httptools", "connection.py"), ("sqlite3", "connection.py")],
 )
 def test_some_packages_have_one_home(package, home):
-    users = {path.name for path in FILES for module, _ in imports(path) if module.split(".")[0] == package}
-    assert users == {home}
+    assert {path.name for path in users(package)} == {home}
+
+
+def test_gunicorn_is_the_workers():
+    assert {path.parent for path in users("gunicorn")} == {ROOT / "chat" / "worker"}
+
+
+def users(package):
+    """The files that import it."""
+    return [path for path in FILES if package in {module.split(".")[0] for module, _ in imports(path)}]
 
 
 def test_the_hub_knows_nothing_of_us():

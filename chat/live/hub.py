@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 K = TypeVar("K")
 
@@ -29,14 +29,21 @@ class TooManyWaiters(Exception):
     """This process, or this user or address in it, holds as many waiters as it may."""
 
 
+class Line(Protocol):
+    """The connection of somebody who waits."""
+
+    def on_closed(self, tell: Callable[[], None] | None) -> None:
+        """Call that once when the client is gone, at once if it is; None takes it back."""
+
+
 class Caller(NamedTuple):
     """From where somebody waits.
 
-    `connection` is the client's file descriptor, where there is one, and `network` whom its address counts as
-    (`limits.network`), empty for this machine.
+    `connection` tells when the client leaves, where the server does, and `network` is whom its address counts
+    as (`limits.network`), empty for this machine.
     """
 
-    connection: int | None = None
+    connection: Line | None = None
     network: str = ""
 
 
@@ -177,13 +184,14 @@ def _release_one(held: dict[K, int], key: K) -> None:
 
 
 class Waiter:
-    """One held request; `connection` is its client's file descriptor, where there is one."""
+    """One held request; it `is_gone` when its client is, and then released."""
 
     __slots__ = (
         *("_generation", "_hub", "_seen"),
         *(
             "condition",
             "connection",
+            "is_gone",
             "is_interrupted",
             "is_nudged",
             "network",
@@ -200,7 +208,7 @@ class Waiter:
         network: str,
         topics: dict[str, _Topic],
         condition: threading.Condition,
-        connection: int | None,
+        connection: Line | None,
         released: bool,
     ) -> None:
         self._hub = hub
@@ -210,11 +218,13 @@ class Waiter:
         self.condition = condition
         self.connection = connection
         self.released = released
-        self.is_nudged = self.is_interrupted = False
+        self.is_nudged = self.is_interrupted = self.is_gone = False
         # What its last read has seen, and the highest generation published since that it was not told of.
         self._seen = self._generation = 0
 
     def __enter__(self) -> "Waiter":
+        if self.connection is not None:
+            self.connection.on_closed(self.leave)
         return self
 
     def __exit__(
@@ -223,6 +233,8 @@ class Waiter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self.connection is not None:
+            self.connection.on_closed(None)
         self._hub._unsubscribe(self)
 
     def wait(self, seen: int, deadline: float) -> bool:
@@ -255,6 +267,11 @@ class Waiter:
         if is_news:
             self._generation = generation
         return is_news
+
+    def leave(self) -> None:
+        """Its client has left: nobody needs an answer."""
+        self.is_gone = True
+        self.release()
 
     def release(self) -> None:
         """Let the held request answer now."""

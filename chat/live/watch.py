@@ -1,6 +1,6 @@
 """Telling who waits for something else that their connection can be read: one thread for all of them.
 
-Imported by chat/worker.py before anything is patched, so that the selector below is the system's own.
+Imported by chat/worker/ before anything is patched, so that the selector below is the system's own.
 """
 
 import contextlib

@@ -60,6 +60,8 @@ def _wait_and_answer(
 ) -> Iterator[bytes]:
     try:
         body, headers = wait()
+    except ConnectionError:
+        raise  # Nobody is there to be answered.
     except Exception as error:
         yield from problems.answer_to(error)(environ, start_response)
     else:

@@ -14,14 +14,15 @@ from chat.errors import (
     CrossSite,
     DatabaseUnavailable,
     InvalidParameter,
-    InvalidRequest,
     NotAuthenticated,
     NotFound,
     OtherUser,
     Problem,
+    UnknownMethod,
     UnsupportedMediaType,
 )
 from chat.web.contract import Operation
+from chat.web.problems import UNREADABLE
 from chat.web.request import COOKIES, MAX_INTEGER, SAFE_METHODS
 
 Schema = dict[str, Any]
@@ -156,8 +157,9 @@ def _answer(status: int, answer: Any, is_websocket: bool, shapes: dict[Any, Sche
 
 
 def _refusals(rule: Rule, operation: Operation, method: str) -> set[type[Problem]]:
-    """Its own errors, and those of its parts."""
-    kinds: set[type[Problem]] = {InvalidRequest, DatabaseUnavailable, *operation.refuses}
+    """Its own errors, those of its parts, and those of any request."""
+    kinds: set[type[Problem]] = {DatabaseUnavailable, *UNREADABLE.values(), *operation.refuses}
+    kinds -= {UnknownMethod}  # What it is is no operation.
     if operation.user is not None:
         kinds |= {NotAuthenticated, OtherUser}
         if method not in SAFE_METHODS:

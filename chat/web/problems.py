@@ -8,15 +8,33 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from chat.errors import (
+    AddressTooLong,
     BodyTooLarge,
+    ExpectationFailed,
+    HeadersTooLarge,
     InvalidRequest,
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
     Problem,
+    RequestTimeout,
+    UnknownMethod,
 )
 from chat.web.answer import INERT, json
 from chat.web.page import make_safe, page, see, visitor_if_known, written
+
+# What a request can be before anybody has read it: broken, late or too long.
+UNREADABLE = {
+    kind.status: kind
+    for kind in (
+        InvalidRequest,
+        RequestTimeout,
+        AddressTooLong,
+        ExpectationFailed,
+        HeadersTooLarge,
+        UnknownMethod,
+    )
+}
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +46,8 @@ def register(app: Flask) -> None:
     app.register_error_handler(OverflowError, _answer_overflow)
     app.register_error_handler(Exception, _answer_unexpected)
     app.after_request(make_safe)
+    # For the worker, which reads the requests.
+    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status]())
 
 
 def answer(problem: Problem) -> Response:

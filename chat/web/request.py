@@ -169,10 +169,9 @@ class Body(BaseModel):
 
 
 def caller() -> Caller:
-    """From where the request comes; the server tells the client's file descriptor."""
-    sock = request.environ.get("gunicorn.socket")
+    """From where the request comes; the worker tells on which connection."""
     network = "" if limits.is_here(address()) else limits.network(address())
-    return Caller(sock.fileno() if sock is not None else None, network)
+    return Caller(request.environ.get("chat.connection"), network)
 
 
 def path_id(value: str, name: str = "id") -> int:
@@ -212,10 +211,7 @@ def _read_body() -> bytes:
     limit = current_runtime().settings.max_body_bytes
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
-    try:
-        raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
-    except Exception as error:  # Broken chunks: each server has its own kinds.
-        raise InvalidRequest(f"The body cannot be read: {type(error).__name__}.") from None
+    raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
     if len(raw) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
     if len(raw) < (request.content_length or 0):

@@ -4,7 +4,6 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from ssl import SSLWantReadError
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -19,7 +18,7 @@ from chat.live.watch import Watch
 from chat.settings import Settings
 from chat.web.request import current_runtime
 
-# Read in one go, a TLS record at most; then the news has its turn.
+# Read in one go; then the news has its turn.
 RECEIVE_BYTES = 16_384
 # To say so and read on after the close: over input that nobody has read, the system would cut off what was
 # sent last.
@@ -95,7 +94,7 @@ class WebSocket:
 
     def _read(self, seconds: float) -> bytes:
         self._connection.settimeout(seconds)
-        with suppress(BlockingIOError, TimeoutError, SSLWantReadError):
+        with suppress(BlockingIOError, TimeoutError):
             if not (data := self._connection.recv(RECEIVE_BYTES)):
                 raise ConnectionResetError
             self._is_heard = True
@@ -115,7 +114,7 @@ class Upgraded(Response):
         version = request.headers.get("Sec-WebSocket-Version")
         if version != "13":
             raise WrongWebSocketVersion
-        if not key or "gunicorn.socket" not in request.environ:
+        if not key or "chat.connection" not in request.environ:
             raise InvalidRequest("It needs a Sec-WebSocket-Key, and gunicorn.")
         self._carry, self._settings = carry, current_runtime().settings
         self._accept = generate_accept_token(key.encode()).decode()
@@ -125,9 +124,9 @@ class Upgraded(Response):
         head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": self._accept}
         start_response("101 Switching Protocols", [*head.items()])
         yield b""  # The server sends the head; from here on nobody but us reads and writes.
-        # Frames may come right behind the handshake; gunicorn has read them with it.
-        begun = environ["wsgi.input"].reader.unreader.take_buffered()
-        ws = WebSocket(environ["gunicorn.socket"], self._settings, begun)
+        connection = environ["chat.connection"]
+        # Frames may come right behind the handshake; the server has read them with it.
+        ws = WebSocket(connection.sock, self._settings, connection.take_over())
         try:
             self._carry(ws)
         except Closed as closed:

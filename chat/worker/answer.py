@@ -1,0 +1,105 @@
+"""From a request to its answer: the environment that WSGI asks for, and the bytes that come of it."""
+
+import os
+from functools import lru_cache
+from time import time
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import wsgi
+
+from chat.worker.connection import Connection, Request
+
+# These have no HTTP_ before them.
+PLAIN = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+class Answer(wsgi.Response):
+    """gunicorn's, whose head and first piece of the body leave together."""
+
+    _head = b""
+    headers_sent: bool
+
+    def default_headers(self) -> list[str]:
+        """As gunicorn has them."""
+        how = "upgrade" if self.upgrade else "close" if self.should_close() else "keep-alive"
+        head = [
+            f"HTTP/1.{self.req.version[1]} {self.status}\r\nServer: {self.version}\r\n"
+            f"Date: {_date(int(time()))}\r\nConnection: {how}\r\n"
+        ]
+        return [*head, "Transfer-Encoding: chunked\r\n"] if self.chunked else head
+
+    def send_headers(self) -> None:
+        """With what comes next."""
+        if not self.headers_sent:
+            fields = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
+            self._head = f"{''.join(self.default_headers())}{fields}\r\n".encode("latin-1")
+            self.headers_sent = True
+
+    def write(self, arg: bytes) -> None:
+        """A piece of the body; of an empty one the head."""
+        super().write(arg)
+        self._flush(b"")
+
+    def close(self) -> None:
+        """The end."""
+        super().close()
+        self._flush(b"")
+
+    def sendfile(self, respiter: Any) -> bool:
+        """It would not know of the head."""
+        return False
+
+    def _emit_body(self, data: bytes) -> None:
+        self._flush(b"%X\r\n%b\r\n" % (len(data), data) if self.chunked else data)
+
+    def _flush(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if head or data:
+            self.sock.sendall(head + data)
+
+
+def environ(base: dict[str, Any], connection: Connection, request: Request) -> dict[str, Any]:
+    """What PEP 3333 asks for, and the `chat.connection`; `base` is the same for all requests of a worker."""
+    environ: dict[str, Any] = base | {
+        "REQUEST_METHOD": request.method,
+        "RAW_URI": request.uri,
+        "PATH_INFO": util.unquote_to_wsgi_str(request.path) if "%" in request.path else request.path,
+        "QUERY_STRING": request.query,
+        "SERVER_PROTOCOL": f"HTTP/1.{request.version[1]}",
+        "wsgi.url_scheme": request.scheme,
+        "wsgi.input": request.body,
+        "chat.connection": connection,
+    }
+    peer = connection.address
+    if isinstance(peer, tuple):
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer[0], str(peer[1])
+    else:
+        environ["REMOTE_ADDR"] = peer if isinstance(peer, str) else ""
+    for name, value in request.headers:
+        key = name.replace("-", "_")
+        if key not in PLAIN:
+            key = f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    if prefix := base["SCRIPT_NAME"]:
+        # Of a path that is not below it nothing is left, and nothing is found there.
+        _, _, environ["PATH_INFO"] = environ["PATH_INFO"].partition(prefix)
+    return environ
+
+
+def base_environ(cfg: Any, name: Any) -> dict[str, Any]:
+    """What all requests of a worker have, whose first listener has this name."""
+    host, port = name[:2] if isinstance(name, tuple) else ("localhost", 0)
+    return {
+        **wsgi.base_environ(cfg),
+        "wsgi.multithread": True,
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "SCRIPT_NAME": os.environ.get("SCRIPT_NAME", ""),
+    }
+
+
+@lru_cache(1)
+def _date(now: int) -> str:
+    date: str = util.http_date(now)
+    return date
