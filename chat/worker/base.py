@@ -151,9 +151,9 @@ class Worker(base.Worker):
                 response.write(piece)
             response.close()
         finally:
-            if response.should_close():
-                request.force_close()
-            self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
+            if response.status is not None:  # Or else its client had left before there was one.
+                request.must_close = response.should_close()
+                self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
             if hasattr(pieces, "close"):
                 pieces.close()
 

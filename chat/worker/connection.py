@@ -20,7 +20,7 @@ from httptools import (
     HttpRequestParser,
 )
 
-READ_BYTES = 65_536
+READ_BYTES = 16_384
 # llhttp also takes several spaces, and versions that we do not speak.
 REQUEST_LINE = re.compile(rb"(?:\r\n)?[A-Z-]+ [!-~]+ HTTP/1\.[01]\r\n")
 # In seconds without a database: they tell a supervisor whether to end this process.
