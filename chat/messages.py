@@ -1,10 +1,10 @@
 """Sending, reading, and waiting for what is new."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, replace
 from time import sleep
 
-from chat import accounts, changes, limits, sessions, store, texts, waiting
+from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -62,19 +62,14 @@ def send(
     chat_session_id: int,
     text: str,
     client_message_id: str | None,
-    address: str = "",
+    caller: Caller = HERE,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
-    `address` is whom it comes from, empty for this machine. A key that was used before returns the first
-    message, also after the end of the session. Raises InvalidParameter, NotFound, SessionEnded,
-    IdempotencyMismatch, TooManyRequests.
+    A key that was used before returns the first message, also after the end of the session. Raises
+    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests.
     """
-    if not runtime.sends.take(user.id):
-        raise TooManyRequests(f"At most {runtime.settings.sends_per_minute} messages a minute.")
-    if not (limits.is_here(address) or runtime.sends_by_address.take(limits.network(address))):
-        most = runtime.settings.sends_per_minute_per_address
-        raise TooManyRequests(f"At most {most} messages a minute from one address.")
+    _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
@@ -226,6 +221,16 @@ class _Reader:
         """Go on from the end of the page."""
         self._position = Position(cursor=page.cursor, peer=page.peer, limit=self._position.limit)
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
+
+
+def _count(runtime: Runtime, user: User, caller: Caller) -> None:
+    """One more of the user, and of where they are; raises TooManyRequests."""
+    settings = runtime.settings
+    per_minute: dict[Hashable, int] = {user.id: settings.sends_per_minute}
+    if caller.network:
+        per_minute[caller.network] = settings.sends_per_minute_per_address
+    if seconds := runtime.sends.take(per_minute):
+        raise TooManyRequests(f"Too many messages; send again in {seconds} s.", seconds)
 
 
 def _sent_before(

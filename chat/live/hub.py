@@ -30,7 +30,7 @@ class TooManyWaiters(Exception):
 
 
 class Caller(NamedTuple):
-    """From where somebody waits.
+    """From where somebody asks.
 
     `connection` is the client's file descriptor, where there is one, and `network` whom its address counts as
     (`limits.network`), empty for this machine.

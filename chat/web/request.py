@@ -171,7 +171,8 @@ class Body(BaseModel):
 def caller() -> Caller:
     """From where the request comes; the server tells the client's file descriptor."""
     sock = request.environ.get("gunicorn.socket")
-    network = "" if limits.is_here(address()) else limits.network(address())
+    address = request.remote_addr or ""
+    network = "" if limits.is_here(address) else limits.network(address)
     return Caller(sock.fileno() if sock is not None else None, network)
 
 
@@ -181,11 +182,6 @@ def path_id(value: str, name: str = "id") -> int:
         return _digits(value)
     except PydanticCustomError as error:
         raise InvalidParameter(f"The id in the path {error.message()}.", field=name) from None
-
-
-def address() -> str:
-    """Of whoever asks; empty where that is a socket of this machine."""
-    return request.remote_addr or ""
 
 
 def query(model: type[Model]) -> Model:
