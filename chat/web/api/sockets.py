@@ -13,7 +13,7 @@ from chat.accounts import User
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
 from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
-from chat.store import revision
+from chat.waiting import Start, from_now
 from chat.web import events
 from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
@@ -63,10 +63,10 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
     is_websocket=True,
 )
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
-    cursor = _cursor(runtime, asked.cursor)
+    start = _start(runtime, asked.cursor)
     runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
     client = _caller()
-    listen = partial(events.of_session, runtime, user, session_id, cursor, client)
+    listen = partial(events.of_session, runtime, user, session_id, start, client)
     return Upgraded(partial(_carry, listen, partial(_do, runtime, user, session_id, client)))
 
 
@@ -80,8 +80,8 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     is_websocket=True,
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
-    cursor, client = _cursor(runtime, asked.cursor), _caller()
-    listen = partial(events.of_inbox, runtime, user, cursor, client)
+    start, client = _start(runtime, asked.cursor), _caller()
+    listen = partial(events.of_inbox, runtime, user, start, client)
     return Upgraded(partial(_carry, listen, partial(_do, runtime, user, None, client)))
 
 
@@ -90,12 +90,12 @@ def _caller() -> Caller:
     return caller()._replace(connection=None)
 
 
-def _cursor(runtime: Runtime, cursor: int | None) -> int:
+def _start(runtime: Runtime, cursor: int | None) -> Start:
     """What is refused before the handshake is refused over HTTP, with a status; raises CursorReset."""
     if cursor is None:
-        return runtime.database.read(revision.head)
+        return from_now(runtime)
     runtime.database.read(lambda db: sessions.check_cursor(db, cursor))
-    return cursor
+    return Start(cursor)
 
 
 def _carry(listen: Callable[..., Events], do: Callable[[bytes], bytes], ws: WebSocket) -> NoReturn:
