@@ -18,6 +18,7 @@ from chat.errors import (
     existing,
 )
 from chat.live import topics
+from chat.live.hub import Caller
 from chat.runtime import Runtime
 
 DAY_MS = 86_400_000
@@ -68,9 +69,9 @@ def create_user(
     return runtime.database.write(lambda db: insert_user(db, role, *checked, rate_cents))
 
 
-def sign_up(runtime: Runtime, name: str, email: str, password: str, address: str) -> int:
+def sign_up(runtime: Runtime, name: str, email: str, password: str, caller: Caller) -> int:
     """The id of a client who comes by themselves; raises as `create_user`, and TooManyRequests."""
-    count(runtime, address)
+    count(runtime, caller)
     return create_user(runtime, "client", name, email, password)
 
 
@@ -105,13 +106,13 @@ def hash_password(runtime: Runtime, password: str) -> str:
     return password_hash
 
 
-def log_in(runtime: Runtime, email: str, password: str, address: str) -> tuple[str, User]:
+def log_in(runtime: Runtime, email: str, password: str, caller: Caller) -> tuple[str, User]:
     """A new token and its user; raises InvalidCredentials, TooManyRequests, Overloaded.
 
     An unknown email costs as much time, and gives the same error, as a wrong password.
     """
     email = texts.email(email)
-    with attempt(runtime, address, email):
+    with attempt(runtime, caller, email):
         row = runtime.database.read(lambda db: store.users.by_email(db, email))
         is_right = _is_password(runtime, (row and row["password_hash"]) or _NO_ACCOUNT, password)
         if not is_right or row is None or row["disabled_at"]:
@@ -144,13 +145,13 @@ def log_out(runtime: Runtime, *token_hashes: bytes) -> None:
         runtime.hub.publish([topics.of_sign_in(each) for each in revoked], head)
 
 
-def change_password(runtime: Runtime, user: User, old: str, new: str, address: str) -> None:
+def change_password(runtime: Runtime, user: User, old: str, new: str, caller: Caller) -> None:
     """Replace it, and end all other sign-ins.
 
     Raises InvalidCredentials, InvalidParameter, TooManyRequests, Overloaded.
     """
     row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
-    with attempt(runtime, address, row["email"]):
+    with attempt(runtime, caller, row["email"]):
         if not _is_password(runtime, row["password_hash"], old):
             raise InvalidCredentials
     password_hash = hash_password(runtime, new)

@@ -9,34 +9,34 @@ from contextlib import contextmanager
 from hashlib import sha256
 from math import ceil
 
-from chat import limits, store
+from chat import store
 from chat.database.connection import Connection
 from chat.errors import TooManyRequests
+from chat.live.hub import Caller
 from chat.runtime import Runtime
 
 MINUTE_MS = 60_000
 
 
 @contextmanager
-def attempt(runtime: Runtime, address: str, account: str) -> Iterator[None]:
+def attempt(runtime: Runtime, caller: Caller, account: str) -> Iterator[None]:
     """One attempt at an account, which need not exist; it counts unless it succeeds.
 
     Raises TooManyRequests.
     """
-    costs = count(runtime, address, account)
+    costs = count(runtime, caller, account)
     yield
     runtime.database.write(lambda db: store.attempts.give_back(db, costs))
 
 
-def count(runtime: Runtime, address: str, account: str | None = None) -> dict[bytes, int]:
+def count(runtime: Runtime, caller: Caller, account: str | None = None) -> dict[bytes, int]:
     """One attempt, at an account or at none: what it cost (ms, by key). Raises TooManyRequests."""
     settings = runtime.settings
     # This machine is no address of somebody's: a proxy that does not say for whom it asks is everybody.
-    here = 0 if limits.is_here(address) else settings.logins_per_minute_per_address
-    network = limits.network(address)
-    counted = {_key("address", network): here}
+    everywhere = settings.logins_per_minute_per_address if caller.network else 0
+    counted = {_key("address", caller.network): everywhere}
     if account is not None:
-        counted[_key("account", network, account)] = settings.logins_per_minute
+        counted[_key("account", caller.network, account)] = settings.logins_per_minute
     costs = {key: MINUTE_MS // per_minute for key, per_minute in counted.items() if per_minute}
     if costs:
         runtime.database.write(lambda db: _take(db, costs))

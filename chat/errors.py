@@ -133,9 +133,9 @@ class WrongWebSocketVersion(Problem):
 
 class TooManyRequests(Problem):
     code, status, title = "too_many_requests", 429, "Too many requests; slow down."
-    retry_after = 3
+    retry_after = 60  # At most; each knows better.
 
-    def __init__(self, detail: str = "", retry_after: int = 3) -> None:
+    def __init__(self, detail: str, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
 

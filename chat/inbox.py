@@ -10,8 +10,9 @@ from chat.database.connection import Connection
 from chat.live import topics
 from chat.live.hub import Caller, Waiter
 from chat.runtime import Runtime
-from chat.store.rows import CardRow, Message, delivered_id
+from chat.store.rows import CardRow, Message
 from chat.store.server import Time
+from chat.waiting import Start
 from chat.wire import Card, LastMessage
 
 # Messages of one session in one answer; whoever is further behind asks for them.
@@ -42,11 +43,18 @@ class Inbox:
 
 
 def fetch(
-    db: Connection, runtime: Runtime, user: User, cursor: int | None, limit: int, is_live: bool
+    db: Connection,
+    runtime: Runtime,
+    user: User,
+    cursor: int | None,
+    limit: int,
+    is_live: bool,
+    since: int = 0,
 ) -> Inbox:
     """What changed after `cursor`; without one, all that has not ended. Raises CursorReset.
 
-    A live one is all that a dashboard needs: with the messages that changed, and the peers.
+    A live one is all that a dashboard needs: with the messages that changed, and the peers. What there was at
+    the revision `since` the user may lack.
     """
     time = store.server.time(db)
     head = time.head
@@ -61,7 +69,7 @@ def fetch(
             card["messages"] = _news(db, user, row, cursor)
     return Inbox(
         sessions=cards,
-        peers=_peers(db, runtime, user, cursor, time) if is_live else None,
+        peers=_peers(db, runtime, user, cursor, since, time) if is_live else None,
         removed=store.inbox.removed(db, user.id, user.role, cursor, upto) if cursor is not None else [],
         server_time=time.now,
         cursor=upto,
@@ -92,16 +100,16 @@ def wait(
 def follow(
     runtime: Runtime,
     user: User,
-    cursor: int,
+    start: Start,
     seconds: float,
     caller: Caller,
     tell_waiter: Callable[[Waiter], None],
 ) -> Generator[Inbox, None, None]:
-    """The live inbox at the cursor at once, and then each change; the empty one after every `seconds`.
+    """The live inbox at the start at once, and then each change; the empty one after every `seconds`.
 
     As `waiting.follow`, whatever frames it.
     """
-    reader = _Reader(runtime, user, cursor, PAGE_SIZE, {}, is_eager=True)
+    reader = _Reader(runtime, user, start.cursor, PAGE_SIZE, {}, start.since, is_eager=True)
     awaited = topics.of_inbox(user.id, user.role)
     return waiting.follow(runtime, user, awaited, reader, seconds, caller, tell_waiter)
 
@@ -109,7 +117,7 @@ def follow(
 class _Reader:
     """Somebody who reads on from a cursor; live if they tell which peers they know of."""
 
-    __slots__ = ("_cursor", "_is_eager", "_limit", "_peers", "_runtime", "_user")
+    __slots__ = ("_cursor", "_is_eager", "_limit", "_peers", "_runtime", "_since", "_user")
 
     def __init__(
         self,
@@ -118,6 +126,7 @@ class _Reader:
         cursor: int,
         limit: int,
         peers: dict[str, str] | None,
+        since: int = 0,
         is_eager: bool = False,
     ) -> None:
         self._runtime = runtime
@@ -125,12 +134,14 @@ class _Reader:
         self._cursor = cursor
         self._limit = limit
         self._peers = peers
+        self._since = since
         self._is_eager = is_eager
 
     def read(self, db: Connection) -> Inbox:
         """The token is looked at again each time."""
         accounts.authenticate(db, self._user.token_hash)
-        return fetch(db, self._runtime, self._user, self._cursor, self._limit, self._peers is not None)
+        is_live = self._peers is not None
+        return fetch(db, self._runtime, self._user, self._cursor, self._limit, is_live, self._since)
 
     def is_news(self, page: Inbox) -> bool:
         """Also how the others are."""
@@ -153,18 +164,16 @@ def history(runtime: Runtime, user: User, before_id: int, limit: int) -> tuple[l
     return cards[:limit], len(cards) > limit
 
 
-def _peers(db: Connection, runtime: Runtime, user: User, cursor: int | None, time: Time) -> dict[str, str]:
+def _peers(
+    db: Connection, runtime: Runtime, user: User, cursor: int | None, since: int, time: Time
+) -> dict[str, str]:
     """How the others are; and a dashboard that has a session's last change has its messages."""
     peers: dict[str, str] = {}
     for row in store.inbox.open_ones(db, user.id, user.role):
         side = sessions.side_of(row, user.id)
         peers[str(row["id"])] = runtime.presence.state(row, sessions.OTHER[side], time.now)
-        if (
-            cursor is not None
-            and row["revision"] <= cursor
-            and delivered_id(row, side) < row["last_message_id"]
-        ):
-            runtime.presence.deliver(row["id"], side, row["last_message_id"])
+        if cursor is not None and row["revision"] <= cursor:
+            sessions.note_delivered(db, runtime, row, side, row["last_message_id"], since)
     return peers
 
 

@@ -1,12 +1,14 @@
 """How often somebody may do something, in one process; and who is one, by address."""
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from time import monotonic
+from math import ceil
+from time import monotonic_ns
 
-MINUTE_SECONDS = 60.0
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
 # Past so many keys the full buckets are forgotten: they say nothing that a new one would not.
 KEYS = 10_000
 
@@ -40,30 +42,22 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 class TokenBuckets:
-    """Up to `per_minute` at once, refilled evenly over a minute, for each key; 0 is no limit."""
+    """Up to so many at once, refilled evenly over a minute, for each key."""
 
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._buckets: dict[Hashable, tuple[float, float]] = {}
+        # When all that a key has taken has come back (ns).
+        self._full_at: dict[Hashable, int] = {}
 
-    def take(self, key: Hashable) -> bool:
-        """Whether `key` may now."""
-        if not self._per_minute:
-            return True
-        now = monotonic()
+    def take(self, per_minute: Mapping[Hashable, int]) -> int:
+        """One for every key, or none for any: 0, or in how many seconds it could be; a limit of 0 is none."""
+        now = monotonic_ns()
+        costs = {key: MINUTE_NS // most for key, most in per_minute.items() if most}
         with self._lock:
-            if len(self._buckets) >= KEYS:
-                self._buckets = {
-                    other: bucket
-                    for other, bucket in self._buckets.items()
-                    if self._left(bucket, now) < self._per_minute
-                }
-            left = self._left(self._buckets.get(key, (self._per_minute, now)), now)
-            allowed = left >= 1
-            self._buckets[key] = (left - allowed, now)
-            return allowed
-
-    def _left(self, bucket: tuple[float, float], now: float) -> float:
-        left, at = bucket
-        return min(self._per_minute, left + (now - at) * self._per_minute / MINUTE_SECONDS)
+            if len(self._full_at) >= KEYS:
+                self._full_at = {key: at for key, at in self._full_at.items() if at > now}
+            taken = {key: max(now, self._full_at.get(key, 0)) + cost for key, cost in costs.items()}
+            wait = max(taken.values(), default=0) - now - MINUTE_NS
+            if wait <= 0:
+                self._full_at |= taken
+        return max(0, ceil(wait / SECOND_NS))

@@ -1,10 +1,10 @@
 """Sending, reading, and waiting for what is new."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, replace
 from time import sleep
 
-from chat import accounts, changes, limits, sessions, store, texts, waiting
+from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -14,7 +14,8 @@ from chat.live import topics
 from chat.live.hub import HERE, Caller, Waiter
 from chat.live.presence import Peer
 from chat.runtime import Runtime
-from chat.store.rows import Message, SessionRow, Side, delivered_id, seen_at
+from chat.store.rows import Message, SessionRow, Side, seen_at
+from chat.waiting import Start
 from chat.wire import Summary
 
 MAX_CHARACTERS = 4000
@@ -26,7 +27,8 @@ SEEN_AGAIN_MS = 20_000
 class Position:
     """What a reader has: everything up to `cursor`; or else the messages up to `last_id`.
 
-    With `before_id` it is the page of history that ends there. `peer` is how the other side was.
+    With `before_id` it is the page of history that ends there. `peer` is how the other side was. What there
+    was at the revision `since` they may lack.
     """
 
     last_id: int = 0
@@ -34,6 +36,7 @@ class Position:
     before_id: int | None = None
     limit: int = 100
     peer: str | None = None
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +65,14 @@ def send(
     chat_session_id: int,
     text: str,
     client_message_id: str | None,
-    address: str = "",
+    caller: Caller = HERE,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
-    `address` is whom it comes from, empty for this machine. A key that was used before returns the first
-    message, also after the end of the session. Raises InvalidParameter, NotFound, SessionEnded,
-    IdempotencyMismatch, TooManyRequests.
+    A key that was used before returns the first message, also after the end of the session. Raises
+    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests.
     """
-    if not runtime.sends.take(user.id):
-        raise TooManyRequests(f"At most {runtime.settings.sends_per_minute} messages a minute.")
-    if not (limits.is_here(address) or runtime.sends_by_address.take(limits.network(address))):
-        most = runtime.settings.sends_per_minute_per_address
-        raise TooManyRequests(f"At most {most} messages a minute from one address.")
+    _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
@@ -128,7 +126,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
     head = time.head
     sessions.check_cursor(db, position.cursor)
     side = sessions.side_of(row, user.id)
-    _note_delivered(runtime, row, side, position)
+    _note_delivered(db, runtime, row, side, position)
     rows = _rows(db, row, position, position.limit + 1)
     has_more = len(rows) > position.limit
     cursor = head
@@ -174,16 +172,17 @@ def follow(
     runtime: Runtime,
     user: User,
     chat_session_id: int,
-    cursor: int,
+    start: Start,
     seconds: float,
     caller: Caller,
     tell_waiter: Callable[[Waiter], None],
 ) -> Generator[Page, None, None]:
-    """The page at the cursor at once, and then each one that is news; the empty one after every `seconds`.
+    """The page at the start at once, and then each one that is news; the empty one after every `seconds`.
 
     As `waiting.follow`, whatever frames it.
     """
-    reader = _Reader(runtime, user, chat_session_id, Position(cursor=cursor), is_eager=True)
+    position = Position(cursor=start.cursor, since=start.since)
+    reader = _Reader(runtime, user, chat_session_id, position, is_eager=True)
     awaited = [topics.of_session(chat_session_id)]
     return waiting.follow(runtime, user, awaited, reader, seconds, caller, tell_waiter)
 
@@ -224,8 +223,18 @@ class _Reader:
 
     def move(self, page: Page) -> None:
         """Go on from the end of the page."""
-        self._position = Position(cursor=page.cursor, peer=page.peer, limit=self._position.limit)
+        self._position = replace(self._position, last_id=0, cursor=page.cursor, peer=page.peer)
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
+
+
+def _count(runtime: Runtime, user: User, caller: Caller) -> None:
+    """One more of the user, and of where they are; raises TooManyRequests."""
+    settings = runtime.settings
+    per_minute: dict[Hashable, int] = {user.id: settings.sends_per_minute}
+    if caller.network:
+        per_minute[caller.network] = settings.sends_per_minute_per_address
+    if seconds := runtime.sends.take(per_minute):
+        raise TooManyRequests(f"Too many messages; send again in {seconds} s.", seconds)
 
 
 def _sent_before(
@@ -242,12 +251,13 @@ def _sent_before(
     return earlier["id"]
 
 
-def _note_delivered(runtime: Runtime, session: SessionRow, side: Side, position: Position) -> None:
+def _note_delivered(
+    db: Connection, runtime: Runtime, session: SessionRow, side: Side, position: Position
+) -> None:
     """A client that asks for what is newer has what is older."""
     has_all = position.cursor is not None and session["revision"] <= position.cursor
     last_id = session["last_message_id"] if has_all else position.last_id
-    if last_id > delivered_id(session, side):
-        runtime.presence.deliver(session["id"], side, last_id)
+    sessions.note_delivered(db, runtime, session, side, last_id, position.since)
 
 
 def _rows(db: Connection, session: SessionRow, position: Position, limit: int) -> list[Message]:

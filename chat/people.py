@@ -8,6 +8,7 @@ from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
 from chat.errors import Forbidden, InvalidParameter, NotFound, existing
+from chat.live.hub import Caller
 from chat.runtime import Runtime
 from chat.store.rows import LinkRow, UserRow
 
@@ -132,12 +133,12 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
     return email
 
 
-def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, address: str) -> None:
+def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, caller: Caller) -> None:
     """Create the first administrator, once.
 
     Raises NotFound, InvalidParameter, EmailTaken, TooManyRequests, Overloaded.
     """
-    count(runtime, address)
+    count(runtime, caller)
     password_hash = accounts.hash_password(runtime, password)
     checked = texts.name(name), accounts.checked_email(email)
 

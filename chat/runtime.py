@@ -53,8 +53,7 @@ class Runtime:
         )
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
-        self.sends = TokenBuckets(settings.sends_per_minute)
-        self.sends_by_address = TokenBuckets(settings.sends_per_minute_per_address)
+        self.sends = TokenBuckets()
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:

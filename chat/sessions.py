@@ -10,7 +10,7 @@ from chat.errors import CursorReset, existing
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store.rows import PeerRow, SessionRow, Side
+from chat.store.rows import PeerRow, SessionRow, Side, delivered_id
 from chat.store.server import Time
 from chat.wire import Participant, Session, Summary, TimedSession, Transfer
 
@@ -25,6 +25,15 @@ def side_of(row: SessionRow | PeerRow, user_id: int) -> Side:
 def of_user(db: Connection, chat_session_id: int, user_id: int) -> SessionRow:
     """The row; NotFound whether it is unknown or not theirs."""
     return existing(store.sessions.of_participant(db, chat_session_id, user_id))
+
+
+def note_delivered(
+    db: Connection, runtime: Runtime, row: SessionRow | PeerRow, side: Side, last_id: int, since: int
+) -> None:
+    """This side's client has all up to this message but, where it is no 0, what there was at `since`."""
+    arrived = delivered_id(row, side)
+    if last_id > arrived and (not since or arrived >= store.messages.newest_id(db, row["id"], since)):
+        runtime.presence.deliver(row["id"], side, last_id)
 
 
 def check_cursor(db: Connection, cursor: int | None) -> None:

@@ -3,13 +3,21 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+from chat import store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
 from chat.live.hub import Caller, TooManyWaiters, Waiter
 from chat.runtime import Runtime
+
+
+class Start(NamedTuple):
+    """Where a stream begins: after `cursor`, and maybe without what there was at the revision `since`."""
+
+    cursor: int
+    since: int = 0
 
 
 class Page(Protocol):
@@ -33,6 +41,12 @@ class Reader(Protocol[P]):
 
     def move(self, page: P) -> None:
         """Go on from the end of the page."""
+
+
+def from_now(runtime: Runtime) -> Start:
+    """Of what comes only."""
+    head = runtime.database.read(store.revision.head)
+    return Start(head, head)
 
 
 def follow(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from tests import described
 from tests.threads import join, start
 
 TIMEOUT_SECONDS = 120
@@ -54,10 +55,12 @@ class Client:
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            answer = Answer(response.status, response.headers, response.read())
         finally:
             _open.discard(connection)
             connection.close()
+        described.check(method, path, answer)
+        return answer
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.request("GET", path, **headers)

@@ -2,14 +2,17 @@
 
 import gzip
 import json
+from email.message import Message
 
 import pytest
 from openapi_spec_validator import validate
 
 from app import create_app
-from chat.errors import catalogue
+from chat.errors import CursorReset, NotFound, SessionEnded, SpendingLimitReached, catalogue
 from chat.settings import Settings
 from chat.web import openapi
+from tests import described
+from tests.client import Answer
 
 
 @pytest.fixture(scope="module")
@@ -20,30 +23,30 @@ def app(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def described(app):
+def document(app):
     return app.test_client().get("/api/openapi.json").json
 
 
-def operations(described):
+def operations(document):
     """(method, path, operation) of all."""
-    for path, methods in described["paths"].items():
+    for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield method, path, operation
 
 
-def test_it_is_openapi(described):
-    assert described["openapi"] == "3.1.0"
-    validate(described)
+def test_it_is_openapi(document):
+    assert document["openapi"] == "3.1.0"
+    validate(document)
 
 
-def test_every_route_is_in_it_and_no_other(app, described):
+def test_every_route_is_in_it_and_no_other(app, document):
     routes = {
         (method, rule.rule.replace("<", "{").replace(">", "}"))
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api/")
     }
-    assert {(method.upper(), path) for method, path, _ in operations(described)} == routes
+    assert {(method.upper(), path) for method, path, _ in operations(document)} == routes
 
 
 def test_a_route_that_says_nothing_of_itself_is_noticed(tmp_path):
@@ -54,9 +57,9 @@ def test_a_route_that_says_nothing_of_itself_is_noticed(tmp_path):
     app.extensions["chat"].close()
 
 
-def test_every_code_of_an_answer_is_in_the_catalogue(described):
+def test_every_code_of_an_answer_is_in_the_catalogue(document):
     statuses = {problem.code: problem.status for problem in catalogue()}
-    for _, path, operation in operations(described):
+    for _, path, operation in operations(document):
         for status, answer in operation["responses"].items():
             content = answer.get("content", {})
             if int(status) >= 400:
@@ -69,9 +72,9 @@ def test_every_code_of_an_answer_is_in_the_catalogue(described):
                 assert "Retry-After" in answer["headers"]
 
 
-def test_every_error_of_the_api_is_told_by_some_operation(described):
+def test_every_error_of_the_api_is_told_by_some_operation(document):
     told = set()
-    for _, _, operation in operations(described):
+    for _, _, operation in operations(document):
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 schema = answer["content"]["application/problem+json"]["schema"]
@@ -81,8 +84,30 @@ def test_every_error_of_the_api_is_told_by_some_operation(described):
     assert told == {problem.code for problem in catalogue()} - others
 
 
-def test_fields_and_parameters_are_those_that_are_read(described):
-    fetch = described["paths"]["/api/chat/messages/{chat_session_id}"]["get"]
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("GET", "/api/chat/messages/45?cursor=9", SessionEnded),
+        ("POST", "/api/chat/message", CursorReset),
+        ("POST", "/api/chat/sessions/45/end", SpendingLimitReached),
+    ],
+)
+def test_an_answer_that_is_not_described_is_noticed(method, path, kind):
+    """In any test: each answer that a tests.client.Client gets is held against the description."""
+    described.check(method, path, refusal(NotFound))
+    with pytest.raises(AssertionError, match="does not say"):
+        described.check(method, path, refusal(kind))
+
+
+def refusal(kind):
+    """As a client gets it."""
+    headers = Message()
+    headers["Content-Type"] = "application/problem+json"
+    return Answer(kind.status, headers, json.dumps({"code": kind.code}).encode())
+
+
+def test_fields_and_parameters_are_those_that_are_read(document):
+    fetch = document["paths"]["/api/chat/messages/{chat_session_id}"]["get"]
     assert [each["name"] for each in fetch["parameters"] if each["in"] == "query"] == [
         "longPoll",
         "wait",
@@ -94,7 +119,7 @@ def test_fields_and_parameters_are_those_that_are_read(described):
     ]
     limit = next(each["schema"] for each in fetch["parameters"] if each["name"] == "limit")
     assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 100, 100)
-    send = described["paths"]["/api/chat/message"]["post"]
+    send = document["paths"]["/api/chat/message"]["post"]
     schema = send["requestBody"]["content"]["application/json"]["schema"]
     assert schema["required"] == ["chat_session_id", "message"]
     assert "Idempotency-Key" in [each["name"] for each in send["parameters"]]

@@ -5,6 +5,10 @@ from time import monotonic
 
 import pytest
 
+from tests.streams import SSE, WS
+
+SOAKED = [pytest.param(path, marks=pytest.mark.soak) for path in ("stream", "ws/{id}")]
+
 
 @pytest.fixture
 def talk(server):
@@ -51,6 +55,36 @@ def test_asking_for_what_is_newer_says_what_has_arrived(talk):
     while answer["session"]["client_delivered_id"] < sent:
         answer = talk.agent.fetch(talk.id, cursor=answer["cursor"], longPoll="true").json
     assert answer["session"]["client_read_id"] < sent
+
+
+@pytest.mark.parametrize("path", ["stream/{id}", "ws", *SOAKED])
+def test_only_what_a_stream_handed_over_has_arrived(start, path):
+    """Opened without a cursor it tells of what comes; what was there has arrived when it is fetched."""
+    talk = start().conversation()
+    talk.settle()
+    older = talk.agent.send(talk.id, "Déjà là").json["messageId"]
+    follower = WS if path.startswith("ws") else SSE
+    with follower(talk.client, f"/api/chat/{path.format(id=talk.id)}") as told:
+        told.one("open")
+        newer = talk.agent.send(talk.id, "Vient d'arriver").json["messageId"]
+        assert told.one("message").data["id"] == newer
+        talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id})
+        told.one("typing", lambda data: "typing" in json.dumps(data))
+        assert arrived(talk, "agent", newer)["client_delivered_id"] < older
+        talk.client.fetch(talk.id, lastMessageId=newer)
+        arrived(talk, "client", newer)
+        newest = talk.agent.send(talk.id, "Et encore").json["messageId"]
+        arrived(talk, "client", newest)
+
+
+def arrived(talk, side, message_id):
+    """The session, once this message has arrived there."""
+    if side == "agent":
+        talk.agent.fetch(talk.id, lastMessageId=message_id)
+    answer = talk.agent.fetch(talk.id).json
+    while answer["session"][f"{side}_delivered_id"] < message_id:
+        answer = talk.agent.fetch(talk.id, cursor=answer["cursor"], longPoll="true").json
+    return answer["session"]
 
 
 def test_typing_is_told_and_ends_with_the_message(server, talk):

@@ -83,14 +83,6 @@ def test_what_cannot_be_read_is_told_so_and_closed(server, status, code, sent):
     assert server.client().get("/healthz").status == 200
 
 
-def test_the_longest_that_is_allowed_is_read(server):
-    fields = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 300) for number in range(97))
-    with connect(server) as connection:
-        connection.sendall(GET.replace(b" HTTP", b"?" + b"x" * 4000 + b" HTTP") + fields)
-        connection.sendall(b"X: " + b"x" * 8180 + b"\r\nConnection: close\r\n\r\n")
-        assert answer(connection)[0] == 401
-
-
 def test_who_expects_to_be_told_to_go_on_is(server):
     talk = server.conversation()
     body = json.dumps({"chat_session_id": talk.id, "message": "Après 100"}).encode()

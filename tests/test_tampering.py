@@ -1,11 +1,16 @@
 """Fields and amounts that nobody was asked for: they change nothing, and the bill stays right."""
 
+import json
+from itertools import count
+
 import pytest
 
 from chat import store
+from tests.pages.house import FILLED, PAGES
 from tests.pages.test_forgery import all_of
-from tests.pages.visitor import Visitor, new_email, sign_up
+from tests.pages.visitor import Visitor, link_in, new_email, sign_up
 from tests.server import PASSWORD
+from tests.streams import WS
 
 # What would make somebody more than they are, were it taken over from what they send.
 EXTRA = {
@@ -169,3 +174,127 @@ def test_an_amount_that_is_none_is_refused_wherever_one_is_taken(server, run):
     assert client.get("/api/chat/balance").json["ledger"] == []
     assert talk.client.show(talk.id)["spending_limit"] is None
     assert "All totals and balances are right." in run(server, "verify")
+
+
+# Of the database, what differs between two houses in which the same is done.
+VARYING = ("revision", "billed_ms", "client_message_id", "token_hash")
+# Beside what makes somebody more: fields of all forms. That of the agent is in some of those to /sessions.
+ALL_FIELDS = {
+    **{name: value for name, value in FORMED.items() if name != "agent_id"},
+    **FILLED,
+    **{"headline": "Chef", "language": "fr", "spending_limit": "1", "rating": "1", "comment": "evil"},
+}
+
+
+def comparable(value):
+    """An instant is any, and so is a hash; what came from a form is neither."""
+    if isinstance(value, int) and value > 10**12:
+        return "then"
+    return "a hash" if str(value).startswith("$argon2id$") else value
+
+
+def filled_in(server, extra):
+    """Every form of every page, sent as it is shown and with `extra`: what was answered, and what is kept."""
+    code, numbers = server.database.read(store.server.setup_code), count(1)
+    admin, talk, answers = Visitor(server), server.conversation(), []
+    ids = {"id": talk.id, **{side: talk.client.show(talk.id)[side]["id"] for side in ("client", "agent")}}
+
+    def send_all(visitor, page):
+        for form in visitor.open(page).read.forms:
+            action = form.get("action", page)
+            if form["method"] == "post" and action not in ("/logout", "/language"):
+                shown = {name: FILLED.get(name, value) for name, value in form["fields"].items()}
+                if "email" in shown:
+                    shown["email"] = f"new{next(numbers)}@example.net"
+                answers.append(visitor.post(action, {**extra, **shown}))
+
+    send_all(admin, f"/setup?code={code}")
+    visitors = {"agent": Visitor(server, talk.agent), "client": Visitor(server, talk.client), "admin": admin}
+    for page, roles in PAGES.items():
+        for role in sorted(roles, reverse=True):
+            send_all(visitors[role], page.format(**ids))
+    for number, link in enumerate(link_in(each) for each in answers if "/links/" in each.text):
+        send_all(Visitor(server), link)
+        answers[-1].path = f"/links/{number}"
+    kept = {
+        table: [
+            {name: comparable(value) for name, value in row.items() if name not in VARYING} for row in rows
+        ]
+        for table, rows in all_of(server).items()
+    }
+    return [(each.path, each.status) for each in answers], kept
+
+
+def test_no_form_takes_what_it_does_not_show(start):
+    """Two houses in which the same is done, in one of them with fields that nobody was asked for."""
+    answers, kept = filled_in(start(), {})
+    assert (answers, kept) == filled_in(start(), ALL_FIELDS)
+    assert {status for _, status in answers} <= {200, 201, 303, 400, 404, 409}
+    assert len(answers) > 40
+
+
+NO_ID = ("1", "", "1 OR 1=1", True, 1.0, 1.5, -1, 0, 2**63, 10**30, [1], {"id": 1})
+NO_TEXT = (None, 1, True, [], {}, ["Bonjour"], "", "\u200b", "\0", "x" * 4001)
+CANARY = "Seulement entre nous"
+
+
+def wrong_frames(own, foreign):
+    """What the inbox's WebSocket must not do, each with one thing wrong."""
+    right = {
+        "send": {"message": "Coucou"},
+        "read": {"message_id": 2**62},
+        "typing": {"typing": True},
+    }
+    for name, fields in right.items():
+        for id in (*NO_ID, None, foreign, 2**62):
+            yield {"do": name, **fields, "chat_session_id": id, "id": own, "session_id": own}
+        for other in (name.upper(), f"{name} ", [name], {name: 1}):
+            yield {"do": other, **fields, "chat_session_id": own}
+    for name in (None, 1, "", "end", "accept", "limit", "message", "listen", "__class__", "x" * 10_000):
+        yield {"do": name, "chat_session_id": own, "message": "Coucou", "message_id": 1}
+    yield from ({"do": "read", "message_id": id, "chat_session_id": own} for id in (*NO_ID, None))
+    yield from ({"do": "send", "message": text, "chat_session_id": own} for text in NO_TEXT)
+    yield from ({"do": "typing", "typing": flag, "chat_session_id": own} for flag in ("true", 1, 0, None, []))
+    for key in (1, "", "x" * 65, "\n", "é", ["k"]):
+        yield {"do": "send", "message": "Coucou", "client_message_id": key, "chat_session_id": own}
+    yield from ([], [{"do": "send"}], "send", 1, None, True, {})
+
+
+def test_a_frame_with_one_thing_wrong_does_nothing(start, worker_class):
+    server = start(worker_class=worker_class)
+    talk, foreign = server.conversation(), server.conversation()
+    foreign.agent.send(foreign.id, CANARY)
+    before = all_of(server)["messages"], talk.client.show(talk.id), foreign.client.show(foreign.id)
+    with WS(talk.client, "/api/chat/ws") as told:
+        for frame in wrong_frames(talk.id, foreign.id):
+            told.tell(json.dumps(frame))
+            problem = told.answer()
+            assert problem.name == "problem", frame
+            assert problem.data["code"] in ("invalid_request", "invalid_parameter", "not_found"), frame
+            assert CANARY not in json.dumps(problem.data)
+        assert told.ask("typing", chat_session_id=talk.id, typing=False).name == "done"
+    assert all_of(server)["messages"] == before[0]
+    after = talk.client.show(talk.id), foreign.client.show(foreign.id)
+    for was, now in zip(before[1:], after, strict=True):
+        for name in ("status", "last_message_id", "client_read_id", "agent_read_id"):
+            assert now[name] == was[name]
+    assert "Traceback" not in server.log
+
+
+def test_what_a_frame_brings_beside_what_it_may_is_not_taken(server):
+    """On the WebSocket of a session everything is of that session, and of who opened it."""
+    talk, foreign = server.conversation(), server.conversation()
+    before = foreign.client.fetch(foreign.id).json["messages"]
+    extra = {**EXTRA, "chat_session_id": foreign.id, "session_id": foreign.id, "do_as": talk.agent.token}
+    with WS(talk.client, f"/api/chat/ws/{talk.id}") as told:
+        sent = told.ask("send", message="C'est moi", **extra).data
+        assert told.ask("read", message_id=sent["messageId"], **extra).name == "done"
+        assert told.ask("typing", **extra).name == "done"
+    page = talk.agent.fetch(talk.id).json
+    *_, theirs = [each for each in page["messages"] if each["sender_type"] == "client"]
+    assert theirs["id"] == sent["messageId"] > 1
+    assert (theirs["message"], theirs["sender_id"]) == ("C'est moi", page["messages"][0]["sender_id"])
+    assert theirs["created_at"] > "2020" and not theirs["is_read"]
+    assert (page["session"]["status"], page["session"]["client_read_id"]) == ("active", theirs["id"])
+    assert foreign.client.fetch(foreign.id).json["messages"] == before
+    assert foreign.client.show(foreign.id)["client_read_id"] < before[-1]["id"]

@@ -3,11 +3,14 @@
 A model says what the server must answer to each, and what each reader has seen after each step.
 """
 
+from time import monotonic
+
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -31,6 +34,17 @@ class Talk:
         self.id, self.status, self.end_reason, self.paused_by = id, "waiting", None, None
         # (id, sender, text) of each message; by (sender, key) those with one; up to where each has read.
         self.messages, self.keys, self.read = [], {}, dict.fromkeys(PEOPLE, 0)
+        # Whether the agent has begun the bill, and the seconds that were let pass while it ran.
+        self.is_billed, self.passed_seconds = False, 0
+
+    def say(self, side, id, text):
+        """The agent's first message after accepting starts the clock."""
+        self.messages.append((id, side, text))
+        self.is_billed |= side == "agent" and self.status != "waiting"
+
+    def let_pass(self, seconds):
+        if self.is_billed and self.status == "active":
+            self.passed_seconds += seconds
 
     def act(self, side, action):
         """(status, code) of what the server must answer; and what is so then."""
@@ -81,15 +95,14 @@ class TwoPeople(RuleBasedStateMachine):
         self.stranger = self.server.person("client")
         rows = self.server.database.read(lambda db: {row["id"]: row["email"] for row in db["users"].rows})
         self.emails = {side: rows[ids[side]] for side in PEOPLE}
-        self.is_in = dict.fromkeys(PEOPLE, True)
-        self.talks = []
+        self.talks, self.began = [], monotonic()
+        # The inbox, as who goes on from a cursor knows it: (where they are, the cards, those that are gone).
+        self.inboxes = {side: (0, {}, set()) for side in PEOPLE}
         # What each has seen of each session, by cursor and by last id: (where they are, the ids of messages).
         self.seen, self.numbers = {}, iter(range(10**6))
 
-    def answered(self, side, answer, status, code=None):
-        """What is told, which must be this; 401 for who has signed out. None if it was refused."""
-        if not self.is_in[side]:
-            status, code = 401, "not_authenticated"
+    def answered(self, answer, status, code=None):
+        """What is told, which must be this; None if it was refused."""
         assert answer.status == status, (status, code, answer.body)
         if status >= 400:
             assert answer.json["code"] == code, answer.body
@@ -99,6 +112,14 @@ class TwoPeople(RuleBasedStateMachine):
     def talk(self, place):
         return self.talks[place % len(self.talks)]
 
+    @initialize(texts=st.lists(texts, max_size=3))
+    def begin(self, texts):
+        """Most of what they may do they can in a session that is active."""
+        self.ask("Bonjour")
+        self.act("agent", 0, "accept")
+        for text in texts:
+            self.send("agent", 0, text, True)
+
     @rule(text=st.none() | texts)
     def ask(self, text):
         open_talk = next((talk for talk in self.talks if talk.status != "ended"), None)
@@ -106,16 +127,14 @@ class TwoPeople(RuleBasedStateMachine):
             return
         what = {"agent_id": self.agent_id} | ({} if text is None else {"message": text})
         answer = self.people["client"].post("/api/chat/sessions", what)
-        told = self.answered("client", answer, 200 if open_talk else 201)
-        if told is None:
-            return
+        told = self.answered(answer, 200 if open_talk else 201)
         if open_talk:
             assert (told["session"]["id"], told["duplicate"]) == (open_talk.id, True)
             return
         talk = Talk(told["session"]["id"])
         self.talks.append(talk)
         if text is not None:
-            talk.messages.append((told["session"]["last_message_id"], "client", text))
+            talk.say("client", told["session"]["last_message_id"], text)
 
     @precondition(lambda self: self.talks)
     @rule(
@@ -125,8 +144,7 @@ class TwoPeople(RuleBasedStateMachine):
     )
     def act(self, side, place, action):
         talk = self.talk(place)
-        expected = talk.act(side, action) if self.is_in[side] else (401, None)
-        told = self.answered(side, self.people[side].do(action, talk.id), *expected)
+        told = self.answered(self.people[side].do(action, talk.id), *talk.act(side, action))
         if told:
             session = told["session"]
             assert (session["status"], session["end_reason"]) == (talk.status, talk.end_reason)
@@ -137,10 +155,10 @@ class TwoPeople(RuleBasedStateMachine):
         talk, key = self.talk(place), f"k{next(self.numbers)}"
         answer = self.people[side].send(talk.id, text, **({"client_message_id": key} if is_keyed else {}))
         is_ended = talk.status == "ended"
-        told = self.answered(side, answer, *((409, "session_ended") if is_ended else (201, None)))
+        told = self.answered(answer, *((409, "session_ended") if is_ended else (201, None)))
         if told:
             assert not [id for id, _, _ in talk.messages if id >= told["messageId"]]
-            talk.messages.append((told["messageId"], side, text))
+            talk.say(side, told["messageId"], text)
             if is_keyed:
                 talk.keys[side, key] = told["messageId"], text
 
@@ -153,7 +171,7 @@ class TwoPeople(RuleBasedStateMachine):
         header = {"Idempotency_Key": key} if by_header else {}
         content = body if by_header else {**body, "client_message_id": key}
         answer = self.people[side].post("/api/chat/message", content, **header)
-        told = self.answered(side, answer, *((409, "idempotency_mismatch") if is_other else (200, None)))
+        told = self.answered(answer, *((409, "idempotency_mismatch") if is_other else (200, None)))
         assert told in (None, {"success": True, "messageId": id, "duplicate": True})
 
     @precondition(lambda self: self.talks)
@@ -163,7 +181,7 @@ class TwoPeople(RuleBasedStateMachine):
         talk = self.talk(place)
         at, seen = self.seen.setdefault((side, talk.id, by_cursor), (0, []))
         position = {"cursor": at} if by_cursor else {"lastMessageId": at}
-        told = self.answered(side, self.people[side].fetch(talk.id, limit=limit, **position), 200)
+        told = self.answered(self.people[side].fetch(talk.id, limit=limit, **position), 200)
         if told:
             seen += [message["id"] for message in told["messages"]]
             place_now = told["cursor"] if by_cursor else max([at, *seen])
@@ -179,7 +197,7 @@ class TwoPeople(RuleBasedStateMachine):
         talk = self.talk(place)
         ids = [id for id, _, _ in talk.messages]
         before = ids[number % len(ids)] if ids else 1
-        told = self.answered(side, self.people[side].fetch(talk.id, beforeMessageId=before, limit=limit), 200)
+        told = self.answered(self.people[side].fetch(talk.id, beforeMessageId=before, limit=limit), 200)
         if told:
             older = [id for id in ids if id < before]
             assert [message["id"] for message in told["messages"]] == older[-limit:]
@@ -192,26 +210,35 @@ class TwoPeople(RuleBasedStateMachine):
         ids = [id for id, _, _ in talk.messages] or [0]
         upto = ids[number % len(ids)] + (beyond if number == 0 else 0) or 1
         answer = self.people[side].post("/api/chat/read", {"chat_session_id": talk.id, "message_id": upto})
-        if self.answered(side, answer, 200):
+        if self.answered(answer, 200):
             talk.read[side] = max(talk.read[side], min(upto, ids[-1]))
 
     @precondition(lambda self: self.talks)
     @rule(side=people, place=places, is_typing=st.booleans())
     def type(self, side, place, is_typing):
         body = {"chat_session_id": self.talk(place).id, "typing": is_typing}
-        self.answered(side, self.people[side].post("/api/chat/typing", body), 200)
+        self.answered(self.people[side].post("/api/chat/typing", body), 200)
 
-    @rule(side=people)
-    def sign_out(self, side):
-        self.answered(side, self.people[side].post("/api/auth/logout"), 200)
-        self.is_in[side] = False
+    @precondition(lambda self: any(talk.is_billed for talk in self.talks))
+    @rule(seconds=st.sampled_from([30, 61, 150]))
+    def time_passes(self, seconds):
+        self.server.advance(seconds)
+        for talk in self.talks:
+            talk.let_pass(seconds)
 
-    @rule(side=people)
-    def sign_in(self, side):
+    @precondition(lambda self: self.talks)
+    @rule(side=people, place=places)
+    def sign_out_and_in_again(self, side, place):
+        who, id = self.people[side], self.talk(place).id
+        self.answered(who.post("/api/auth/logout"), 200)
+        read = {"chat_session_id": id, "message_id": 1}
+        for answer in (who.fetch(id), who.send(id, "Trop tard"), who.do("end", id), who.inbox()):
+            self.answered(answer, 401, "not_authenticated")
+        self.answered(who.post("/api/chat/read", read), 401, "not_authenticated")
         body = {"email": self.emails[side], "password": PASSWORD}
         answer = self.server.client().post("/api/auth/login", body)
         assert (answer.status, answer.json["user"]["role"]) == (200, side)
-        self.people[side].token, self.is_in[side] = answer.json["token"], True
+        who.token = answer.json["token"]
 
     @precondition(lambda self: self.talks)
     @rule(place=places)
@@ -228,18 +255,41 @@ class TwoPeople(RuleBasedStateMachine):
     @invariant()
     def everybody_sees_what_is_so(self):
         for side in PEOPLE:
-            if not self.is_in[side]:
-                continue
-            for talk in self.talks[-1:]:
+            cards, gone = self.go_on(side)
+            for talk in self.talks:
                 page = self.people[side].fetch(talk.id).json
                 told = [(each["id"], each["sender_type"], each["message"]) for each in page["messages"]]
                 assert told == talk.messages
                 for each in page["messages"]:
                     assert each["is_read"] == (each["id"] <= talk.read[OTHER[each["sender_type"]]])
-                session = page["session"]
-                assert (session["status"], session["end_reason"]) == (talk.status, talk.end_reason)
-                assert session["pause_reason"] == (talk.paused_by and f"paused_by_{talk.paused_by}")
-                assert (session["client_read_id"], session["agent_read_id"]) == tuple(talk.read.values())
+                for session in [page["session"], *([] if talk.id in gone else [cards[talk.id]])]:
+                    self.is_so(talk, session)
+                self.costs(talk, page["session"])
+
+    def go_on(self, side):
+        """Their inbox, from where they were."""
+        cursor, cards, gone = self.inboxes[side]
+        news = self.people[side].inbox(cursor=cursor).json
+        cards |= {card["id"]: card for card in news["sessions"]}
+        gone |= set(news["removed"])
+        self.inboxes[side] = news["cursor"], cards, gone
+        return cards, gone
+
+    def is_so(self, talk, session):
+        """What is told of it."""
+        assert (session["status"], session["end_reason"]) == (talk.status, talk.end_reason)
+        assert session["pause_reason"] == (talk.paused_by and f"paused_by_{talk.paused_by}")
+        assert (session["client_read_id"], session["agent_read_id"]) == tuple(talk.read.values())
+        assert session["last_message_id"] == max([0, *(id for id, _, _ in talk.messages)])
+
+    def costs(self, talk, session):
+        """The clock ran while it was active, and each begun minute has its price."""
+        longest = talk.passed_seconds + (monotonic() - self.began if talk.is_billed else 0)
+        assert talk.passed_seconds <= session["duration_seconds"] <= longest
+        assert (
+            session["billed_minutes"] == session["duration_minutes"] == -(-session["duration_seconds"] // 60)
+        )
+        assert session["total_cost"] == session["billed_minutes"] * 2.5
 
 
 def run(start, **how):
@@ -248,14 +298,20 @@ def run(start, **how):
     server = start(logins_per_minute=0, silence_prompt_seconds=80_000, silence_end_seconds=80_000, **seconds)
     machine = type("Run", (TwoPeople,), {"server": server})
     quiet = settings(
-        deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), **how
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        # What fails is told as it was found: to look for fewer steps takes longer than a test may.
+        phases=[Phase.generate],
+        **how,
     )
     run_state_machine_as_test(machine, settings=quiet)
     assert "Traceback" not in server.log
 
 
 def test_two_people_in_any_order(start):
-    run(start, max_examples=8, stateful_step_count=25)
+    run(start, max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.soak

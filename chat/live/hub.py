@@ -37,7 +37,7 @@ class Line(Protocol):
 
 
 class Caller(NamedTuple):
-    """From where somebody waits.
+    """From where somebody asks.
 
     `connection` tells when the client leaves, where the server does, and `network` is whom its address counts
     as (`limits.network`), empty for this machine.

@@ -46,6 +46,15 @@ def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> 
     return int(row[0])
 
 
+def newest_id(db: Connection, chat_session_id: int, revision: int) -> int:
+    """The newest message that there was at this revision, or 0."""
+    row = db.conn.execute(
+        "SELECT max(id) FROM messages WHERE chat_session_id = ? AND revision <= ?",
+        (chat_session_id, revision),
+    ).fetchone()
+    return int(row[0] or 0)
+
+
 def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> SentRow | None:
     """The message that was sent with this idempotency key."""
     row: SentRow | None = db.conn.execute(

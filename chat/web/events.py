@@ -10,6 +10,7 @@ from chat.inbox import Inbox
 from chat.live.hub import HERE, Caller, Waiter
 from chat.messages import Page
 from chat.runtime import Runtime
+from chat.waiting import Start
 
 Events = Generator["Event | None", None, None]
 
@@ -26,7 +27,7 @@ def of_session(
     runtime: Runtime,
     user: User,
     chat_session_id: int,
-    cursor: int,
+    start: Start,
     caller: Caller = HERE,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Events:
@@ -35,14 +36,14 @@ def of_session(
     The first is there at once. Raises what the first read raises, and TooManyWaiters.
     """
     seconds = runtime.settings.heartbeat_seconds
-    pages = messages.follow(runtime, user, chat_session_id, cursor, seconds, caller, tell_waiter)
-    return _until_the_end(_of_pages(pages, cursor))
+    pages = messages.follow(runtime, user, chat_session_id, start, seconds, caller, tell_waiter)
+    return _until_the_end(_of_pages(pages, start.cursor))
 
 
 def of_inbox(
     runtime: Runtime,
     user: User,
-    cursor: int,
+    start: Start,
     caller: Caller = HERE,
     tell_waiter: Callable[[Waiter], None] = lambda waiter: None,
 ) -> Events:
@@ -50,8 +51,8 @@ def of_inbox(
 
     `session` is a card, after the messages that changed in it; its `messages` is null if they are too many.
     """
-    pages = inbox.follow(runtime, user, cursor, runtime.settings.heartbeat_seconds, caller, tell_waiter)
-    return _until_the_end(_of_inboxes(pages, cursor))
+    pages = inbox.follow(runtime, user, start, runtime.settings.heartbeat_seconds, caller, tell_waiter)
+    return _until_the_end(_of_inboxes(pages, start.cursor))
 
 
 def _until_the_end(events: Iterator[Event | None]) -> Events:

@@ -170,7 +170,8 @@ class Body(BaseModel):
 
 def caller() -> Caller:
     """From where the request comes; the worker tells on which connection."""
-    network = "" if limits.is_here(address()) else limits.network(address())
+    address = request.remote_addr or ""
+    network = "" if limits.is_here(address) else limits.network(address)
     return Caller(request.environ.get("chat.connection"), network)
 
 
@@ -180,11 +181,6 @@ def path_id(value: str, name: str = "id") -> int:
         return _digits(value)
     except PydanticCustomError as error:
         raise InvalidParameter(f"The id in the path {error.message()}.", field=name) from None
-
-
-def address() -> str:
-    """Of whoever asks; empty where that is a socket of this machine."""
-    return request.remote_addr or ""
 
 
 def query(model: type[Model]) -> Model:

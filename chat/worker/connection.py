@@ -219,12 +219,12 @@ class Connection:
 
     def _is_request_line(self, data: bytes) -> bool:
         """Whether a request begins here; the beginning of a line is kept until the rest has come."""
-        limit = self._cfg.limit_request_line
-        end = data.find(b"\r\n", 2)
-        if end < 0 and len(data) <= limit:
-            self._begun = data
-        elif end < 0 or end > limit + 2:
+        start = len(b"\r\n") if data.startswith(b"\r\n") else 0
+        end = data.find(b"\r\n", start)
+        if (len(data) if end < 0 else end) - start > self._cfg.limit_request_line:
             self.fail(414)
+        elif end < 0:
+            self._begun = data
         elif REQUEST_LINE.match(data) is None:
             self.fail(400)
         else:

@@ -12,7 +12,7 @@ from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.cookie import forget, keep
-from chat.web.request import Body, address, tokens
+from chat.web.request import Body, caller, tokens
 from chat.wire import Done, SignedIn
 
 blueprint = Blueprint("login", __name__)
@@ -34,7 +34,7 @@ class Credentials(Body):
     user=None,
 )
 def log_in(runtime: Runtime, credentials: Credentials) -> Response:
-    token, user = accounts.log_in(runtime, credentials.email, credentials.password, address())
+    token, user = accounts.log_in(runtime, credentials.email, credentials.password, caller())
     return keep(
         personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}}), token
     )

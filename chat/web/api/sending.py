@@ -18,7 +18,7 @@ from chat.errors import (
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
-from chat.web.request import WRITTEN, Body, Id, Key, Text, address, validated
+from chat.web.request import WRITTEN, Body, Id, Key, Text, caller, validated
 from chat.wire import Sent
 
 blueprint = Blueprint("sending", __name__)
@@ -53,7 +53,7 @@ def send(runtime: Runtime, user: User, message: Message) -> Response:
         message.chat_session_id,
         message.message,
         _idempotency_key(message.client_message_id),
-        address(),
+        caller(),
     )
     if duplicate:
         return personal({"success": True, "messageId": message_id, "duplicate": True})

@@ -13,13 +13,13 @@ from chat.accounts import User
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
 from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
-from chat.store import revision
+from chat.waiting import Start, from_now
 from chat.web import events
 from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.request import Body, Id, Key, Text, address, caller, signed_in_here
+from chat.web.request import Body, Id, Key, Text, caller, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 
 blueprint = Blueprint("sockets", __name__, url_prefix="/api/chat/ws")
@@ -63,10 +63,11 @@ Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
     is_websocket=True,
 )
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
-    cursor = _cursor(runtime, asked.cursor)
+    start = _start(runtime, asked.cursor)
     runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
-    listen = partial(events.of_session, runtime, user, session_id, cursor, _caller())
-    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, session_id, address())))
+    client = _caller()
+    listen = partial(events.of_session, runtime, user, session_id, start, client)
+    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, session_id, client)))
 
 
 @blueprint.get("", websocket=True)
@@ -79,9 +80,9 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     is_websocket=True,
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
-    cursor = _cursor(runtime, asked.cursor)
-    listen = partial(events.of_inbox, runtime, user, cursor, _caller())
-    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, None, address())))
+    start, client = _start(runtime, asked.cursor), _caller()
+    listen = partial(events.of_inbox, runtime, user, start, client)
+    return Upgraded(partial(_carry, listen, partial(_do, runtime, user, None, client)))
 
 
 def _caller() -> Caller:
@@ -89,12 +90,12 @@ def _caller() -> Caller:
     return caller()._replace(connection=None)
 
 
-def _cursor(runtime: Runtime, cursor: int | None) -> int:
+def _start(runtime: Runtime, cursor: int | None) -> Start:
     """What is refused before the handshake is refused over HTTP, with a status; raises CursorReset."""
     if cursor is None:
-        return runtime.database.read(revision.head)
+        return from_now(runtime)
     runtime.database.read(lambda db: sessions.check_cursor(db, cursor))
-    return cursor
+    return Start(cursor)
 
 
 def _carry(listen: Callable[..., Events], do: Callable[[bytes], bytes], ws: WebSocket) -> NoReturn:
@@ -118,7 +119,7 @@ def _carry(listen: Callable[..., Events], do: Callable[[bytes], bytes], ws: WebS
     raise Closed(CLOSE_CODES.get(reason) or 4000 + statuses.get(reason, 500), reason)
 
 
-def _do(runtime: Runtime, user: User, chat_session_id: int | None, address: str, frame: bytes) -> bytes:
+def _do(runtime: Runtime, user: User, chat_session_id: int | None, caller: Caller, frame: bytes) -> bytes:
     """The answer to what a frame asks for."""
     asked: Send | Read | Typing | None = None
     try:
@@ -128,10 +129,11 @@ def _do(runtime: Runtime, user: User, chat_session_id: int | None, address: str,
         session_id = chat_session_id or asked.chat_session_id
         if session_id is None:
             raise NotFound
-        return _frame(Event("done", _act(runtime, user, asked, session_id, address)))
+        return _frame(Event("done", _act(runtime, user, asked, session_id, caller)))
     except Problem as problem:
         key = {"client_message_id": asked.client_message_id} if isinstance(asked, Send) else {}
-        content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key}
+        again = {"retry_after": problem.retry_after} if problem.retry_after else {}
+        content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key, **again}
         return _frame(Event("problem", content | problem.extra))
 
 
@@ -143,7 +145,7 @@ def _parse(frame: bytes) -> Send | Read | Typing:
 
 
 def _act(
-    runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int, address: str
+    runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int, caller: Caller
 ) -> dict[str, Any]:
     if isinstance(asked, Read):
         signals.mark_read(runtime, user, session_id, asked.message_id)
@@ -152,7 +154,7 @@ def _act(
         signals.note_typing(runtime, user, session_id, asked.typing)
         return {"do": "typing"}
     key = asked.client_message_id
-    message_id, is_old = messages.send(runtime, user, session_id, asked.message, key, address)
+    message_id, is_old = messages.send(runtime, user, session_id, asked.message, key, caller)
     done: dict[str, Any] = {"do": "send", "messageId": message_id, "client_message_id": key}
     return {**done, "duplicate": True} if is_old else done
 

@@ -14,7 +14,7 @@ from chat.errors import CursorReset, Overloaded
 from chat.live.hub import TooManyWaiters
 from chat.messages import Position
 from chat.runtime import Runtime
-from chat.store import revision
+from chat.waiting import Start, from_now
 from chat.web import events, problems
 from chat.web.answer import PERSONAL, encode
 from chat.web.contract import Operation
@@ -58,14 +58,14 @@ class LastEvent(Query):
     refuses=(CursorReset, Overloaded),
 )
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
-    cursor, client = _cursor(asked), caller()
+    start, client = _start(asked), caller()
     if "Last-Event-ID" in request.headers:
-        at = Position(cursor=cursor)
+        at = Position(cursor=start.cursor)
         page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, at))
         if page.session["status"] == "ended" and not page.is_news:
             # Of all answers this one tells a browser to come back no more.
             return Response(status=204, headers=PERSONAL)
-    return Stream(lambda: events.of_session(runtime, user, session_id, cursor, client))
+    return Stream(lambda: events.of_session(runtime, user, session_id, start, client))
 
 
 @blueprint.get("")
@@ -77,8 +77,8 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     refuses=(CursorReset, Overloaded),
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
-    cursor, client = _cursor(asked), caller()
-    return Stream(lambda: events.of_inbox(runtime, user, cursor, client))
+    start, client = _start(asked), caller()
+    return Stream(lambda: events.of_inbox(runtime, user, start, client))
 
 
 class Stream(Response):
@@ -127,8 +127,8 @@ def _frame(event: Event | None) -> bytes:
     return b"event: %s\n%sdata: %s\n\n" % (event.name.encode(), place, encode(event.data))
 
 
-def _cursor(asked: Streamed) -> int:
+def _start(asked: Streamed) -> Start:
     """Of the header, which is the newer one, or of the query."""
     if (last := request.headers.get("Last-Event-ID")) is not None:
-        return validated(LastEvent, {"Last-Event-ID": last}).last_event_id
-    return current_runtime().database.read(revision.head) if asked.cursor is None else asked.cursor
+        return Start(validated(LastEvent, {"Last-Event-ID": last}).last_event_id)
+    return from_now(current_runtime()) if asked.cursor is None else Start(asked.cursor)

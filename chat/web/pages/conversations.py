@@ -9,7 +9,7 @@ from chat.web.language import moment
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
-from chat.web.request import MAX_INTEGER, Body, Key, address, current_runtime, path_id, query
+from chat.web.request import MAX_INTEGER, Body, Key, caller, current_runtime, path_id, query
 from chat.web.words import ROLES, of_session
 from chat.wire import Transcript
 
@@ -51,7 +51,7 @@ def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
         message = form(Message)
-        messages.send(runtime, user, session_id, message.message, message.key, address())
+        messages.send(runtime, user, session_id, message.message, message.key, caller())
     except Problem as problem:
         return again(user, session_id, problem)
     return see("conversations.show", chat_session_id=session_id, _anchor="newest")

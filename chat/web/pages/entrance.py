@@ -8,7 +8,7 @@ from chat.errors import InvalidCredentials, NotFound, Problem
 from chat.web import language
 from chat.web.cookie import forget, keep, path
 from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
-from chat.web.request import Body, address, cookies, current_runtime
+from chat.web.request import Body, caller, cookies, current_runtime
 
 blueprint = Blueprint("entrance", __name__)
 
@@ -75,7 +75,7 @@ def sign_up() -> Response:
     try:
         if runtime.settings.sign_up != "open":
             raise NotFound
-        accounts.sign_up(runtime, person.name, person.email, person.password, address())
+        accounts.sign_up(runtime, person.name, person.email, person.password, caller())
         return _signed_in(person.email, person.password)
     except Problem as problem:
         return page("signup.html", problem=problem)
@@ -94,7 +94,7 @@ def set_up() -> Response:
     if _setup_code() is None:
         raise NotFound
     try:
-        people.set_up(runtime, person.code, person.name, person.email, person.password, address())
+        people.set_up(runtime, person.code, person.name, person.email, person.password, caller())
         return _signed_in(person.email, person.password)
     except Problem as problem:
         return page("setup.html", problem=problem, code=person.code)
@@ -143,7 +143,7 @@ def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     """A new token, and the page that was asked for before."""
     if not email.strip() or not password:
         raise InvalidCredentials
-    token, user = accounts.log_in(current_runtime(), email, password, address())
+    token, user = accounts.log_in(current_runtime(), email, password, caller())
     return keep(see_path(local(next_page) or url_for(START[user.role])), token)
 
 

@@ -9,7 +9,7 @@ from chat import accounts, agents, balances, people
 from chat.accounts import User
 from chat.errors import Problem
 from chat.web.page import Amount, form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, address, current_runtime, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
 
 blueprint = Blueprint("profile", __name__)
 
@@ -59,7 +59,7 @@ def change_password() -> Response:
     runtime, user = current_runtime(), reader()
     try:
         asked = form(Password)
-        accounts.change_password(runtime, user, asked.password, asked.new_password, address())
+        accounts.change_password(runtime, user, asked.password, asked.new_password, caller())
     except Problem as problem:
         return _page(user, problem)
     return see("profile.show", notice="password")
