@@ -1,7 +1,11 @@
 """Heads as large as are taken, and larger ones: refused with a reason, and nobody else notices."""
 
+import socket
+from contextlib import ExitStack
+
 import pytest
 
+from tests.server import PATIENCE_SECONDS
 from tests.test_smuggling import exchange, hidden, refused
 from tests.threads import together
 
@@ -52,3 +56,20 @@ def test_a_head_that_is_too_large_is_refused_and_others_notice_nothing(server):
     assert talk.client.send(talk.id, "Toujours là").status == 201
     assert poll.result().texts == ["Toujours là"]
     assert "Traceback" not in server.log
+
+
+def test_large_heads_without_an_end_keep_nobody_waiting(server):
+    """Each of them is as large as it may be."""
+    talk = server.conversation()
+    begun = head(fields=3, field=FIELD_BYTES)[:-2] + (b"X-More: %b\r\n" % (b"x" * 8000)) * 7
+    with ExitStack() as stack:
+        for _ in range(2 * THREADS):
+            slow = stack.enter_context(socket.create_connection(server.address, timeout=PATIENCE_SECONDS))
+            slow.sendall(begun)
+        assert talk.client.send(talk.id, "Quand même").status == 201
+        assert talk.agent.fetch(talk.id).texts[-1] == "Quand même"
+
+
+def test_a_field_that_does_not_end_is_refused(server):
+    told = exchange(server, b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 100_000)
+    assert told.startswith(b"HTTP/1.1 431 ")

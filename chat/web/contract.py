@@ -1,18 +1,28 @@
 """What a route takes and gives: said once beside its view, kept by it, and told in chat/web/openapi.py."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel
 
+from chat import accounts
 from chat.accounts import User
 from chat.errors import InvalidParameter, Problem
-from chat.web.request import body, current_runtime, path_id, query, signed_in
-
-View = TypeVar("View", bound=Callable[..., Response])
+from chat.runtime import Runtime
+from chat.web.held import Answer, Held, wait_and_answer
+from chat.web.request import (
+    body,
+    check_content,
+    current_runtime,
+    parsed_body,
+    parsed_query,
+    path_id,
+    query,
+    signed_in,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,9 @@ class Operation:
     what is no JSON, or several of them. `choices` are what a part of the path may be that is no id. `refuses`
     are the errors that it has beside those of its parts: an id in the path, a query, a body, a sign-in.
     `user` finds who asks, or is None where anybody may.
+
+    What `is_repeated` a client asks again and again on one connection. Its view is called once for a head,
+    and gives what answers each query and body that come with it.
     """
 
     summary: str
@@ -34,8 +47,9 @@ class Operation:
     refuses: tuple[type[Problem], ...] = ()
     user: Callable[[], User] | None = signed_in
     is_websocket: bool = False
+    is_repeated: bool = False
 
-    def __call__(self, view: View) -> View:
+    def __call__(self, view: Callable[..., Any]) -> Callable[..., Response]:
         """The view, called with the runtime, the user, what is in the path, the query and the body."""
 
         @wraps(view)
@@ -44,14 +58,24 @@ class Operation:
             if self.user is not None:
                 given.append(self.user())
             given += [self._in_path(name, value) for name, value in path.items()]
+            if self.is_repeated:
+                if self.body is not None:
+                    check_content()
+                return self._repeated(Again(self, given[0], given[1], view(*given)))
             if self.query is not None:
                 given.append(query(self.query))
             if self.body is not None:
                 given.append(body(self.body))
-            return view(*given)
+            return cast(Response, view(*given))
 
         cast(Any, answer).operation = self
-        return cast(View, answer)
+        return answer
+
+    def _repeated(self, again: "Again") -> Response:
+        given = again.read(request.environ["QUERY_STRING"], request.environ["wsgi.input"])
+        if connection := request.environ.get("chat.connection"):
+            connection.remember(again)
+        return Held(lambda: again.view(*given))
 
     def _in_path(self, name: str, value: str) -> int | str:
         choices = (self.choices or {}).get(name)
@@ -60,3 +84,40 @@ class Operation:
         if value not in choices:
             raise InvalidParameter(f"{name} is {value!r}; it must be {' or '.join(choices)}.", field=name)
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A request that may come again on its connection, with the same head but for its query and its length.
+
+    Flask has found the view then, and read who asks; whether they still may is looked up each time.
+    """
+
+    operation: Operation
+    runtime: Runtime
+    user: User
+    view: Callable[..., Answer]
+
+    def __call__(
+        self, method: str, query_string: str, content: Any, start_response: Any
+    ) -> Iterable[bytes] | None:
+        """As a WSGI application answers; None where the query says who is meant, which `signed_in` reads."""
+        if "chat_user" in query_string:
+            return None
+        return wait_and_answer(
+            lambda: self._answer(query_string, content), {"REQUEST_METHOD": method}, start_response
+        )
+
+    def read(self, query_string: str, content: Any) -> list[BaseModel]:
+        """The query and the body; raises as they do."""
+        given: list[BaseModel] = []
+        if self.operation.query is not None:
+            given.append(parsed_query(self.operation.query, query_string))
+        if self.operation.body is not None:
+            given.append(parsed_body(self.operation.body, content, self.runtime.settings.max_body_bytes))
+        return given
+
+    def _answer(self, query_string: str, content: Any) -> Answer:
+        self.runtime.database.read(lambda db: accounts.authenticate(db, self.user.token_hash))
+        self.runtime.presence.see(self.user.id)
+        return self.view(*self.read(query_string, content))

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from flask import Response
 from pydantic import Field
@@ -38,32 +38,39 @@ class LongPoll(Query):
         return asked * random.uniform(SHORTEST_HOLD, 1.0)
 
 
+class Answer(NamedTuple):
+    """What is answered in the end."""
+
+    body: bytes
+    headers: Headers = ALWAYS
+    status: str = "200 OK"
+
+
 class Held(Response):
-    """An answer whose body and headers `wait()` returns when it is time, maybe much later.
+    """An answer that `wait()` returns when it is time, maybe much later.
 
     It waits in the body, after Flask has let the request go and its stack is gone: a held poll then takes
     a quarter less memory. The server asks for the body, and only then is told of the status and
     headers, as PEP 3333 allows.
     """
 
-    def __init__(self, wait: Callable[[], tuple[bytes, Headers]]) -> None:
+    def __init__(self, wait: Callable[[], Answer]) -> None:
         super().__init__()
         self._wait = wait
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         """The WSGI application."""
-        return _wait_and_answer(self._wait, environ, start_response)
+        return wait_and_answer(self._wait, environ, start_response)
 
 
-def _wait_and_answer(
-    wait: Callable[[], tuple[bytes, Headers]], environ: Any, start_response: Any
-) -> Iterator[bytes]:
+def wait_and_answer(wait: Callable[[], Answer], environ: Any, start_response: Any) -> Iterator[bytes]:
+    """The body, after the status and the headers, also of what goes wrong."""
     try:
-        body, headers = wait()
+        body, headers, status = wait()
     except ConnectionError:
         raise  # Nobody is there to be answered.
     except Exception as error:
         yield from problems.answer_to(error)(environ, start_response)
     else:
-        start_response("200 OK", [*headers, ("Content-Length", str(len(body)))])
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
         yield b"" if environ["REQUEST_METHOD"] == "HEAD" else body

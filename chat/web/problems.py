@@ -73,7 +73,7 @@ def answer_to(error: Exception) -> Response:
     """The answer to any error, for where Flask's handlers do not reach."""
     if isinstance(error, Problem):
         return answer(error)
-    log.error("A held poll failed", exc_info=error)
+    log.error("A request failed", exc_info=error)
     return answer(Problem())
 
 

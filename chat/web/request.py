@@ -1,7 +1,9 @@
 """Reading a request strictly: who asks, and what."""
 
+from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import parse_qsl
 
 from flask import current_app, request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
@@ -184,35 +186,48 @@ def path_id(value: str, name: str = "id") -> int:
 
 
 def query(model: type[Model]) -> Model:
-    """The query string; raises InvalidParameter, also for a parameter that comes twice."""
-    values = request.args.to_dict(flat=False)
-    for name, several in values.items():
-        if len(several) > 1:
-            raise InvalidParameter(f"{name} is given {len(several)} times.")
-    return validated(model, {name: several[0] for name, several in values.items()})
+    """The query string; raises InvalidParameter."""
+    return parsed_query(model, request.environ["QUERY_STRING"])
+
+
+def parsed_query(model: type[Model], text: str) -> Model:
+    """The same of any; raises InvalidParameter, also for a parameter that comes twice."""
+    pairs = parse_qsl(text, keep_blank_values=True, errors="replace")
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name, times = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise InvalidParameter(f"{name} is given {times} times.")
+    return validated(model, values)
 
 
 def body(model: type[Model]) -> Model:
     """The JSON body; raises UnsupportedMediaType, BodyTooLarge, InvalidRequest, InvalidParameter."""
+    check_content()
+    limit = current_runtime().settings.max_body_bytes
+    return parsed_body(model, request.environ["wsgi.input"], limit)
+
+
+def check_content() -> None:
+    """What the head says of the body; raises UnsupportedMediaType, BodyTooLarge."""
+    limit = current_runtime().settings.max_body_bytes
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(f"Content-Type is {request.content_type or 'missing'}.")
-    try:
-        return model.model_validate_json(_read_body())
-    except ValidationError as error:
-        raise _problem(error) from None
-
-
-def _read_body() -> bytes:
-    """All of it, chunked or not: Flask's own limit cuts a chunked body short without a word."""
-    limit = current_runtime().settings.max_body_bytes
     if (request.content_length or 0) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
-    raw = cast(bytes, request.environ["wsgi.input"].read(limit + 1))
+
+
+def parsed_body(model: type[Model], content: Any, limit: int) -> Model:
+    """The same of any; raises BodyTooLarge, InvalidRequest, InvalidParameter.
+
+    All of it, chunked or not: Flask's own limit cuts a chunked body short without a word.
+    """
+    raw = content.read(limit + 1)
     if len(raw) > limit:
         raise BodyTooLarge(f"At most {limit} bytes.")
-    if len(raw) < (request.content_length or 0):
-        raise InvalidRequest(f"The body ends after {len(raw)} of {request.content_length} bytes.")
-    return raw
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise _problem(error) from None
 
 
 def validated(model: type[Model], values: Any) -> Model:

@@ -143,9 +143,11 @@ class Worker(base.Worker):
         if not self.alive:
             request.force_close()
         response = Answer(request, connection.sock, self.cfg)
-        asked = environ(self.environ, connection, request)
-        application = self.wsgi.extensions["refusal"](request.status) if request.status else self.wsgi
-        pieces = application(asked, response.start_response)
+        pieces = connection.answer_again(request, response.start_response)
+        if pieces is None:
+            application = self.wsgi.extensions["refusal"](request.status) if request.status else self.wsgi
+            asked = environ(self.environ, connection, request)
+            pieces = application(asked, response.start_response)
         try:
             for piece in pieces:
                 response.write(piece)
@@ -153,7 +155,9 @@ class Worker(base.Worker):
         finally:
             if response.status is not None:  # Or else its client had left before there was one.
                 request.must_close = response.should_close()
-                self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
+                if self.cfg.accesslog:
+                    asked = environ(self.environ, connection, request)
+                    self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
             if hasattr(pieces, "close"):
                 pieces.close()
 

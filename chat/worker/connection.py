@@ -5,7 +5,7 @@ What a field may be is gunicorn's policy, and so are the limits of a head.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from io import BytesIO
 from typing import Any
@@ -21,6 +21,8 @@ from httptools import (
 )
 
 READ_BYTES = 16_384
+# Of a head, whatever its fields.
+HEAD_BYTES = 65_536
 # llhttp also takes several spaces, and versions that we do not speak.
 REQUEST_LINE = re.compile(rb"(?:\r\n)?[A-Z-]+ [!-~]+ HTTP/1\.[01]\r\n")
 # In seconds without a database: they tell a supervisor whether to end this process.
@@ -42,6 +44,7 @@ class Request(HeaderPolicy):
         self.body = BytesIO()
         self.must_close = False
         self.status = 0
+        self.has_head = False
 
     def should_close(self) -> bool:
         """Asked when its answer begins."""
@@ -55,6 +58,11 @@ class Request(HeaderPolicy):
         """The first reason counts."""
         self.status = self.status or status
         self.must_close = True
+
+    def head(self) -> tuple[object, ...]:
+        """All that it says, but for the query, the length and the body."""
+        fields = [field for field in self.headers if field[0] != "CONTENT-LENGTH"]
+        return self.method, self.path, self.version, self.scheme, fields
 
     @property
     def is_urgent(self) -> bool:
@@ -70,9 +78,11 @@ class Connection:
     """
 
     __slots__ = (
+        "_again",
         "_begun",
         "_cfg",
         "_forwarded",
+        "_head_bytes",
         "_max_body_bytes",
         "_parser",
         "_request",
@@ -98,10 +108,12 @@ class Connection:
         self.request: Request | None = None
         self.is_busy = self.is_closed = self.is_deaf = self.is_watched = False
         self._cfg, self._max_body_bytes = cfg, max_body_bytes
-        self._parser = HttpRequestParser(self)
+        self._parser: Any = HttpRequestParser(self)
         self._request: Request | None = None
         self._begun = self._target = b""
+        self._head_bytes = 0
         self._forwarded: Any = None
+        self._again: tuple[object, Callable[..., Iterable[bytes] | None]] | None = None
         self._tell_closed: Callable[[], None] | None = None
 
     @property
@@ -130,6 +142,7 @@ class Connection:
             data, self._begun = self._begun + data, b""
             if not self._is_request_line(data):
                 return
+            self._head_bytes = 0
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -137,6 +150,26 @@ class Connection:
             self.requests[-1].must_close = True
         except HttpParserError as error:
             self.fail(501 if isinstance(error, HttpParserInvalidMethodError) else 400)
+        else:
+            self._head_bytes += len(data)
+            if self._request is not None and not self._request.has_head and self._head_bytes > HEAD_BYTES:
+                self.fail(431)
+
+    def remember(self, again: Callable[..., Iterable[bytes] | None]) -> None:
+        """What answers the request of now, should it come again: (method, query, body, start_response)."""
+        if self.request is not None:
+            self._again = self.request.head(), again
+
+    def answer_again(self, request: Request, start_response: Any) -> Iterable[bytes] | None:
+        """The answer, if it is the one that was remembered."""
+        if self._again is None or request.status or self._again[0] != request.head():
+            return None
+        return self._again[1](request.method, request.query, request.body, start_response)
+
+    def close(self) -> None:
+        """For good; what leads back to it is let go, so that no collector has to find it."""
+        self._again = self._parser = self._tell_closed = None
+        self.sock.close()
 
     def take_over(self) -> bytes:
         """What the client has said after its request for another protocol; the rest is read by the caller."""
@@ -173,7 +206,7 @@ class Connection:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         request = self._request
-        if request is None or request.status or request.method != "-":  # The latter is a trailer.
+        if request is None or request.status or request.has_head:  # The latter is a trailer.
             return
         size = len(name) + len(b": ") + len(value) + len(b"\r\n")
         if (
@@ -189,7 +222,7 @@ class Connection:
         if request is None:
             return
         request.method, request.uri = self._parser.get_method().decode(), self._target.decode("latin-1")
-        request.version = (1, int(self._parser.get_http_version()[-1]))
+        request.has_head, request.version = True, (1, int(self._parser.get_http_version()[-1]))
         request.must_close = request.must_close or not self._parser.should_keep_alive()
         try:
             parts = split_request_uri(request.uri)

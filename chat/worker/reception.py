@@ -222,7 +222,7 @@ class Reception:
             waiting.pop(connection, None)
         self._unwatch(connection)
         del self._connections[connection.fd]
-        connection.sock.close()
+        connection.close()
 
     def _watch(self, connection: Connection) -> None:
         if not connection.is_watched:

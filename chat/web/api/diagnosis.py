@@ -15,7 +15,7 @@ from chat.web.answer import encode, personal
 from chat.web.api.streaming import EVENT_STREAM, Stream
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
-from chat.web.held import ALWAYS, Headers, Held
+from chat.web.held import Answer, Held
 from chat.web.request import Flag, Query, caller, current_runtime, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 from chat.wire import Diagnosis
@@ -74,8 +74,8 @@ def diagnose(runtime: Runtime, user: User, asked: Diagnose) -> Response:
     if hold > longest:
         raise InvalidParameter(f"hold: must be {longest:g} seconds at most, and is {hold:g}.", field="hold")
 
-    def wait() -> tuple[bytes, Headers]:
-        return encode({**content, "held_seconds": _hold(runtime, user, client, hold)}), ALWAYS
+    def wait() -> Answer:
+        return Answer(encode({**content, "held_seconds": _hold(runtime, user, client, hold)}))
 
     return Held(wait)
 

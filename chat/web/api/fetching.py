@@ -1,8 +1,9 @@
 """GET: messages, at once or as soon as there are any."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from flask import Blueprint, Response
+from flask import Blueprint
 from pydantic import Field
 
 from chat import messages
@@ -12,7 +13,7 @@ from chat.messages import Page, Position
 from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
-from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
+from chat.web.held import ALWAYS, NOT_HELD, Answer, LongPoll
 from chat.web.request import Digits, PageSize, caller
 from chat.wire import Fetched
 
@@ -40,21 +41,21 @@ class Fetch(LongPoll):
     {200: Fetched},
     query=Fetch,
     refuses=(CursorReset,),
+    is_repeated=True,
 )
-def fetch(runtime: Runtime, user: User, session_id: int, asked: Fetch) -> Response:
-    # A page of history is there already.
-    is_held = asked.is_long_poll and asked.before_message_id is None
-    position, seconds = asked.position, asked.seconds(runtime.settings)
+def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Fetch], Answer]:
     client = caller()
 
-    def read() -> tuple[bytes, Headers]:
-        if not is_held:
+    def answer(asked: Fetch) -> Answer:
+        position = asked.position
+        # A page of history is there already.
+        if not asked.is_long_poll or asked.before_message_id is not None:
             page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, position))
-            return encode(_content(page)), ALWAYS
-        page = messages.wait(runtime, user, session_id, position, seconds, client)
-        return encode(_content(page)), ALWAYS if page.was_held else NOT_HELD
+            return Answer(encode(_content(page)))
+        page = messages.wait(runtime, user, session_id, position, asked.seconds(runtime.settings), client)
+        return Answer(encode(_content(page)), ALWAYS if page.was_held else NOT_HELD)
 
-    return Held(read)
+    return answer
 
 
 def _content(page: Page) -> Fetched:

@@ -1,8 +1,9 @@
 """POST: a message."""
 
+from collections.abc import Callable
 from typing import Annotated
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from pydantic import Field
 
 from chat import messages
@@ -16,8 +17,9 @@ from chat.errors import (
     TooManyRequests,
 )
 from chat.runtime import Runtime
-from chat.web.answer import personal
+from chat.web.answer import encode
 from chat.web.contract import Operation
+from chat.web.held import Answer
 from chat.web.request import WRITTEN, Body, Id, Key, Text, caller, validated
 from chat.wire import Sent
 
@@ -45,23 +47,29 @@ class IdempotencyKey(Body):
     body=Message,
     headers=IdempotencyKey,
     refuses=(NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests, Overloaded),
+    is_repeated=True,
 )
-def send(runtime: Runtime, user: User, message: Message) -> Response:
-    message_id, duplicate = messages.send(
-        runtime,
-        user,
-        message.chat_session_id,
-        message.message,
-        _idempotency_key(message.client_message_id),
-        caller(),
-    )
-    if duplicate:
-        return personal({"success": True, "messageId": message_id, "duplicate": True})
-    return personal({"success": True, "messageId": message_id}, 201)
+def send(runtime: Runtime, user: User) -> Callable[[Message], Answer]:
+    client, header = caller(), request.headers.get("Idempotency-Key")
+
+    def answer(message: Message) -> Answer:
+        message_id, duplicate = messages.send(
+            runtime,
+            user,
+            message.chat_session_id,
+            message.message,
+            _idempotency_key(header, message.client_message_id),
+            client,
+        )
+        sent: Sent = {"success": True, "messageId": message_id}
+        if duplicate:
+            return Answer(encode({**sent, "duplicate": True}))
+        return Answer(encode(sent), status="201 CREATED")
+
+    return answer
 
 
-def _idempotency_key(in_body: str | None) -> str | None:
-    header = request.headers.get("Idempotency-Key")
+def _idempotency_key(header: str | None, in_body: str | None) -> str | None:
     if header is None:
         return in_body
     key = validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key

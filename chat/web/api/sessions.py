@@ -26,7 +26,7 @@ from chat.inbox import Inbox
 from chat.runtime import Runtime
 from chat.web.answer import encode, personal
 from chat.web.contract import Operation
-from chat.web.held import ALWAYS, NOT_HELD, Headers, Held, LongPoll
+from chat.web.held import ALWAYS, NOT_HELD, Answer, Held, LongPoll
 from chat.web.request import (
     MAX_INTEGER,
     WRITTEN,
@@ -113,13 +113,13 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     seconds, client = asked.seconds(runtime.settings), caller()
     is_held, peers = asked.is_long_poll, asked.peers
 
-    def read() -> tuple[bytes, Headers]:
+    def read() -> Answer:
         if not is_held or cursor is None:
             is_live = peers is not None
             page = runtime.database.read(lambda db: inbox.fetch(db, runtime, user, cursor, limit, is_live))
-            return encode(_content(page)), ALWAYS
+            return Answer(encode(_content(page)))
         page = inbox.wait(runtime, user, cursor, limit, seconds, client, peers)
-        return encode(_content(page)), ALWAYS if page.was_held else NOT_HELD
+        return Answer(encode(_content(page)), ALWAYS if page.was_held else NOT_HELD)
 
     return Held(read)
 
