@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from chat import accounts
 from chat.accounts import User
 from chat.errors import InvalidParameter, Problem
+from chat.live.hub import Caller, Line
 from chat.runtime import Runtime
 from chat.web.held import Answer, Held, wait_and_answer
 from chat.web.request import (
     body,
+    caller,
     check_content,
     current_runtime,
     parsed_body,
@@ -35,7 +37,7 @@ class Operation:
     `user` finds who asks, or is None where anybody may.
 
     What `is_repeated` a client asks again and again on one connection. Its view is called once for a head,
-    and gives what answers each query and body that come with it.
+    and gives what answers each caller, query and body that come with it.
     """
 
     summary: str
@@ -61,7 +63,7 @@ class Operation:
             if self.is_repeated:
                 if self.body is not None:
                     check_content()
-                return self._repeated(Again(self, given[0], given[1], view(*given)))
+                return self._repeated(Again(self, given[0], given[1], caller().network, view(*given)))
             if self.query is not None:
                 given.append(query(self.query))
             if self.body is not None:
@@ -73,9 +75,10 @@ class Operation:
 
     def _repeated(self, again: "Again") -> Response:
         given = again.read(request.environ["QUERY_STRING"], request.environ["wsgi.input"])
-        if connection := request.environ.get("chat.connection"):
-            connection.remember(again)
-        return Held(lambda: again.view(*given))
+        if remember := request.environ.get("chat.remember"):
+            remember(again)
+        client = caller()
+        return Held(lambda: again.view(client, *given))
 
     def _in_path(self, name: str, value: str) -> int | str:
         choices = (self.choices or {}).get(name)
@@ -88,7 +91,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A request that may come again on its connection, with the same head but for its query and its length.
+    """A request that may come again, with the same head but for its query and its length.
 
     Flask has found the view then, and read who asks; whether they still may is looked up each time.
     """
@@ -96,17 +99,15 @@ class Again:
     operation: Operation
     runtime: Runtime
     user: User
+    network: str
     view: Callable[..., Answer]
 
-    def __call__(
-        self, method: str, query_string: str, content: Any, start_response: Any
-    ) -> Iterable[bytes] | None:
+    def __call__(self, connection: Line, asked: Any, start_response: Any) -> Iterable[bytes] | None:
         """As a WSGI application answers; None where the query says who is meant, which `signed_in` reads."""
-        if "chat_user" in query_string:
+        if "chat_user" in asked.query:
             return None
-        return wait_and_answer(
-            lambda: self._answer(query_string, content), {"REQUEST_METHOD": method}, start_response
-        )
+        method, client = {"REQUEST_METHOD": asked.method}, Caller(connection, self.network)
+        return wait_and_answer(lambda: self._answer(client, asked.query, asked.body), method, start_response)
 
     def read(self, query_string: str, content: Any) -> list[BaseModel]:
         """The query and the body; raises as they do."""
@@ -117,7 +118,7 @@ class Again:
             given.append(parsed_body(self.operation.body, content, self.runtime.settings.max_body_bytes))
         return given
 
-    def _answer(self, query_string: str, content: Any) -> Answer:
+    def _answer(self, client: Caller, query_string: str, content: Any) -> Answer:
         self.runtime.database.read(lambda db: accounts.authenticate(db, self.user.token_hash))
         self.runtime.presence.see(self.user.id)
-        return self.view(*self.read(query_string, content))
+        return self.view(client, *self.read(query_string, content))

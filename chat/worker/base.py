@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from gunicorn.workers import base
@@ -19,6 +20,7 @@ from gunicorn.workers import base
 from chat.worker.answer import Answer, base_environ, environ
 from chat.worker.arbiter import Arbiter
 from chat.worker.connection import READ_BYTES, Connection, Request
+from chat.worker.memory import Memory
 from chat.worker.reception import TURN_SECONDS, Reception
 from chat.worker.stalled import cut_the_stalled
 
@@ -39,6 +41,7 @@ class Worker(base.Worker):
         super().__init__(*args)
         self.made_at = self.tmp.last_update()
         self.told_at = 0.0
+        self.memory = Memory()
 
     def serves(self) -> bool:
         """Whether it has begun to accept; asked in the main process."""
@@ -143,11 +146,11 @@ class Worker(base.Worker):
         if not self.alive:
             request.force_close()
         response = Answer(request, connection.sock, self.cfg)
-        pieces = connection.answer_again(request, response.start_response)
-        if pieces is None:
-            application = self.wsgi.extensions["refusal"](request.status) if request.status else self.wsgi
+        if request.status:
             asked = environ(self.environ, connection, request)
-            pieces = application(asked, response.start_response)
+            pieces = self.wsgi.extensions["refusal"](request.status)(asked, response.start_response)
+        else:
+            pieces = self.apply(connection, request, response.start_response)
         try:
             for piece in pieces:
                 response.write(piece)
@@ -160,6 +163,16 @@ class Worker(base.Worker):
                     self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
             if hasattr(pieces, "close"):
                 pieces.close()
+
+    def apply(self, connection: Connection, request: Request, start_response: Any) -> Iterable[bytes]:
+        """The application's answer, or that to the same as before."""
+        head = request.head()
+        pieces = self.memory.answer(head, connection, request, start_response)
+        if pieces is None:
+            asked = environ(self.environ, connection, request)
+            asked["chat.remember"] = partial(self.memory.remember, head)
+            pieces = self.wsgi(asked, start_response)
+        return pieces
 
 
 def stop_with_the_main_process() -> None:

@@ -5,8 +5,9 @@ What a field may be is gunicorn's policy, and so are the limits of a head.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
+from hashlib import blake2b
 from io import BytesIO
 from typing import Any
 
@@ -59,10 +60,12 @@ class Request(HeaderPolicy):
         self.status = self.status or status
         self.must_close = True
 
-    def head(self) -> tuple[object, ...]:
-        """All that it says, but for the query, the length and the body."""
-        fields = [field for field in self.headers if field[0] != "CONTENT-LENGTH"]
-        return self.method, self.path, self.version, self.scheme, fields
+    def head(self) -> bytes:
+        """A digest of who sends it and of all that it says, but for the query, the length and the body."""
+        host = self.peer_addr[0] if self.peer_addr else ""
+        fields = [f"{name}:{value}" for name, value in self.headers if name != "CONTENT-LENGTH"]
+        said = "\n".join([str(host), self.scheme, self.method, self.path, *fields])
+        return blake2b(said.encode("latin-1"), digest_size=32).digest()
 
     @property
     def is_urgent(self) -> bool:
@@ -78,7 +81,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_again",
         "_begun",
         "_cfg",
         "_forwarded",
@@ -113,7 +115,6 @@ class Connection:
         self._begun = self._target = b""
         self._head_bytes = 0
         self._forwarded: Any = None
-        self._again: tuple[object, Callable[..., Iterable[bytes] | None]] | None = None
         self._tell_closed: Callable[[], None] | None = None
 
     @property
@@ -155,20 +156,9 @@ class Connection:
             if self._request is not None and not self._request.has_head and self._head_bytes > HEAD_BYTES:
                 self.fail(431)
 
-    def remember(self, again: Callable[..., Iterable[bytes] | None]) -> None:
-        """What answers the request of now, should it come again: (method, query, body, start_response)."""
-        if self.request is not None:
-            self._again = self.request.head(), again
-
-    def answer_again(self, request: Request, start_response: Any) -> Iterable[bytes] | None:
-        """The answer, if it is the one that was remembered."""
-        if self._again is None or request.status or self._again[0] != request.head():
-            return None
-        return self._again[1](request.method, request.query, request.body, start_response)
-
     def close(self) -> None:
         """For good; what leads back to it is let go, so that no collector has to find it."""
-        self._again = self._parser = self._tell_closed = None
+        self._parser = self._tell_closed = None
         self.sock.close()
 
     def take_over(self) -> bytes:

@@ -9,12 +9,13 @@ from pydantic import Field
 from chat import messages
 from chat.accounts import User
 from chat.errors import CursorReset
+from chat.live.hub import Caller
 from chat.messages import Page, Position
 from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Answer, LongPoll
-from chat.web.request import Digits, PageSize, caller
+from chat.web.request import Digits, PageSize
 from chat.wire import Fetched
 
 blueprint = Blueprint("fetching", __name__)
@@ -43,10 +44,8 @@ class Fetch(LongPoll):
     refuses=(CursorReset,),
     is_repeated=True,
 )
-def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Fetch], Answer]:
-    client = caller()
-
-    def answer(asked: Fetch) -> Answer:
+def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Caller, Fetch], Answer]:
+    def answer(client: Caller, asked: Fetch) -> Answer:
         position = asked.position
         # A page of history is there already.
         if not asked.is_long_poll or asked.before_message_id is not None:

@@ -16,11 +16,12 @@ from chat.errors import (
     SessionEnded,
     TooManyRequests,
 )
+from chat.live.hub import Caller
 from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import Answer
-from chat.web.request import WRITTEN, Body, Id, Key, Text, caller, validated
+from chat.web.request import WRITTEN, Body, Id, Key, Text, validated
 from chat.wire import Sent
 
 blueprint = Blueprint("sending", __name__)
@@ -49,10 +50,10 @@ class IdempotencyKey(Body):
     refuses=(NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests, Overloaded),
     is_repeated=True,
 )
-def send(runtime: Runtime, user: User) -> Callable[[Message], Answer]:
-    client, header = caller(), request.headers.get("Idempotency-Key")
+def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
+    header = request.headers.get("Idempotency-Key")
 
-    def answer(message: Message) -> Answer:
+    def answer(client: Caller, message: Message) -> Answer:
         message_id, duplicate = messages.send(
             runtime,
             user,
