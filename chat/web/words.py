@@ -207,7 +207,11 @@ def for_scripts() -> dict[str, Any]:
     """Those that a page's scripts need, in the language of the request."""
     return {
         **{name: str(word) for name, word in SCRIPT.items()},
-        "statuses": {name: str(word) for name, word in STATUSES.items()},
+        # The last is no status of the wire: of a page whose agent has it no longer.
+        "statuses": {
+            **{name: str(word) for name, word in STATUSES.items()},
+            "handed_over": str(INTERVALS["transfer"]),
+        },
         "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
         "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
         "peers": {name: str(word) for name, word in PEERS.items()},

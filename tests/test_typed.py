@@ -1,0 +1,56 @@
+"""What somebody has typed stays theirs, whatever becomes of the conversation, the server and the page."""
+
+import pytest
+
+from tests.test_live import stored
+
+TYPED = "I would like to know whether I may sublet my flat while I am away."
+
+
+@pytest.fixture
+def talk(site):
+    return site.conversation()
+
+
+def enter(visitor, talk):
+    visitor.open(f"/sessions/{talk.id}")
+    visitor.await_connection("live")
+    return visitor
+
+
+@pytest.mark.parametrize("typed", [TYPED, ""], ids=["typed", "empty"])
+def test_an_agent_is_told_who_goes_on_and_keeps_what_was_typed(site, talk, visit, typed):
+    other = site.person("agent", "Me Girard", rate_cents=0)
+    agent = enter(visit(site, talk.agent), talk)
+    page, before = agent.page, agent.texts()
+    page.fill("#message", typed)
+    assert talk.agent.do("transfer", talk.id, agent_id=other.id).status == 200
+    page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
+    assert page.url.endswith(f"/sessions/{talk.id}")
+    assert agent.texts() == before
+    assert page.locator("[data-composer]").is_hidden()
+    assert page.locator("[data-heir] ~ [data-unsent]").text_content() == typed
+    assert page.locator("[data-heir] ~ [data-unsent]").is_visible() == bool(typed)
+    page.reload()
+    page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
+    assert page.locator("[data-heir] ~ [data-unsent]").text_content() == typed
+    agent.follow(page.get_by_role("link", name="To the inbox"))
+    assert page.url.endswith("/inbox")
+
+
+def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, visit):
+    other, agent_id = site.person("agent", "Me Girard", rate_cents=0), talk.agent.show(talk.id)["agent"]["id"]
+    agent = enter(visit(site, talk.agent), talk)
+    agent.page.fill("#message", TYPED)
+    talk.agent.do("transfer", talk.id, agent_id=other.id)
+    agent.page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
+    for number in range(30):  # More than an answer of the stream has room for.
+        talk.client.send(talk.id, f"line {number}")
+    other.do("transfer", talk.id, agent_id=agent_id)
+    assert talk.client.do("transfer/agree", talk.id).status == 200
+    agent.see("line 29")
+    assert agent.texts() == stored(talk)
+    assert agent.page.input_value("#message") == TYPED
+    agent.page.press("#message", "Enter")
+    agent.page.locator(".message[data-id]:not([data-id=''])", has_text=TYPED).wait_for()
+    assert stored(talk)[-1] == TYPED
