@@ -44,11 +44,14 @@ def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, 
     agent.page.fill("#message", TYPED)
     talk.agent.do("transfer", talk.id, agent_id=other.id)
     agent.page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
-    for number in range(30):  # More than an answer of the stream has room for.
+    for number in range(3):
         talk.client.send(talk.id, f"line {number}")
+    # The agent's cursor goes on meanwhile.
+    site.person("client").ask(agent_id=agent_id, message="Another question")
+    agent.page.locator("[data-card]", has_text="Another question").wait_for()
     other.do("transfer", talk.id, agent_id=agent_id)
     assert talk.client.do("transfer/agree", talk.id).status == 200
-    agent.see("line 29")
+    agent.see("line 2")
     assert agent.texts() == stored(talk)
     assert agent.page.input_value("#message") == TYPED
     agent.page.press("#message", "Enter")
