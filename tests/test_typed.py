@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.test_browser_refuses import DENIED
 from tests.test_live import stored
+from tests.test_restore import back_up, restore
 
 TYPED = "I would like to know whether I may sublet my flat while I am away."
 
@@ -57,3 +59,40 @@ def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, 
     agent.page.press("#message", "Enter")
     agent.page.locator(".message[data-id]:not([data-id=''])", has_text=TYPED).wait_for()
     assert stored(talk)[-1] == TYPED
+
+
+@pytest.mark.parametrize(
+    ("transport", "script"),
+    [("longpoll", ""), ("longpoll", DENIED), ("ws", "")],
+    ids=["longpoll", "denied", "websocket"],
+)
+def test_a_restored_backup_takes_nothing_that_is_typed(start, visit, tmp_path, transport, script):
+    server = start(transport=transport)
+    talk = server.conversation()
+    client = visit(server, talk.client)
+    client.context.add_init_script(script)
+    tabs = [client.page, client.tab()]
+    for tab in tabs:
+        tab.goto(f"/sessions/{talk.id}")
+        client.await_connection("live" if transport == "longpoll" else "websocket", tab)
+    tabs[0].fill("#message", TYPED)
+    back_up(server, tmp_path / "backup.db")
+    talk.agent.send(talk.id, "lost")
+    for tab in tabs:
+        client.see("lost", tab)
+    restore(server, tmp_path / "backup.db", "running")
+    talk.agent.send(talk.id, "after")
+    for tab in tabs:
+        client.see("after", tab)
+    # Where nothing is typed the page is loaded again by itself.
+    tabs[1].wait_for_function("() => !document.body.textContent.includes('lost')")
+    assert client.texts(tabs[1]) == stored(talk)
+    said = tabs[0].get_by_role("alert").filter(has_text="The server went back to a backup")
+    said.wait_for()
+    assert tabs[0].input_value("#message") == TYPED
+    if not script:
+        with tabs[0].expect_navigation():
+            said.get_by_role("button", name="Load the page again").click()
+    tabs[0].press("#message", "Enter")
+    tabs[0].locator(".message[data-id]:not([data-id=''])", has_text=TYPED).wait_for()
+    assert stored(talk)[-2:] == ["after", TYPED]

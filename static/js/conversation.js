@@ -95,7 +95,8 @@ function add(message) {
 // More than an answer of the stream has room for.
 async function catchUp(cursor) {
   isBehind = cursor;
-  const page = await get(`messages/${id}`, { cursor }).catch(() => null);
+  // After a restored backup the refusal says where to begin.
+  const page = await get(`messages/${id}`, { cursor }).catch(({ body }) => { isBehind = body?.cursor ?? cursor; });
   if (!page) return;
   page.messages.forEach(add);
   isBehind = null;
