@@ -85,7 +85,7 @@ def test_what_was_written_after_the_sign_in_ended_is_sent_after_the_next(talk, c
     failed.get_by_text("It is kept on this device.").wait_for()
     client.page.fill("#message", "and a dra")
     with client.page.expect_navigation(url="**/login**"):
-        client.page.get_by_role("button", name="Sign in").click()
+        failed.get_by_role("button", name="Sign in").click()
     sign_in(client, talk.client)
     client.open(f"/sessions/{talk.id}")
     client.page.locator(".message[data-id]:not([data-id=''])", has_text="A careful answer").wait_for()
@@ -116,6 +116,42 @@ def test_a_page_sends_nothing_as_somebody_who_signed_in_in_another_tab(talk, cli
     client.open(f"/sessions/{talk.id}")
     client.page.locator(".message[data-id]:not([data-id=''])", has_text="I am the client").wait_for()
     assert stored(talk) == [*before, "I am the client"]
+
+
+@pytest.mark.parametrize("script", ["", DENIED], ids=["tabs", "denied"])
+@pytest.mark.parametrize("who", ["other", "nobody"])
+def test_a_page_whose_reader_is_signed_out_says_so_and_goes_on_by_itself(site, talk, visit, script, who):
+    client = enter(visit(site, talk.client), talk, script)
+    page = client.page
+    client.context.clear_cookies()
+    if who == "other":
+        sign_in(client, talk.agent)
+    talk.agent.send(talk.id, "seen by the poll that is held")
+    client.await_connection("stopped")
+    wanted = {"other": "Dr Anaïs Laurent is signed in in this browser now.", "nobody": "You are signed out."}[
+        who
+    ]
+    said = page.get_by_role("alert").filter(has_text=wanted)
+    said.wait_for()
+    label = {"other": "Load the page again", "nobody": "Sign in"}[who]
+    assert said.get_by_role("button", name=label).is_visible()
+    talk.agent.send(talk.id, "said meanwhile")
+    page.fill("#message", "written meanwhile")
+    page.press("#message", "Enter")
+    page.locator(".message.is-failed", has_text="written meanwhile").wait_for()
+    sign_in(client, talk.client)
+    if script:
+        page.evaluate("() => dispatchEvent(new Event('focus'))")
+    else:
+        client.tab().goto("/profile")
+    client.await_connection("live")
+    client.see("said meanwhile")
+    page.locator(".message[data-id]:not([data-id=''])", has_text="written meanwhile").wait_for()
+    assert said.is_hidden()
+    assert client.texts() == stored(talk)
+    # It is the one that asks, again.
+    talk.agent.send(talk.id, "and on")
+    client.see("and on")
 
 
 def test_a_paste_that_is_too_long_is_kept_and_not_sent(talk, client):

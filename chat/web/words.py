@@ -106,7 +106,7 @@ SCRIPT = {
     "websocket": _("Live, by WebSocket"),
     "polling": _("Polling every 3 s"),
     "offline": _("Offline, trying again"),
-    "stopped": _("Signed out: load the page again"),
+    "stopped": _("Stopped"),
     "sending": _("Sending…"),
     "sent": _("Sent"),
     "read": _("Read"),
@@ -115,6 +115,10 @@ SCRIPT = {
     "signed_out": _("Not sent: sign in again."),
     "sign_in": _("Sign in"),
     "other_user": _("Not sent: {name} is signed in in this browser now."),
+    "no_reader": _("You are signed out. This page goes on when you are signed in again."),
+    "other_reader": _("{name} is signed in in this browser now. This page goes on when you are again."),
+    "restored": _("The server went back to a backup: this page may show what is no longer there."),
+    "copy_first": _("Copy first what you have typed."),
     "kept": _("It is kept on this device."),
     "not_kept": _("Copy it first: this browser keeps nothing."),
     "reload": _("Load the page again"),
@@ -212,7 +216,11 @@ def for_scripts() -> dict[str, Any]:
     """Those that a page's scripts need, in the language of the request."""
     return {
         **{name: str(word) for name, word in SCRIPT.items()},
-        "statuses": {name: str(word) for name, word in STATUSES.items()},
+        # The last is no status of the wire: of a page whose agent has it no longer.
+        "statuses": {
+            **{name: str(word) for name, word in STATUSES.items()},
+            "handed_over": str(INTERVALS["transfer"]),
+        },
         "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
         "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
         "peers": {name: str(word) for name, word in PEERS.items()},

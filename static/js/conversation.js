@@ -1,6 +1,6 @@
 // The page of a conversation: what the stream tells of it is shown, what is written goes to the outbox.
 
-import { get, post } from "./api.js";
+import { address, get, post } from "./api.js";
 import { Composer } from "./composer.js";
 import { initials } from "./format.js";
 import { live, stream, words } from "./live.js";
@@ -30,11 +30,13 @@ if (first.status === "ended") showUnsent();
 let agentId = first.agent?.id;
 let readId = first[`${root.dataset.side}_read_id`];
 let isBehind = null; // the cursor to catch up from, while that has not worked
+let hasLeft = false;
 
 stream.addEventListener("news", async ({ detail }) => {
-  if (detail.removed.includes(id)) location.assign(root.querySelector("[data-back]").href);
   const session = detail.sessions.find((each) => each.id === id);
   if (session) show(session);
+  else if (detail.removed.includes(id)) leave(detail.from);
+  if (hasLeft) return;
   if (session?.messages === null || isBehind !== null) await catchUp(isBehind ?? detail.from);
   else session?.messages.forEach(add);
   showPeer(detail.peers[id] ?? "");
@@ -47,6 +49,7 @@ showPeer(live.peers[id] ?? "");
 markRead();
 
 function show(session) {
+  hasLeft = false;
   if (session.agent?.id !== agentId) showAgent(session.agent); // somebody took it, or it was handed over
   view.show(session);
   if (session.status === "ended") showUnsent();
@@ -64,11 +67,24 @@ function showAgent(agent) {
   Object.assign(avatar, { className: `avatar hue-${agent.id % 6}`, textContent: initials(agent.name), hidden: false });
 }
 
-// What was half written when it ended stays in view.
+// Another agent goes on; if this one gets it back, what was missed is fetched.
+async function leave(cursor) {
+  hasLeft = true;
+  isBehind ??= cursor;
+  view.leave();
+  showUnsent();
+  const answer = await fetch(address(`sessions/${id}`)).catch(() => null);
+  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+  const heir = page.querySelector("[data-heir]")?.textContent;
+  if (heir) root.querySelector("[data-heir]").textContent = heir;
+}
+
+// What was half written when it ended, or was handed over, stays in view.
 function showUnsent() {
-  const unsent = root.querySelector("[data-unsent]");
-  unsent.textContent ||= root.querySelector("#message").value;
-  unsent.hidden = !unsent.textContent;
+  for (const unsent of root.querySelectorAll("[data-unsent]")) {
+    unsent.textContent = root.querySelector("#message").value;
+    unsent.hidden = !unsent.textContent;
+  }
 }
 
 function add(message) {
@@ -79,7 +95,8 @@ function add(message) {
 // More than an answer of the stream has room for.
 async function catchUp(cursor) {
   isBehind = cursor;
-  const page = await get(`messages/${id}`, { cursor }).catch(() => null);
+  // After a restored backup the refusal says where to begin.
+  const page = await get(`messages/${id}`, { cursor }).catch(({ body }) => { isBehind = body?.cursor ?? cursor; });
   if (!page) return;
   page.messages.forEach(add);
   isBehind = null;

@@ -1,6 +1,7 @@
 // The list of conversations: a card each, in the section of its status, the newest on top.
 
 import { address } from "./api.js";
+import { Draft } from "./draft.js";
 import { initials, instant, minutes, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
 import { statusText } from "./session.js";
@@ -19,7 +20,15 @@ stream.addEventListener("news", ({ detail }) => {
   if (inbox) count();
 });
 setInterval(tickWaiting, 1000);
+const left = document.querySelector("[data-left]");
+if (left) showDraft(left.querySelector("[data-unsent]"), new Draft(left.dataset.left).text);
 tickWaiting();
+
+// Of a conversation that was handed over meanwhile.
+function showDraft(element, text) {
+  element.textContent = text;
+  element.hidden = !text;
+}
 
 function card(id) { return document.querySelector(`[data-card="${id}"]`); }
 

@@ -22,12 +22,13 @@ export class Line extends EventTarget {
     super();
     this.#rungs = LADDERS[page.transport].map((Transport) => new Transport(page, position));
     for (const rung of this.#rungs) {
-      for (const name of ["answer", "mode", "reset"]) {
+      for (const name of ["answer", "mode"]) {
         rung.addEventListener(name, ({ detail }) => this.dispatchEvent(new CustomEvent(name, { detail })));
       }
     }
   }
 
+  // Until `stop()`, or an error that stays: "refused".
   async run() {
     this.#isRunning = true;
     this.#at = Math.min(Number(visit.get("rung")), this.#rungs.length - 1); // what worked in this visit
@@ -37,9 +38,10 @@ export class Line extends EventTarget {
       const before = this.#at;
       const result = await this.#rungs[before].run();
       if (result === "down") this.#at = before + 1;
-      else if (this.#at === before) return;
+      else if (this.#at === before) return result;
       visit.set("rung", this.#at);
     }
+    return undefined;
   }
 
   stop() {

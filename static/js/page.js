@@ -58,13 +58,37 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
   }, Number(part.dataset.refresh) * 1000);
 }
 
+const note = document.querySelector("[data-line-note]");
+
+// How the page stands to the server, and what loading it again would do about it.
+function say(about, text, label) {
+  note.dataset.lineNote = about;
+  note.querySelector("span").textContent = isTyped() ? `${text} ${words.copy_first}` : text;
+  Object.assign(note.querySelector("button"), { textContent: label, onclick: () => location.reload() });
+  note.hidden = false;
+}
+
+// Whether there is anything that the page alone may have.
+function isTyped() {
+  const fields = [...document.querySelectorAll("textarea, input:not([type=hidden], [type=checkbox], [type=radio])")];
+  return fields.some(({ value, defaultValue }) => value !== defaultValue) || !!document.querySelector(".message.is-pending");
+}
+
 if (stream) {
   stream.addEventListener("mode", ({ detail }) => {
     for (const indicator of document.querySelectorAll("[data-connection]")) {
       indicator.dataset.connection = detail;
       indicator.textContent = words[detail];
     }
+    if (detail !== "stopped" && note.dataset.lineNote === "stopped") note.hidden = true;
   });
-  stream.addEventListener("reset", () => location.reload());
+  stream.addEventListener("refused", ({ detail: { body } }) => {
+    const text = body.name ? words.other_reader.replace("{name}", body.name) : words.no_reader;
+    say("stopped", text, body.name ? words.reload : words.sign_in);
+  });
+  stream.addEventListener("reset", () => {
+    if (isTyped()) say("restored", words.restored, words.reload);
+    else location.reload();
+  });
   stream.start();
 }

@@ -12,6 +12,9 @@ const LATE_MS = 2000; // an answer that travels for longer was kept by somebody
 const LONGEST_PAUSE_MS = 30_000;
 const CUTS = 2; // so many held requests cut or kept in a row: this line does not hold
 
+// Asked again, it would be the same.
+export const isRefusal = ({ status }) => [400, 401, 403, 404, 409, 410].includes(status);
+
 export class Poller extends EventTarget {
   #hold; #position; #skew; #asking; #wakeUp;
   #isRunning = false;
@@ -29,7 +32,7 @@ export class Poller extends EventTarget {
     addEventListener("offline", () => this.#asking?.abort("offline"));
   }
 
-  // Until `stop()` or an error that stays; dispatches `answer`, `mode` and `reset`.
+  // Until `stop()`, or an error that stays: "refused". Dispatches `answer` and `mode`.
   async run() {
     this.#isRunning = true;
     // A short request first: what came between the page and now, and whether there is a line at all.
@@ -40,7 +43,7 @@ export class Poller extends EventTarget {
       const began = Date.now();
       try {
         const { answer, late } = await this.ask(isLong);
-        if (!this.#isRunning) return;
+        if (!this.#isRunning) return undefined;
         failures = 0;
         isFirst = false;
         const held = Date.now() - began - late;
@@ -55,8 +58,7 @@ export class Poller extends EventTarget {
         if (isPolling && !answer.has_more) await this.#sleep(CLASSIC_MS);
       } catch (error) {
         if (!this.#isRunning || error === "woken") continue;
-        if (error.status === 410) return this.#tell("reset");
-        if ([400, 401, 403, 404, 409].includes(error.status)) return this.#tell("mode", "stopped");
+        if (isRefusal(error)) return "refused";
         const isOffline = error === "offline"; // says the browser: nothing of how the line holds
         if (isLong && !error.status && !isOffline) {
           cuts += 1;
@@ -68,6 +70,7 @@ export class Poller extends EventTarget {
         await this.#sleep(error.retryAfter * 1000 || pause);
       }
     }
+    return undefined;
   }
 
   stop() {

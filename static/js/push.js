@@ -7,6 +7,7 @@ const OPEN_MS = 3000; // whatever has not begun by then is kept by somebody on t
 const PROOF_MS = 5000; // a connection that lives for longer was no failure
 const FAILURES = 2; // so many in a row: this line does not carry it
 const AGAIN_MS = 300;
+const REFUSALS = ["cursor_reset", "not_authenticated", "other_user"];
 
 class Push extends EventTarget {
   #page; #position; #close; #silence; #resolve;
@@ -19,15 +20,14 @@ class Push extends EventTarget {
     this.#position = position;
   }
 
-  // Until `stop()`; resolves with "down" when it does not work here. Dispatches `answer`, `mode` and `reset`.
+  // Until `stop()`, or an error that stays: "refused", or "down" when it does not work here. Dispatches `answer`.
   async run() {
     this.#isRunning = true;
     for (let failures = 0; failures < FAILURES; ) {
       const began = Date.now();
       const reason = await this.#listen();
       if (!this.#isRunning) return undefined;
-      if (reason === "cursor_reset") return this.#tell("reset");
-      if (["not_authenticated", "other_user"].includes(reason)) return this.#tell("mode", "stopped");
+      if (REFUSALS.includes(reason)) return "refused";
       if (reason === "overloaded") return "down";
       const isFine = Date.now() - began > PROOF_MS || ["restart", "woken"].includes(reason);
       failures = isFine ? 0 : failures + 1;
@@ -83,10 +83,9 @@ class Push extends EventTarget {
   #answer(cursor, change, data) {
     const at = this.#position();
     const answer = { from: at.cursor, cursor: cursor ?? at.cursor, peers: data.peers ?? at.peers };
-    this.#tell("answer", { answer: { sessions: [], removed: [], ...answer, ...change }, mode: this.mode });
+    const detail = { answer: { sessions: [], removed: [], ...answer, ...change }, mode: this.mode };
+    this.dispatchEvent(new CustomEvent("answer", { detail }));
   }
-
-  #tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }
 
 export class EventStream extends Push {

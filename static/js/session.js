@@ -58,6 +58,12 @@ export class SessionView {
     this.#tick();
   }
 
+  // Another agent's from now on: nothing can be done here.
+  leave() {
+    const gone = { is_clock_running: false, is_silent: false, transfer: null, spending_limit: null };
+    this.show({ ...this.#session, ...gone, status: "handed_over", pause_reason: null });
+  }
+
   #tick() {
     const session = this.#session;
     const bill = billOf(session, Math.floor((performance.now() - this.#since) / 1000));

@@ -5,7 +5,8 @@
 // older than the tab's own cursor.
 
 import { Line } from "./line.js";
-import { GRACE_MS } from "./poller.js";
+import { GRACE_MS, isRefusal } from "./poller.js";
+import { attempt } from "./safe.js";
 
 const HELLO_MS = 2000; // whoever asks has answered by then
 
@@ -26,15 +27,16 @@ export class Stream extends EventTarget {
       this.#take(detail.answer, detail.mode);
     });
     this.#line.addEventListener("mode", ({ detail }) => this.#setMode(detail));
-    this.#line.addEventListener("reset", () => this.#dispatch("reset"));
   }
 
   start() {
     addEventListener("online", () => this.#isLeader && this.#line.wake());
     addEventListener("pageshow", (event) => event.persisted && this.#wake());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
-    if (!navigator.locks || !window.BroadcastChannel) return void this.#lead(); // plain http on another host: each tab for itself
-    this.#channel = new BroadcastChannel(this.#name);
+    document.addEventListener("visibilitychange", () => document.hidden || this.mode === "stopped" || this.#wake());
+    addEventListener("focus", () => this.mode === "stopped" && this.#wake()); // perhaps from signing in elsewhere
+    // Missing in plain http on another host: each tab for itself.
+    this.#channel = attempt(() => navigator.locks && new BroadcastChannel(this.#name));
+    if (!this.#channel) return void this.#lead();
     this.#channel.onmessage = ({ data }) => this.#hear(data);
     this.#request();
     this.#tell({ kind: "hello" });
@@ -42,24 +44,50 @@ export class Stream extends EventTarget {
   }
 
   // In line for the lock, or taking it from a tab that sleeps.
-  #request(steal = false) {
+  async #request(steal = false) {
+    if (!this.#channel) return void this.#lead();
     this.#queue?.abort();
-    this.#queue = new AbortController();
-    navigator.locks
-      .request(this.#name, steal ? { steal } : { signal: this.#queue.signal }, () => this.#lead())
-      .catch(() => {
-        if (!this.#isLeader) return; // left the line to steal
-        this.#isLeader = false;
-        this.#line.stop();
-        this.#request();
-        this.#expect(this.#silence);
-      });
+    const queue = (this.#queue = new AbortController());
+    try {
+      await navigator.locks.request(this.#name, steal ? { steal } : { signal: queue.signal }, () => this.#lead());
+    } catch {
+      if (queue.signal.aborted) return; // left the line to steal
+      if (!this.#isLeader) { // no locks to be had
+        this.#channel = null;
+        return void this.#lead();
+      }
+      this.#isLeader = false;
+      this.#line.stop();
+      this.#request();
+      this.#expect(this.#silence);
+    }
   }
 
   async #lead() {
     this.#isLeader = true;
     clearTimeout(this.#watch);
-    if (this.mode !== "stopped") await this.#line.run();
+    while ((await this.#line.run()) === "refused" && (await this.#goesOn()));
+  }
+
+  // Why it was refused, a short request tells: after a restored backup it is read on from where the histories part;
+  // while nobody or somebody else is signed in there is nothing to hear.
+  async #goesOn() {
+    const problem = await this.#line.ask().then(() => ({}), (error) => error);
+    if (problem.status === 410) {
+      this.#tell({ kind: "reset", cursor: problem.body.cursor });
+      this.#reset(problem.body.cursor);
+    } else if (isRefusal(problem)) {
+      this.#isLeader = false;
+      this.#setMode("stopped");
+      this.#dispatch("refused", problem);
+      return false;
+    }
+    return true;
+  }
+
+  #reset(cursor) {
+    this.#cursor = cursor;
+    this.#dispatch("reset");
   }
 
   // Take over when nothing is heard for so long.
@@ -71,7 +99,7 @@ export class Stream extends EventTarget {
   // This tab is looked at again: hidden ones are slowed down and frozen, so it takes the lock.
   #wake() {
     if (this.#isLeader) this.#line.wake();
-    else if (this.mode !== "stopped") this.#request(true);
+    else this.#request(true);
   }
 
   async #hear(data) {
@@ -83,6 +111,7 @@ export class Stream extends EventTarget {
     if (this.#isLeader) return;
     this.#expect(this.#silence);
     if (data.kind === "mode") this.#setMode(data.mode);
+    else if (data.kind === "reset") this.#reset(data.cursor);
     else if (data.kind === "here" && data.isHidden && !document.hidden) this.#request(true);
     else if (data.kind === "here") {
       this.#setMode(data.mode);
@@ -108,11 +137,12 @@ export class Stream extends EventTarget {
 
   #setMode(mode) {
     if (this.mode === mode) return;
+    if (this.mode === "stopped" && !this.#isLeader) this.#request(); // in line again
     this.mode = mode;
     if (this.#isLeader) this.#tell({ kind: "mode", mode });
     this.#dispatch("mode", mode);
   }
 
-  #tell(data) { this.#channel?.postMessage(data); }
+  #tell(data) { attempt(() => this.#channel?.postMessage(data)); }
   #dispatch(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
 }

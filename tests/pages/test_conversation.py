@@ -71,8 +71,16 @@ def test_a_conversation_is_handed_over_by_forms(server, talk):
     agent.fill(here, f"{here}/transfer", agent_id=str(other.person.id))
     page = client.fill(here, f"{here}/agree")
     assert "Me Girard" in page.text
+    assert "This conversation was handed over to Me Girard." in agent.open(here).text
+    assert "Bonjour" not in agent.open(here).text
+    assert agent.post(f"{here}/messages", message="Encore").status == 404
+    page = other.open(here)
+    assert "Bonjour" in page.text
+    # At no higher a rate it is handed over at once.
+    page = other.fill(page, f"{here}/transfer", agent_id=str(server.person("agent", "Cheap", 0).id))
+    assert (page.status, page.path) == (200, here)
+    assert "This conversation was handed over to Cheap." in page.text
     assert agent.open(here).status == 404
-    assert other.open(here).status == 200
 
 
 def test_a_message_that_is_refused_is_not_lost(server, talk):

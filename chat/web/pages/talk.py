@@ -8,7 +8,7 @@ from flask import Response, request
 from chat import agents, archive, inbox, messages, replies, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem
+from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem, existing
 from chat.messages import Position
 from chat.runtime import Runtime
 from chat.web.page import INBOX_SIZE, listed, live, page
@@ -36,6 +36,7 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
             "live": live(agent, open_ones),
             "session": None,
             "is_request": False,
+            "left": None,
         }
         if session_id is None:
             return content
@@ -43,6 +44,9 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
         if asked is not None and asked["agent"] is None:
             # To any agent: nobody's yet, so its messages are not told, but for the first one.
             return {**content, "session": asked, "is_request": True}
+        row = existing(store.sessions.of_agent(db, session_id, agent.id))
+        if row["agent_id"] != agent.id:  # Handed over: who had it is told to whom, and nothing else.
+            return {**content, "left": {"id": session_id, "name": row["agent_name"]}}
         talk = _conversation(db, runtime, agent, session_id, before)
         client_id = talk["session"]["client"]["id"]
         return {**content, **talk, "past": archive.of_pair(db, runtime, agent, client_id, PAST_SESSIONS)}
