@@ -11,6 +11,8 @@ from chat.worker.base import Worker
 from chat.worker.connection import Connection, Request
 from chat.worker.reception import EVENTS
 
+# It would keep who spawned each greenlet, for nobody to see.
+gevent.config.track_greenlet_tree = False
 # Long enough for gevent to look at what others wait for; a sleep of 0 would not be.
 A_MOMENT = 1e-6
 
