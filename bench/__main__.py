@@ -9,10 +9,11 @@ import sys
 
 from bench import scenarios
 from bench.compare import ceiling, compare
+from bench.growth import growth
 from bench.meter import MISTAKES, Figures
 from bench.server import CLIENT_CORE, raise_file_limit
 
-REPORTS = {"compare": compare}
+REPORTS = {"compare": compare, "growth": growth}
 
 
 def main() -> int:
@@ -72,13 +73,16 @@ def _parser() -> argparse.ArgumentParser:
         found[name] = subparsers.add_parser(name, help=report.__doc__)
         found[name].add_argument("--write", action="store_true", help="into docs/performance.md")
     found["compare"].add_argument("--rounds", type=int, default=3, help="medians of so many (3)")
-    for name in ("compare", "ceiling"):
-        found[name].add_argument("--polls", type=_even, default=1000, help="held polls (1000)")
+    found["growth"].add_argument("--rounds", type=int, default=1, help="medians of so many (1)")
+    for name in ("compare", "growth"):
+        found[name].add_argument("--seconds", type=_positive, default=4, help="s of each measure (4)")
+    for name in ("compare", "ceiling", "growth"):
         found[name].add_argument("--rate", type=float, default=100, help="sends a second (100)")
         found[name].add_argument("--idle", type=_positive, default=1, help="s without sends (1)")
+    for name in ("compare", "ceiling"):
+        found[name].add_argument("--polls", type=_even, default=1000, help="held polls (1000)")
         found[name].add_argument("--sessions", type=int, default=100, help="that talk (100)")
         found[name].add_argument("--connections", type=int, default=64, help="of plain requests (64)")
-    found["compare"].add_argument("--seconds", type=_positive, default=5, help="s of each measure (5)")
     return parser
 
 

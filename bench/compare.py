@@ -59,7 +59,7 @@ def compare(options: Namespace) -> int:
             results[measure][name].append(measure_one(options, measure, contender))
     table = "\n".join([*_table(options, results), "", _mistakes(results), _others(results)])
     report.show("compare", table, options)
-    return int(any(map(_mistakes_of, _figures_of(results, OURS))))
+    return int(any(map(mistakes_of, _figures_of(results, OURS))))
 
 
 def ceiling(options: Namespace) -> Figures:
@@ -112,7 +112,7 @@ def _mistakes(results: Results) -> str:
     found: Counter[str] = Counter()
     for name in COLUMNS:
         for figures in _figures_of(results, name):
-            found.update({f"{kind} ({name})": number for kind, number in _mistakes_of(figures).items()})
+            found.update({f"{kind} ({name})": number for kind, number in mistakes_of(figures).items()})
     told = ", ".join(f"{number:g} {kind}" for kind, number in found.items())
     return f"Lost, doubled, out of order, refused or failed: {told or 'none'}."
 
@@ -128,5 +128,6 @@ def _figures_of(results: Results, name: str) -> Iterator[Figures]:
         yield from found.get(name, ())
 
 
-def _mistakes_of(figures: Figures) -> Figures:
+def mistakes_of(figures: Figures) -> Figures:
+    """Those that there were."""
     return {kind: number for kind, number in figures.items() if kind in MISTAKES and number}
