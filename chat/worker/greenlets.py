@@ -20,6 +20,8 @@ A_MOMENT = 1e-6
 class GeventWorker(Worker):
     """Its loop is a greenlet among those that answer."""
 
+    watcher: Any = None
+
     def init_process(self) -> None:
         """Patch, and make the listening sockets gevent's: what they accept is to be so too."""
         monkey.patch_all()
@@ -41,14 +43,15 @@ class GeventWorker(Worker):
             gevent.sleep(A_MOMENT)
         else:
             hub = gevent.get_hub()
-            with gevent.Timeout(seconds, False), hub.loop.io(poller.fileno(), 1) as watcher:
-                hub.wait(watcher)
+            self.watcher = self.watcher or hub.loop.io(poller.fileno(), 1)
+            with gevent.Timeout(seconds, False):
+                hub.wait(self.watcher)
         ready: list[tuple[int, int]] = poller.poll(0, EVENTS)
         return ready
 
     def begin(self, connection: Connection, request: Request) -> None:
         """On a greenlet of its own."""
-        gevent.spawn(self.serve, connection, request)
+        gevent.spawn_raw(self.serve, connection, request)
 
     def finished(self, connection: Connection, is_kept: bool) -> None:
         """Greenlets take turns: this one has its."""
