@@ -11,13 +11,15 @@ from typing import Any, TypeVar
 from bench.client import Pool
 from bench.meter import Figures, Meter
 from bench.readers import SIDES, Make, Reader, Record, polling
-from bench.senders import finish, repeat, send, send_steadily, warm_up
+from bench.senders import finish, repeat, send, send_in_turn, send_steadily, warm_up
 from bench.server import Program, Session
 
 Result = TypeVar("Result")
 
 # Opening and draining 10,000 polls, beside what is measured.
 OVERHEAD_SECONDS = 300.0
+# People who have sent a message before sends are measured: somebody's first one is read in full.
+INTRODUCED = 1000
 
 
 async def hold(options: Namespace, server: Program, sessions: list[Session], make: Make = Reader) -> Figures:
@@ -29,6 +31,8 @@ async def hold(options: Namespace, server: Program, sessions: list[Session], mak
         meter = Meter(server, record.counts)
         await asyncio.sleep(options.idle)
         idle, held = meter.stop(), server.memory_kb()
+        await send_in_turn(pool, record, readers[:INTRODUCED])
+        record.latencies.clear()
         meter = Meter(server, record.counts)
         sends = await send_steadily(pool, record, readers, options.rate, options.seconds)
         rates = meter.stop()

@@ -44,6 +44,12 @@ async def warm_up(port: int, session: Session, make: Make = Reader) -> None:
     pool.close()
 
 
+async def send_in_turn(pool: Pool, record: Record, readers: list[Reader]) -> None:
+    """One message of each, when the one before is answered."""
+    for reader in readers:
+        await send(pool, record, reader)
+
+
 async def send_steadily(
     pool: Pool, record: Record, readers: list[Reader], rate: float, seconds: float
 ) -> list[asyncio.Task[None]]:

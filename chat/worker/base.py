@@ -166,7 +166,9 @@ class Worker(base.Worker):
     def apply(self, connection: Connection, request: Request, start_response: Any) -> Iterable[bytes]:
         """The application's answer, or that to the same as before."""
         head = request.head()
-        pieces = self.memory.answer(head, connection, request, start_response)
+        pieces = None
+        if request.is_whole:
+            pieces = self.memory.answer(head, connection, request, start_response)
         if pieces is None:
             asked = environ(self.environ, connection, request)
             asked["chat.remember"] = partial(self.memory.remember, head)
