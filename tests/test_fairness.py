@@ -19,7 +19,7 @@ def connect(server):
 
 @pytest.mark.parametrize("busy", [1, 50])
 def test_one_request_waits_for_a_few_of_each_that_never_pauses(start, worker_class, busy):
-    """All have asked before the worker looks; those who never pause for 100 answers each, one after the other."""
+    """All have asked before the worker looks; those who never pause for 100 answers each, in turn."""
     server = start(worker_class=worker_class)
     talk = server.conversation()
     assert talk.client.get("/readyz").status == 200
