@@ -23,6 +23,7 @@ class Memory:
     def remember(self, head: bytes, again: Again) -> None:
         """How what has that head is answered from now on."""
         with self._lock:
+            self._by_head.pop(head, None)
             if len(self._by_head) >= REMEMBERED:
                 del self._by_head[next(iter(self._by_head))]
             self._by_head[head] = again
