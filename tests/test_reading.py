@@ -12,6 +12,8 @@ import pytest
 from tests.server import PATIENCE_SECONDS, Server
 
 QUEUED = 300
+# As many as may drip while a test has patience; fewer than any request that is begun here needs.
+LETTERS = 500
 POST = b"POST /api/chat/message HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n"
 GET = b"GET /api/chat/agents HTTP/1.1\r\nHost: chat\r\n"
 
@@ -38,7 +40,7 @@ def answer(connection):
     [
         b"GET /heal",
         GET,
-        POST + b"Content-Length: 100\r\n\r\n{",
+        POST + b"Content-Length: 1000\r\n\r\n{",
         POST + b"Transfer-Encoding: chunked\r\n\r\nfff\r\n{",
     ],
     ids=["a line", "a head", "a body", "a chunk"],
@@ -48,7 +50,9 @@ def test_what_drips_is_refused_when_its_time_is_over(start, worker_class, begun)
     with connect(server) as connection:
         connection.sendall(begun)
         # In a head and in a body, one more letter is as good as the one before.
-        while not select.select([connection], [], [], 0.05)[0]:
+        for _ in range(LETTERS):
+            if select.select([connection], [], [], PATIENCE_SECONDS / LETTERS)[0]:
+                break
             connection.sendall(b"1")
         status, problem, _ = answer(connection)
     assert (status, problem["code"]) == (408, "request_timeout")
