@@ -5,11 +5,13 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.server import PATIENCE_SECONDS, Server
+from tests.server import PATIENCE_SECONDS, ROOT, Server
 
 QUEUED = 300
 # As many as may drip while a test has patience; fewer than any request that is begun here needs.
@@ -119,3 +121,16 @@ def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
         answered = len(select.select(others, [], [], 0)[0])
         assert answered < QUEUED / 2
         assert {other.recv(12) for other in others} == {b"HTTP/1.1 200"}
+
+
+def test_tls_is_a_proxys_to_do(tmp_path):
+    command = [sys.executable, "-m", "gunicorn", "--certfile", __file__, "--keyfile", __file__]
+    environment = os.environ | {
+        "CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db",
+        "CHAT_BIND": "127.0.0.1:0",
+    }
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert ended.returncode != 0
+    assert "TLS is a proxy's to do" in ended.stderr
