@@ -125,12 +125,14 @@ def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
 
 def test_tls_is_a_proxys_to_do(tmp_path):
     command = [sys.executable, "-m", "gunicorn", "--certfile", __file__, "--keyfile", __file__]
-    environment = os.environ | {
-        "CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db",
-        "CHAT_BIND": "127.0.0.1:0",
-    }
+    where = {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db", "CHAT_BIND": f"unix:{tmp_path}/socket"}
     ended = subprocess.run(
-        command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        command,
+        cwd=ROOT,
+        env=os.environ | where,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
     assert ended.returncode != 0
     assert "TLS is a proxy's to do" in ended.stderr
