@@ -154,6 +154,8 @@ class Worker(base.Worker):
             pieces = self.wsgi.extensions["refusal"](request.status)(asked, response.start_response)
         else:
             pieces = self.apply(connection, request, response.start_response)
+        if not self.cfg.accesslog:
+            request.headers = []  # Thousands wait: they keep nothing that has been read.
         try:
             for piece in pieces:
                 response.write(piece)

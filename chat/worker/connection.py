@@ -111,7 +111,8 @@ class Connection:
         self.request: Request | None = None
         self.is_busy = self.is_closed = self.is_deaf = self.is_watched = False
         self._cfg, self._max_body_bytes = cfg, max_body_bytes
-        self._parser: Any = HttpRequestParser(self)
+        # Between requests there is none: those who wait are many, and it takes 1 KB.
+        self._parser: Any = None
         self._request: Request | None = None
         self._begun = self._target = b""
         self._head_bytes = 0
@@ -145,6 +146,7 @@ class Connection:
             if not self._is_request_line(data):
                 return
             self._head_bytes = 0
+            self._parser = HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -154,7 +156,9 @@ class Connection:
             self.fail(501 if isinstance(error, HttpParserInvalidMethodError) else 400)
         else:
             self._head_bytes += len(data)
-            if self._request is not None and not self._request.has_head and self._head_bytes > HEAD_BYTES:
+            if self._request is None:
+                self._parser = None
+            elif not self._request.has_head and self._head_bytes > HEAD_BYTES:
                 self.fail(431)
 
     def close(self) -> None:
