@@ -102,6 +102,18 @@ def test_who_expects_to_be_told_to_go_on_is(server):
     assert talk.agent.fetch(talk.id).texts[-1] == "Après 100"
 
 
+def test_a_poll_whose_client_has_left_is_let_go(start, worker_class):
+    """It would be held for longer than a test has patience."""
+    server = start(worker_class=worker_class)
+    talk = server.conversation()
+    path = f"/api/chat/messages/{talk.id}?lastMessageId={talk.last_id}&longPoll=true"
+    asked = f"GET {path} HTTP/1.1\r\nHost: chat\r\nAuthorization: Bearer {talk.client.token}\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(asked.encode())
+        server.wait_until_held(1)
+    server.wait_until_held(0)
+
+
 def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
     """All have asked before the worker looks; that one last."""
     server = start(worker_class=worker_class)
