@@ -4,6 +4,7 @@ import { address } from "./api.js";
 import { Draft } from "./draft.js";
 import { initials, instant, minutes, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
+import { unsent } from "./outbox.js";
 import { statusText } from "./session.js";
 
 const inbox = document.querySelector("[data-inbox]");
@@ -21,13 +22,13 @@ stream.addEventListener("news", ({ detail }) => {
 });
 setInterval(tickWaiting, 1000);
 const left = document.querySelector("[data-left]");
-if (left) showDraft(left.querySelector("[data-unsent]"), new Draft(left.dataset.left).text);
+if (left) showUnsent(left.querySelector("[data-unsent]"), left.dataset.left);
 tickWaiting();
 
-// Of a conversation that was handed over meanwhile.
-function showDraft(element, text) {
-  element.textContent = text;
-  element.hidden = !text;
+// What was written for a conversation that was handed over meanwhile.
+function showUnsent(element, sessionId) {
+  element.textContent = [...unsent(sessionId), new Draft(sessionId).text].filter(Boolean).join("\n\n");
+  element.hidden = !element.textContent;
 }
 
 function card(id) { return document.querySelector(`[data-card="${id}"]`); }
