@@ -74,6 +74,7 @@ async function leave(cursor) {
   hasLeft = true;
   isBehind ??= cursor;
   view.leave();
+  showPeer("");
   showUnsent();
   const answer = await fetch(address(`sessions/${id}`)).catch(() => null);
   const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");

@@ -10,6 +10,7 @@ import { statusText } from "./session.js";
 const inbox = document.querySelector("[data-inbox]");
 const template = document.getElementById("card-template")?.content.firstElementChild;
 const current = Number(inbox?.dataset.current);
+const request = document.querySelector("[data-request]");
 
 stream.addEventListener("news", ({ detail }) => {
   for (const id of detail.removed) card(id)?.remove();
@@ -19,6 +20,7 @@ stream.addEventListener("news", ({ detail }) => {
     if (status) status.textContent = peer === "typing" ? words.peers.typing : status.dataset.text ?? status.textContent;
   }
   if (inbox) count();
+  if (request) follow(detail);
 });
 setInterval(tickWaiting, 1000);
 const left = document.querySelector("[data-left]");
@@ -29,6 +31,15 @@ tickWaiting();
 function showUnsent(element, sessionId) {
   element.textContent = [...unsent(sessionId), new Draft(sessionId).text].filter(Boolean).join("\n\n");
   element.hidden = !element.textContent;
+}
+
+// A request to any agent that is looked at: it becomes a conversation if this agent took it elsewhere.
+function follow({ sessions, removed }) {
+  const isOwn = sessions.some(({ id, agent }) => id === current && agent);
+  if (isOwn) location.reload();
+  if (!removed.includes(current)) return;
+  request.hidden = true;
+  document.querySelector("[data-gone]").hidden = false;
 }
 
 function card(id) { return document.querySelector(`[data-card="${id}"]`); }
