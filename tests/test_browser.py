@@ -124,6 +124,22 @@ def test_a_whole_conversation_without_scripts(running, visit):
     assert camille.get("/api/chat/sessions?status=ended").json["sessions"][0]["rating"] == 5
 
 
+def test_a_text_that_is_too_long_is_given_back_whole_without_scripts(running, visit):
+    talk = running.conversation()
+    client = visit(running, talk.client, java_script_enabled=False)
+    client.open(f"/sessions/{talk.id}")
+    before, page, text = client.texts(), client.page, "x" * 2999 + "\n" + "y" * 3000
+    page.fill("#message", text)
+    client.follow(".send")
+    assert page.get_by_role("alert").text_content() == "A message has 1 to 4000 characters."
+    assert page.input_value("#message") == text
+    assert client.texts() == before
+    page.fill("#message", text[:4000])
+    client.follow(".send")
+    assert client.texts() == [*before, text[:4000]]
+    assert page.input_value("#message") == ""
+
+
 def test_history_without_scripts(running, visit):
     talk = running.conversation()
     for number in range(70):
