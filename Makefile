@@ -28,13 +28,15 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/installed
+# The server beside others, and how it grows, into docs/performance.md: twelve minutes.
+bench: .venv/installed-bench
 	$(BIN)/python -m bench
 
 # Renew the pinned versions; needs uv.
 pin:
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 bench/requirements.in -o bench/requirements.txt
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -48,6 +50,10 @@ clean:
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/installed-bench: bench/requirements.txt .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 

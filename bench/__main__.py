@@ -1,4 +1,4 @@
-"""`python -m bench SCENARIO`: run a scenario and print its figures; without one, run them all."""
+"""`python -m bench SCENARIO`: run it and print its figures; without one, renew docs/performance.md."""
 
 import argparse
 import json
@@ -8,17 +8,18 @@ import statistics
 import sys
 
 from bench import scenarios
-from bench.meter import Figures
+from bench.compare import ceiling, compare
+from bench.growth import growth
+from bench.meter import MISTAKES, Figures
 from bench.server import CLIENT_CORE, raise_file_limit
 
-# Of several runs the worst counts; anything but 0 makes the exit code 1.
-MISTAKES = {"lost", "doubled", "out of order", "polls refused", "errors", "cut"}
+REPORTS = {"compare": compare, "growth": growth}
 
 
 def main() -> int:
     """The exit code: 1 when anything was lost, refused or wrong."""
-    parser, names = _parser()
-    commands = [sys.argv[1:]] if sys.argv[1:] else [[name] for name in names]
+    parser = _parser()
+    commands = [sys.argv[1:]] if sys.argv[1:] else [[report, "--write"] for report in REPORTS]
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     raise_file_limit()
     os.sched_setaffinity(0, {CLIENT_CORE})
@@ -26,7 +27,9 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run one scenario `--runs` times."""
+    """Run one scenario `--runs` times, or a report."""
+    if options.name in REPORTS:
+        return REPORTS[options.name](options)
     runs = [options.scenario(options) for _ in range(options.runs)]
     names = dict.fromkeys(name for run in runs for name in run)
     summary = {name: _summary(name, [run.get(name, 0) for run in runs]) for name in names}
@@ -37,12 +40,12 @@ def _run(options: argparse.Namespace) -> int:
     return int(any(value for name, value in summary.items() if _is_mistake(name)))
 
 
-def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
-    """The command line, and the names of the scenarios."""
+def _parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     subparsers = parser.add_subparsers(dest="name")
     found = {}
-    for scenario in scenarios.ALL:
+    for scenario in (*scenarios.ALL, ceiling):
         name = scenario.__name__
         found[name] = subparsers.add_parser(name, help=scenario.__doc__)
         found[name].set_defaults(scenario=scenario)
@@ -60,12 +63,27 @@ def _parser() -> tuple[argparse.ArgumentParser, list[str]]:
     found["cross"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
     found["cross"].add_argument("--rate", type=float, default=50, help="sends a second (50)")
     found["cross"].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
-    found["get"].add_argument("--connections", type=int, default=8, help="(8)")
+    for name in ("get", "post"):
+        found[name].add_argument("--connections", type=int, default=64, help="(64)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")
     found["stop"].add_argument("--polls", type=_even, default=50, help="held polls (50)")
     found["storm"].add_argument("--polls", type=_even, default=3000, help="held polls (3000)")
     found["storm"].add_argument("--rounds", type=int, default=3, help="how often they are cut (3)")
-    return parser, list(found)
+    for name, report in REPORTS.items():
+        found[name] = subparsers.add_parser(name, help=report.__doc__)
+        found[name].add_argument("--write", action="store_true", help="into docs/performance.md")
+    found["compare"].add_argument("--rounds", type=int, default=3, help="medians of so many (3)")
+    found["growth"].add_argument("--rounds", type=int, default=1, help="medians of so many (1)")
+    for name in ("compare", "growth"):
+        found[name].add_argument("--seconds", type=_positive, default=4, help="s of each measure (4)")
+    for name in ("compare", "ceiling", "growth"):
+        found[name].add_argument("--rate", type=float, default=100, help="sends a second (100)")
+        found[name].add_argument("--idle", type=_positive, default=1, help="s without sends (1)")
+    for name in ("compare", "ceiling"):
+        found[name].add_argument("--polls", type=_even, default=1000, help="held polls (1000)")
+        found[name].add_argument("--sessions", type=int, default=100, help="that talk (100)")
+        found[name].add_argument("--connections", type=int, default=64, help="of plain requests (64)")
+    return parser
 
 
 def _add_common(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,16 +1,18 @@
-"""A lean HTTP/1.1 client: keep-alive connections to this machine, and the streams that one can open."""
+"""A lean HTTP/1.1 client: keep-alive connections to this machine."""
 
 import asyncio
-import json
-import os
-from collections.abc import Callable, Iterator
+import re
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # Only ever this machine.
 HOST = "127.0.0.1"
 # Under the server's keep-alive of 5 s, so that no request meets a connection that is being closed.
 IDLE_SECONDS = 2.0
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
+CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 class Answer(NamedTuple):
@@ -19,6 +21,7 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     retry_after: float
+    is_last: bool
     arrived: float
 
 
@@ -63,137 +66,21 @@ class Connection(asyncio.Protocol):
         """asyncio's: a piece of the answer."""
         arrived = perf_counter()
         self._buffer += data
-        head, separator, body = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        head = head.lower()
-        if len(body) < int(_header(head, b"content-length")):
+        answer = _answer(self._buffer, arrived)
+        if answer is None:
             return
         self._buffer = b""
-        if _header(head, b"connection", b"") == b"close":
+        if answer.is_last:
             self.close()
         self.used_at = arrived
         if self._answer is not None and not self._answer.done():
-            retry_after = float(_header(head, b"retry-after", b"0"))
-            self._answer.set_result(Answer(int(head[9:12]), body, retry_after, arrived))
+            self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio's: it is closed."""
         self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionResetError(f"closed before the answer: {error}"))
-
-
-class Stream(asyncio.Protocol):
-    """A connection whose answer goes on: `take` is told each message of it, and when that arrived."""
-
-    __slots__ = ("_buffer", "_take", "_transport", "closed", "opened")
-
-    path = ""
-    headers = ""
-    status = 200
-
-    def __init__(self, take: Callable[[dict[str, Any], float], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._take = take
-        self._buffer = b""
-        self.opened: asyncio.Future[int] = loop.create_future()
-        self.closed: asyncio.Future[str] = loop.create_future()
-
-    @classmethod
-    async def open(
-        cls, port: int, query: str, token: str, take: Callable[[dict[str, Any], float], None]
-    ) -> "Stream":
-        """A new one, of `query`; raises OSError for another status than its own."""
-        loop = asyncio.get_running_loop()
-        _, stream = await loop.create_connection(lambda: cls(take), HOST, port)
-        stream._transport.write(get(cls.path + query, token, cls.headers))
-        if (status := await stream.opened) != cls.status:
-            stream.close()
-            raise OSError(f"status {status}")
-        return stream
-
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """What is whole in the buffer; the rest stays there."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Close it, whatever is to come."""
-        self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio's: it is open."""
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        """asyncio's: a piece of the answer."""
-        arrived = perf_counter()
-        self._buffer += data
-        if not self.opened.done():
-            head, separator, body = self._buffer.partition(b"\r\n\r\n")
-            if not separator:
-                return
-            self._buffer = body
-            self.opened.set_result(int(head[9:12]))
-        for message in self.messages():
-            self._take(message, arrived)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """asyncio's: it is closed."""
-        if not self.opened.done():
-            self.opened.set_exception(ConnectionResetError("closed before the answer"))
-        if not self.closed.done():
-            self.closed.set_result(f"closed: {error}")
-
-
-class EventStream(Stream):
-    """Server-sent events. gunicorn makes each a chunk, whose size is a line that means nothing here."""
-
-    __slots__ = ("_event",)
-
-    path = "/api/chat/stream/"
-
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """Of the events named so."""
-        *lines, self._buffer = self._buffer.split(b"\n")
-        for line in lines:
-            if line.startswith(b"event: "):
-                self._event = line
-            elif line.startswith(b"data: ") and self._event == b"event: message":
-                yield json.loads(line[6:])
-
-
-class WebSocket(Stream):
-    """Of RFC 6455 what this server needs: whole frames, and an answer to its pings."""
-
-    __slots__ = ()
-
-    path = "/api/chat/ws/"
-    headers = (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
-    status = 101
-
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """Of the events named so."""
-        for kind, payload in self._frames():
-            if kind == 0x89:
-                self._transport.write(_masked(0x8A, payload))
-            elif payload.startswith(b'{"event":"message"'):
-                yield json.loads(payload)["data"]
-
-    def _frames(self) -> Iterator[tuple[int, bytes]]:
-        """(first byte, payload); the server masks none."""
-        while len(self._buffer) >= 2:
-            size, start = self._buffer[1], 2
-            if size >= 126:
-                start = 4 if size == 126 else 10
-                size = int.from_bytes(self._buffer[2:start], "big")
-            if len(self._buffer) < start + size:
-                return
-            frame, self._buffer = self._buffer[: start + size], self._buffer[start + size :]
-            yield frame[0], frame[start:]
 
 
 class Pool:
@@ -237,17 +124,19 @@ def post(path: str, token: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _masked(first: int, payload: bytes) -> bytes:
-    """A frame of a client, with up to 125 bytes."""
-    mask = os.urandom(4)
-    return bytes((first, 0x80 | len(payload), *mask, *(b ^ mask[i % 4] for i, b in enumerate(payload))))
-
-
-def _header(head: bytes, name: bytes, default: bytes | None = None) -> bytes:
-    """A header's value in a lower-case head; raises ValueError when it is needed and not there."""
-    _, found, rest = head.partition(b"\r\n" + name + b":")
-    if found:
-        return rest.partition(b"\r\n")[0].strip()
-    if default is None:
-        raise ValueError(f"no {name.decode()} in the answer: {head[:200]!r}")
-    return default
+def _answer(received: bytes, arrived: float) -> Answer | None:
+    """The answer, when it is whole; of chunks there is one."""
+    body_at = received.find(b"\r\n\r\n") + 4
+    if body_at < 4:
+        return None
+    head, body = received[:body_at], received[body_at:]
+    if length := LENGTH.search(head):
+        if len(body) < int(length[1]):
+            return None
+    elif not body.endswith(LAST_CHUNK):
+        return None
+    else:
+        body = body[body.find(b"\r\n") + 2 : -len(LAST_CHUNK)]
+    later = RETRY_AFTER.search(head)
+    retry_after = float(later[1]) if later else 0.0
+    return Answer(int(head[9:12]), body, retry_after, CLOSES.search(head) is not None, arrived)

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from bench.server import CLIENT_CORE, SERVER_CORE, TICKS_PER_SECOND, Server
+from bench.server import CLIENT_CORE, SERVER_CORE, TICKS_PER_SECOND, Program
 
 Figures = dict[str, float]
+# Anything but 0 of these spoils all other figures.
+MISTAKES = {"lost", "doubled", "out of order", "polls refused", "errors", "cut"}
 
 
 class Meter:
     """Runs from when it is made; `counts()` names what is counted."""
 
-    def __init__(self, server: Server, counts: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, server: Program, counts: Callable[[], dict[str, int]]) -> None:
         self._server = server
         self._counts = counts
         self._started = self._look()
@@ -25,25 +27,30 @@ class Meter:
         rates = {f"{name}/s": (ended[name] - started[name]) / seconds for name in self._counts()}
         percents = {
             f"{name} CPU %": 100 * (ended[name] - started[name]) / seconds
-            for name in ("worker", "client", "stolen")
+            for name in ("worker", "client", "others", "stolen")
         }
         return rates | percents
 
     def _look(self) -> Figures:
+        worker, client = self._server.cpu_seconds(), time.process_time()
+        busy, stolen = _cores_seconds()
         return {
             "seconds": perf_counter(),
-            "worker": self._server.cpu_seconds(),
-            "client": time.process_time(),
-            "stolen": _stolen_seconds(),
+            "worker": worker,
+            "client": client,
+            "others": busy - worker - client,
+            "stolen": stolen,
             **self._counts(),
         }
 
 
-def _stolen_seconds() -> float:
-    """How long the two cores were ready, while the host of this virtual machine did other work."""
-    ticks = 0
+def _cores_seconds() -> tuple[float, float]:
+    """How long the two cores worked, and how long this virtual machine's host kept them from it."""
+    busy = stolen = 0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
         if name in (f"cpu{SERVER_CORE}", f"cpu{CLIENT_CORE}"):
-            ticks += int(fields[7])
-    return ticks / TICKS_PER_SECOND
+            user, nice, system, _idle, _waiting, interrupts, soft_interrupts, lost = map(int, fields[:8])
+            busy += user + nice + system + interrupts + soft_interrupts
+            stolen += lost
+    return busy / TICKS_PER_SECOND, stolen / TICKS_PER_SECOND

@@ -2,15 +2,17 @@
 
 import asyncio
 import itertools
-import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
-from bench.client import Answer, Connection, EventStream, Stream, WebSocket, get
+import orjson
+
+from bench.client import Answer, Connection, Pool, get, post
 from bench.server import Session
+from bench.streams import EventStream, Stream, WebSocket
 
 SIDES = ("client", "agent")
 # How a reader gets its messages; without a stream it polls.
@@ -132,6 +134,16 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
 
+    async def send(self, pool: Pool, text: str) -> int:
+        """Send a message and return its id; raises OSError when the server did not take it."""
+        connection = await pool.take()
+        answer = await connection.request(self.message(text))
+        pool.put(connection)
+        if answer.status != 201:
+            raise OSError(f"status {answer.status}")
+        message_id: int = orjson.loads(answer.body)["messageId"]
+        return message_id
+
     async def has(self, message_id: int) -> None:
         """Wait until this message has arrived."""
         if self.last_id < message_id:
@@ -143,6 +155,11 @@ class Reader:
         """A GET of what is newer than the last message."""
         path = f"/api/chat/messages/{self.session.id}?lastMessageId={self.last_id}{query}"
         return get(path, self._token)
+
+    def message(self, text: str) -> bytes:
+        """A POST of a message."""
+        body = orjson.dumps({"chat_session_id": self.session.id, "message": text})
+        return post("/api/chat/message", self._token, body)
 
     async def _go_on(self) -> None:
         failures = 0
@@ -184,14 +201,14 @@ class Reader:
         """Note what has come; whether the server held the poll. Raises OSError for an error."""
         if answer.status != 200:
             raise OSError(f"status {answer.status}")
-        content = json.loads(answer.body)
+        content = orjson.loads(answer.body)
         for message in content["messages"]:
             self._take_message(message, answer.arrived)
-        self._cursor = content["cursor"]
+        self._cursor = content.get("cursor", 0)
         return bool(content["longPolling"])
 
     def _take_message(self, message: dict[str, Any], arrived: float) -> None:
-        self.last_id, self._cursor = message["id"], message["revision"]
+        self.last_id, self._cursor = message["id"], message.get("revision", 0)
         self.received.append(self.last_id)
         sent_at = self._record.sent_at.get(message["message"])
         if sent_at is not None:
@@ -202,15 +219,19 @@ class Reader:
             self._awaited = None
 
 
+# How a reader is made: of a port, a session, a side and a record.
+Make = Callable[[int, Session, str, Record], Reader]
+
+
 @asynccontextmanager
 async def polling(
     port: int,
     sessions: list[Session],
     record: Record,
-    transport: type[Stream] | None = None,
+    make: Make = Reader,
 ) -> AsyncIterator[list[Reader]]:
     """Both parties of every session, their polls or streams held; the last messages arrive before it ends."""
-    readers = [Reader(port, session, side, record, transport) for session in sessions for side in SIDES]
+    readers = [make(port, session, side, record) for session in sessions for side in SIDES]
     gate = asyncio.Semaphore(OPENING)
 
     async def open_one(number: int, reader: Reader) -> None:

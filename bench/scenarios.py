@@ -1,26 +1,23 @@
 """The scenarios: each starts its own server and returns its figures by name."""
 
 import asyncio
-import gc
 import json
 from argparse import Namespace
-from collections.abc import Coroutine
+from functools import partial
 from time import perf_counter
-from typing import Any, TypeVar
 
-from bench.client import Connection, Pool, Stream, post
+from bench import measures
+from bench.client import Connection, Pool
 from bench.client import get as get_request
+from bench.client import post as post_request
+from bench.measures import run
 from bench.meter import Figures, Meter
 from bench.pages import pages
 from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record, polling
-from bench.senders import finish, repeat, send, send_steadily, warm_up
+from bench.senders import finish, send_steadily, warm_up
 from bench.server import Server, Session, fresh_database
 from bench.storm import storm
 
-Result = TypeVar("Result")
-
-# Opening and draining 10,000 polls, beside what a scenario measures.
-OVERHEAD_SECONDS = 300.0
 # After a poll has been written: by then the server holds it.
 HELD_SECONDS = 0.05
 
@@ -31,7 +28,7 @@ def hold(options: Namespace) -> Figures:
         fresh_database(options.polls // 2) as (database, sessions),
         Server(database, options.worker_class, options.polls) as server,
     ):
-        return _run(_hold(options, server, sessions), options.idle + options.seconds)
+        return run(measures.hold(options, server, sessions), options.idle + options.seconds)
 
 
 def streams(options: Namespace) -> Figures:
@@ -42,42 +39,17 @@ def streams(options: Namespace) -> Figures:
             fresh_database(options.polls // 2) as (database, sessions),
             Server(database, options.worker_class, options.polls) as server,
         ):
-            steady = _hold(options, server, sessions, transport)
-            found[name] = _run(steady, options.idle + options.seconds)
+            make = partial(Reader, transport=transport)
+            steady = measures.hold(options, server, sessions, make)
+            found[name] = run(steady, options.idle + options.seconds)
         with (
             fresh_database(options.sessions) as (database, sessions),
             Server(database, options.worker_class, 2 * options.sessions) as server,
         ):
-            full = _run(_burst(options, server, sessions, transport), options.seconds)
+            full = run(measures.burst(options, server, sessions, make), options.seconds)
             found[name] |= {f"full: {figure}": value for figure, value in full.items()}
     figures = dict.fromkeys(figure for each in found.values() for figure in each)
     return {f"{figure}: {name}": found[name].get(figure, 0) for figure in figures for name in found}
-
-
-async def _hold(
-    options: Namespace, server: Server, sessions: list[Session], transport: type[Stream] | None = None
-) -> Figures:
-    record, pool = Record(), Pool(server.port)
-    await warm_up(server.port, sessions[0])
-    before = server.memory_kb()
-    async with polling(server.port, sessions, record, transport) as readers:
-        meter = Meter(server, record.counts)
-        await asyncio.sleep(options.idle)
-        idle, held = meter.stop(), server.memory_kb()
-        meter = Meter(server, record.counts)
-        sends = await send_steadily(pool, record, sessions, options.rate, options.seconds)
-        rates = meter.stop()
-        await finish(sends, record)
-    pool.close()
-    return {
-        "polls held": len(readers),
-        "KB per held poll": (held - before) / len(readers),
-        "idle: worker CPU %": idle["worker CPU %"],
-        "idle: poll answers/s": idle["poll answers/s"],
-        **rates,
-        **record.delivery(),
-        **record.mistakes(readers),
-    }
 
 
 def cross(options: Namespace) -> Figures:
@@ -88,7 +60,7 @@ def cross(options: Namespace) -> Figures:
         Server(database, worker_class, options.polls, settings) as holding,
         Server(database, worker_class, 0, settings) as sending,
     ):
-        return _run(_cross(options, holding, sending, sessions), options.seconds)
+        return run(_cross(options, holding, sending, sessions), options.seconds)
 
 
 async def _cross(
@@ -101,7 +73,7 @@ async def _cross(
     await warm_up(sending.port, sessions[0])
     async with polling(holding.port, sessions, record) as readers:
         meter = Meter(holding, record.counts)
-        sends = await send_steadily(pool, record, sessions, options.rate, options.seconds)
+        sends = await send_steadily(pool, record, readers, options.rate, options.seconds)
         rates = meter.stop()
         await finish(sends, record)
     pool.close()
@@ -116,7 +88,7 @@ def inbox(options: Namespace) -> Figures:
         Server(database, worker_class, 2) as holding,
         Server(database, worker_class, 0) as sending,
     ):
-        return _run(_inbox(options, holding, sending, sessions), options.seconds)
+        return run(_inbox(options, holding, sending, sessions), options.seconds)
 
 
 async def _inbox(
@@ -137,12 +109,12 @@ async def _inbox(
         held = inbox.request(get_request(f"{path}?cursor={cursor}&longPoll=true", agent))
         await asyncio.sleep(HELD_SECONDS)
         written = perf_counter()
-        answer = await requests.request(post(path, client, asked))
+        answer = await requests.request(post_request(path, client, asked))
         if answer.status != 201:
             record.errors[f"request: status {answer.status}"] += 1
         record.latencies.append((await held).arrived - written)
         session_id = json.loads(answer.body)["session"]["id"]
-        await requests.request(post(f"{path}/{session_id}/cancel", client, b""))
+        await requests.request(post_request(f"{path}/{session_id}/cancel", client, b""))
     for connection in (inbox, requests):
         connection.close()
     return {"requests": len(record.latencies), **record.delivery(), **record.error_counts()}
@@ -154,25 +126,7 @@ def burst(options: Namespace) -> Figures:
         fresh_database(options.sessions + options.polls // 2) as (database, sessions),
         Server(database, options.worker_class, 2 * len(sessions)) as server,
     ):
-        return _run(_burst(options, server, sessions), options.seconds)
-
-
-async def _burst(
-    options: Namespace, server: Server, sessions: list[Session], transport: type[Stream] | None = None
-) -> Figures:
-    record, pool = Record(), Pool(server.port)
-    await warm_up(server.port, sessions[0])
-    async with polling(server.port, sessions, record, transport) as readers:
-
-        async def send_next(number: int) -> None:
-            await send(pool, record, sessions[number], SIDES[0])
-
-        meter = Meter(server, record.counts)
-        senders = await repeat(send_next, options.sessions, options.seconds)
-        rates = meter.stop()
-        await finish(senders, record)
-    pool.close()
-    return {"polls held": len(readers), **rates, **record.delivery(), **record.mistakes(readers)}
+        return run(measures.burst(options, server, sessions), options.seconds)
 
 
 def conversation(options: Namespace) -> Figures:
@@ -181,27 +135,7 @@ def conversation(options: Namespace) -> Figures:
         fresh_database(options.sessions) as (database, sessions),
         Server(database, options.worker_class, 2 * len(sessions)) as server,
     ):
-        return _run(_conversation(options, server, sessions), options.seconds)
-
-
-async def _conversation(options: Namespace, server: Server, sessions: list[Session]) -> Figures:
-    record, pool = Record(), Pool(server.port)
-    await warm_up(server.port, sessions[0])
-    async with polling(server.port, sessions, record) as readers:
-
-        async def say_next(number: int) -> None:
-            session = sessions[number]
-            side = SIDES[len(record.acknowledged[session.id]) % 2]
-            message_id = await send(pool, record, session, side)
-            for reader in readers[2 * number : 2 * number + 2]:
-                await reader.has(message_id)
-
-        meter = Meter(server, record.counts)
-        senders = await repeat(say_next, options.sessions, options.seconds)
-        rates = meter.stop()
-        await finish(senders, record)
-    pool.close()
-    return {"polls held": len(readers), **rates, **record.delivery(), **record.mistakes(readers)}
+        return run(measures.conversation(options, server, sessions), options.seconds)
 
 
 def get(options: Namespace) -> Figures:
@@ -210,36 +144,16 @@ def get(options: Namespace) -> Figures:
         fresh_database(options.connections) as (database, sessions),
         Server(database, options.worker_class, 0) as server,
     ):
-        return _run(_get(options, server, sessions), options.seconds)
+        return run(measures.get(options, server, sessions), options.seconds)
 
 
-async def _get(options: Namespace, server: Server, sessions: list[Session]) -> Figures:
-    record = Record()
-    ms: list[float] = []
-    await warm_up(server.port, sessions[0])
-    readers = [Reader(server.port, session, SIDES[0], record) for session in sessions]
-    connections = [await reader.open() for reader in readers]
-
-    async def get_next(number: int) -> None:
-        written = perf_counter()
-        answer = await connections[number].request(readers[number].request())
-        ms.append((answer.arrived - written) * 1000)
-        if answer.status != 200:
-            record.errors[f"fetch: status {answer.status}"] += 1
-
-    meter = Meter(server, lambda: {"requests": len(ms)})
-    getters = await repeat(get_next, options.connections, options.seconds)
-    rates = meter.stop()
-    await finish(getters, record)
-    for reader in readers:
-        reader.close()
-    ms.sort()
-    return {
-        **rates,
-        "answer p50 ms": ms[len(ms) // 2],
-        "answer p99 ms": ms[len(ms) * 99 // 100],
-        **record.error_counts(),
-    }
+def post(options: Namespace) -> Figures:
+    """Plain POSTs of messages, which nobody waits for."""
+    with (
+        fresh_database(options.connections) as (database, sessions),
+        Server(database, options.worker_class, 0) as server,
+    ):
+        return run(measures.post(options, server, sessions), options.seconds)
 
 
 def stop(options: Namespace) -> Figures:
@@ -250,7 +164,7 @@ def stop(options: Namespace) -> Figures:
             fresh_database(options.polls // 2) as (database, sessions),
             Server(database, worker_class, options.polls) as server,
         ):
-            answered, seconds = _run(_stop(server, sessions), 0)
+            answered, seconds = run(_stop(server, sessions), 0)
         figures[f"{worker_class}: answered 200"] = answered
         figures[f"{worker_class}: cut"] = options.polls - answered
         figures[f"{worker_class}: seconds until exit"] = seconds
@@ -271,19 +185,4 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, streams, conversation, cross, inbox, get, pages, stop, storm)
-
-
-def _run(scenario: Coroutine[Any, Any, Result], seconds: float) -> Result:
-    """Run it in its time, without the garbage collector: its pauses would count as delivery."""
-
-    async def bounded() -> Result:
-        async with asyncio.timeout(seconds + OVERHEAD_SECONDS):
-            return await scenario
-
-    gc.collect()
-    gc.disable()
-    try:
-        return asyncio.run(bounded())
-    finally:
-        gc.enable()
+ALL = (hold, burst, streams, conversation, cross, inbox, get, post, pages, stop, storm)

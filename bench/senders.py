@@ -1,13 +1,12 @@
 """Sending: one message, a steady number a second, or as fast as the server answers."""
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
-from bench.client import Pool, post
-from bench.readers import RETRY_SECONDS, SIDES, Reader, Record
+from bench.client import Pool
+from bench.readers import RETRY_SECONDS, SIDES, Make, Reader, Record
 from bench.server import Session
 
 # Fewer than a page of messages, which the readers of that session then begin with.
@@ -18,48 +17,48 @@ MOST_SENDS = 200
 ANSWER_SECONDS = 30.0
 
 
-async def send(pool: Pool, record: Record, session: Session, side: str) -> int:
+async def send(pool: Pool, record: Record, reader: Reader) -> int:
     """Send one message and return its id; 0, after a pause, when the server did not take it."""
     text = record.next_text()
-    body = json.dumps({"chat_session_id": session.id, "message": text}).encode()
-    request = post("/api/chat/message", session.tokens[side], body)
     try:
-        connection = await pool.take()
         record.sent_at[text] = perf_counter()
-        answer = await connection.request(request)
-        pool.put(connection)
-        if answer.status != 201:
-            raise OSError(f"status {answer.status}")
+        message_id = await reader.send(pool, text)
     except OSError as error:
         record.errors[f"send: {error}"] += 1
         await asyncio.sleep(RETRY_SECONDS)
         return 0
-    message_id: int = json.loads(answer.body)["messageId"]
-    record.acknowledge(session.id, message_id)
+    record.acknowledge(reader.session.id, message_id)
     return message_id
 
 
-async def warm_up(port: int, session: Session) -> None:
+async def warm_up(port: int, session: Session, make: Make = Reader) -> None:
     """The first requests open files and fill caches; that is not what is measured."""
-    reader, pool, record = Reader(port, session, SIDES[0], Record()), Pool(port), Record()
-    connection = await reader.open()
+    record = Record()
+    reader, pool = make(port, session, SIDES[0], record), Pool(port)
+    await reader.open()
+    reader.start()
     for _ in range(WARM_UP_SENDS):
-        if not await send(pool, record, session, SIDES[0]):
+        if not await send(pool, record, reader):
             raise RuntimeError(f"the server takes no message: {record.errors}")
-        await connection.request(reader.request())
     reader.close()
     pool.close()
 
 
+async def send_in_turn(pool: Pool, record: Record, readers: list[Reader]) -> None:
+    """One message of each, when the one before is answered."""
+    for reader in readers:
+        await send(pool, record, reader)
+
+
 async def send_steadily(
-    pool: Pool, record: Record, sessions: list[Session], rate: float, seconds: float
+    pool: Pool, record: Record, readers: list[Reader], rate: float, seconds: float
 ) -> list[asyncio.Task[None]]:
     """`rate` sends a second by random people; the last ones are yet without their answer."""
     picks, gate = random.Random(1), asyncio.Semaphore(MOST_SENDS)
     tasks = []
 
     async def send_one() -> None:
-        await send(pool, record, picks.choice(sessions), picks.choice(SIDES))
+        await send(pool, record, picks.choice(readers))
         gate.release()
 
     started = perf_counter()

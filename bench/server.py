@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import perf_counter
+from typing import Self
 
 from bench.client import HOST
+from chat.database.connection import sqlite3
 
 # The server has one core for itself, the load client another.
 SERVER_CORE, CLIENT_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
@@ -26,6 +28,12 @@ STOP_SECONDS = 60
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 # The settings' upper limit; three quarters of the threads may hold polls.
 MOST_THREADS = 1000
+
+# Without one, each server would tell how to set it up.
+ADMINISTRATOR = """
+    INSERT INTO users (role, name, email, password_hash, created_at)
+    VALUES ('admin', 'Admin', 'admin@bench.example', '', 0)
+"""
 
 
 @dataclass(frozen=True)
@@ -55,32 +63,23 @@ def fresh_database(sessions: int) -> Iterator[tuple[Path, list[Session]]]:
             stdout=subprocess.PIPE,
             check=True,
         )
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute(ADMINISTRATOR)
         yield path, [Session(**one) for one in json.loads(made.stdout)["sessions"]]
 
 
-class Server:
-    """One gunicorn with one worker, as a context manager; `polls` is how many it has to hold."""
+class Program:
+    """A server with one process that answers, as a context manager: `python -m MODULE…`."""
 
-    def __init__(
-        self, database: Path, worker_class: str, polls: int, settings: Mapping[str, str] = {}
-    ) -> None:
-        self.port = _free_port()
-        self._environment = os.environ | {
-            "CHAT_DATABASE_URL": f"sqlite:///{database}",
-            "CHAT_BIND": f"{HOST}:{self.port}",
-            "CHAT_WORKERS": "1",
-            "CHAT_WORKER_CLASS": worker_class,
-            "CHAT_THREADS": str(min(MOST_THREADS, 64 + polls * 4 // 3)),
-            "CHAT_MAX_WAITERS": str(polls + 1000),
-            "CHAT_MAX_WAITERS_PER_USER": "100",
-            "CHAT_SENDS_PER_MINUTE": "0",
-            **settings,
-        }
+    def __init__(self, module: list[str], port: int, environment: Mapping[str, str]) -> None:
+        self.port = port
+        self._module = module
+        self._environment = os.environ | environment
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         # Its own session: a Ctrl-C is for the bench, which then stops it in order.
-        self._gunicorn = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--log-level", "warning"],
+        self._main = subprocess.Popen(
+            [sys.executable, "-m", *self._module],
             cwd=ROOT,
             env=self._environment,
             start_new_session=True,
@@ -91,8 +90,9 @@ class Server:
         except BaseException:
             self.stop()
             raise
-        main = self._gunicorn.pid
-        self._worker = Path("/proc", Path(f"/proc/{main}/task/{main}/children").read_text().strip())
+        main = self._main.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        self._worker = Path("/proc", children[0] if children else str(main))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -101,14 +101,18 @@ class Server:
     def stop(self) -> float:
         """SIGTERM, and the seconds until it has exited."""
         started = perf_counter()
-        if self._gunicorn.poll() is None:
-            self._gunicorn.send_signal(signal.SIGTERM)
+        if self._main.poll() is None:
+            self._main.send_signal(signal.SIGTERM)
         try:
-            self._gunicorn.wait(STOP_SECONDS)
+            self._main.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self._gunicorn.pid, signal.SIGKILL)
-            self._gunicorn.wait()
+            self.kill()
         return perf_counter() - started
+
+    def kill(self) -> None:
+        """SIGKILL, to the workers too."""
+        os.killpg(self._main.pid, signal.SIGKILL)
+        self._main.wait()
 
     def memory_kb(self) -> int:
         """The worker's memory: its own pages, and its share of the shared ones."""
@@ -126,22 +130,44 @@ class Server:
 
     def _wait_until_ready(self) -> None:
         deadline = perf_counter() + START_SECONDS
-        while perf_counter() < deadline and self._gunicorn.poll() is None:
+        while perf_counter() < deadline and self._main.poll() is None:
             if self._is_ready():
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"gunicorn is not ready (exit code {self._gunicorn.poll()})")
+        raise RuntimeError(f"{self._module} is not ready (exit code {self._main.poll()})")
 
     def _is_ready(self) -> bool:
         with closing(HTTPConnection(HOST, self.port, timeout=5)) as connection:
             try:
                 connection.request("GET", "/readyz")
-                return connection.getresponse().status == 200
+                return connection.getresponse().status < 500
             except (OSError, HTTPException):
                 return False
 
 
-def _free_port() -> int:
+class Server(Program):
+    """One gunicorn with one worker; `polls` is how many it has to hold."""
+
+    def __init__(
+        self, database: Path, worker_class: str, polls: int, settings: Mapping[str, str] = {}
+    ) -> None:
+        port = free_port()
+        environment = {
+            "CHAT_DATABASE_URL": f"sqlite:///{database}",
+            "CHAT_BIND": f"{HOST}:{port}",
+            "CHAT_WORKERS": "1",
+            "CHAT_WORKER_CLASS": worker_class,
+            "CHAT_THREADS": str(min(MOST_THREADS, 64 + polls * 4 // 3)),
+            "CHAT_MAX_WAITERS": str(polls + 1000),
+            "CHAT_MAX_WAITERS_PER_USER": "100",
+            "CHAT_SENDS_PER_MINUTE": "0",
+            **settings,
+        }
+        super().__init__(["gunicorn", "--log-level", "error"], port, environment)
+
+
+def free_port() -> int:
+    """Of this machine."""
     with socket.create_server((HOST, 0)) as free:
         port: int = free.getsockname()[1]
         return port

@@ -59,6 +59,11 @@ def authenticate(db: Connection, *token_hashes: bytes) -> User:
     raise NotAuthenticated
 
 
+def check(runtime: Runtime, user: User) -> None:
+    """Raises NotAuthenticated where the sign-in has ended since."""
+    runtime.database.read(lambda db: authenticate(db, user.token_hash))
+
+
 def create_user(
     runtime: Runtime, role: str, name: str, email: str, password: str, rate_cents: int = 0
 ) -> int:

@@ -137,6 +137,10 @@ class _Reader:
         self._since = since
         self._is_eager = is_eager
 
+    def begin(self, db: Connection) -> Inbox:
+        """As any time."""
+        return self.read(db)
+
     def read(self, db: Connection) -> Inbox:
         """The token is looked at again each time."""
         accounts.authenticate(db, self._user.token_hash)

@@ -1,8 +1,8 @@
 """Sending, reading, and waiting for what is new."""
 
 from collections.abc import Callable, Generator, Hashable
-from dataclasses import dataclass, replace
 from time import sleep
+from typing import NamedTuple
 
 from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
@@ -14,7 +14,7 @@ from chat.live import topics
 from chat.live.hub import HERE, Caller, Waiter
 from chat.live.presence import Peer
 from chat.runtime import Runtime
-from chat.store.rows import Message, SessionRow, Side, seen_at
+from chat.store.rows import Message, SessionRow, Side, StandingRow, seen_at
 from chat.waiting import Start
 from chat.wire import Summary
 
@@ -23,8 +23,7 @@ MAX_CHARACTERS = 4000
 SEEN_AGAIN_MS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """What a reader has: everything up to `cursor`; or else the messages up to `last_id`.
 
     With `before_id` it is the page of history that ends there. `peer` is how the other side was. What there
@@ -39,8 +38,7 @@ class Position:
     since: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """One consistent read.
 
     `peer` is how the other side is: typing, online or away. `cursor` is where to go on from, `head` the
@@ -119,8 +117,13 @@ def insert(
     return message_id
 
 
+def read(runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:
+    """The page at a position as it is now; raises NotFound, CursorReset, and NotAuthenticated."""
+    return runtime.database.read(_Reader(runtime, user, chat_session_id, position).read)
+
+
 def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:
-    """The page at a position; raises NotFound and CursorReset."""
+    """The same in a read of the caller's."""
     row = sessions.of_user(db, chat_session_id, user.id)
     time = store.server.time(db)
     head = time.head
@@ -165,7 +168,7 @@ def wait(
     topic = topics.of_messages if position.cursor is None else topics.of_session
     awaited = [topic(chat_session_id)]
     page, was_held = waiting.wait(runtime, user, awaited, reader, seconds, caller)
-    return replace(page, was_held=was_held)
+    return page._replace(was_held=was_held)
 
 
 def follow(
@@ -203,6 +206,17 @@ class _Reader:
         self._was_ended: bool | None = None
         self._is_eager = is_eager
 
+    def begin(self, db: Connection) -> Page | int:
+        """The page; or only its head for who has all messages, as most have who come again."""
+        if self._position.cursor is None:
+            row = store.sessions.standing(db, self._chat_session_id, self._user.token_hash)
+            if row is not None and row["last_message_id"] <= self._position.last_id:
+                side = sessions.side_of(row, self._user.id)
+                _note_delivered(db, self._runtime, row, side, self._position)
+                self._was_ended = row["status"] == "ended"
+                return row["head"]
+        return self.read(db)
+
     def read(self, db: Connection) -> Page:
         """The token is looked at again each time."""
         accounts.authenticate(db, self._user.token_hash)
@@ -223,7 +237,7 @@ class _Reader:
 
     def move(self, page: Page) -> None:
         """Go on from the end of the page."""
-        self._position = replace(self._position, last_id=0, cursor=page.cursor, peer=page.peer)
+        self._position = self._position._replace(last_id=0, cursor=page.cursor, peer=page.peer)
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
 
 
@@ -252,7 +266,7 @@ def _sent_before(
 
 
 def _note_delivered(
-    db: Connection, runtime: Runtime, session: SessionRow, side: Side, position: Position
+    db: Connection, runtime: Runtime, session: StandingRow, side: Side, position: Position
 ) -> None:
     """A client that asks for what is newer has what is older."""
     has_all = position.cursor is not None and session["revision"] <= position.cursor

@@ -52,7 +52,7 @@ class Runtime:
             self._ring_news,
         )
         self.presence = Presence(self.hub, self._ring_typing)
-        self.hashing = native.pool(HASHING_THREADS, HASHING_QUEUE)
+        self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.sends = TokenBuckets()
         self.companions: list[Companion] = []
 

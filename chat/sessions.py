@@ -10,14 +10,14 @@ from chat.errors import CursorReset, existing
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store.rows import PeerRow, SessionRow, Side, delivered_id
+from chat.store.rows import SessionRow, Side, StandingRow, delivered_id
 from chat.store.server import Time
 from chat.wire import Participant, Session, Summary, TimedSession, Transfer
 
 OTHER: dict[Side, Side] = {"client": "agent", "agent": "client"}
 
 
-def side_of(row: SessionRow | PeerRow, user_id: int) -> Side:
+def side_of(row: StandingRow, user_id: int) -> Side:
     """Which side of it the user is."""
     return "client" if row["client_id"] == user_id else "agent"
 
@@ -28,7 +28,7 @@ def of_user(db: Connection, chat_session_id: int, user_id: int) -> SessionRow:
 
 
 def note_delivered(
-    db: Connection, runtime: Runtime, row: SessionRow | PeerRow, side: Side, last_id: int, since: int
+    db: Connection, runtime: Runtime, row: StandingRow, side: Side, last_id: int, since: int
 ) -> None:
     """This side's client has all up to this message but, where it is no 0, what there was at `since`."""
     arrived = delivered_id(row, side)

@@ -33,6 +33,9 @@ P = TypeVar("P", bound=Page)
 class Reader(Protocol[P]):
     """Who stands at a position, and goes on from there."""
 
+    def begin(self, db: Connection) -> P | int:
+        """The page at the position, or its head if it is plain that there is no news."""
+
     def read(self, db: Connection) -> P:
         """The page at the position."""
 
@@ -69,10 +72,10 @@ def follow(
         tell_waiter(waiter)
         while True:
             deadline = monotonic() + seconds
-            page = runtime.database.read(reader.read)
+            page = runtime.database.read(reader.begin)
             is_woken = True
-            while is_woken and not reader.is_news(page):
-                seen = page.head
+            while isinstance(page, int) or (is_woken and not reader.is_news(page)):
+                seen = page if isinstance(page, int) else page.head
                 del page  # Thousands wait: they keep nothing meanwhile.
                 is_woken = waiter.wait(seen, deadline)
                 if waiter.is_gone:

@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from chat.database import native
-from chat.database.native import NativeThreads
 from chat.errors import Overloaded
 from tests.threads import together
 
@@ -14,21 +13,21 @@ PATIENCE_SECONDS = 20
 
 
 def test_a_pool_gives_results_and_errors_back():
-    pool = native.pool(2, 10)
+    pool = native.Pool(2, 10)
     assert pool.call(lambda: 7) == 7
     with pytest.raises(KeyError):
         pool.call(lambda: {}["nothing"])
 
 
 def test_a_pool_runs_as_many_at_a_time_as_it_has_threads():
-    pool, both = native.pool(2, 10), threading.Barrier(2)
+    pool, both = native.Pool(2, 10), threading.Barrier(2)
     with together() as threads:
         calls = [threads.submit(pool.call, lambda: both.wait(PATIENCE_SECONDS)) for _ in range(2)]
         assert sorted(call.result(PATIENCE_SECONDS) for call in calls) == [0, 1]
 
 
 def test_more_than_may_wait_are_refused():
-    pool, started, let_go = native.pool(1, 1), threading.Event(), threading.Event()
+    pool, started, let_go = native.Pool(1, 1), threading.Event(), threading.Event()
 
     def keep_the_thread():
         started.set()
@@ -47,24 +46,19 @@ def test_more_than_may_wait_are_refused():
         assert waiting.result(PATIENCE_SECONDS) == "in time"
 
 
-@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
-def test_a_thread_that_fails_answers_its_calls_and_goes_on(error, caplog):
-    def serve(calls):
-        for call in calls:
-            call.result = call.work()
+def test_a_thread_that_is_told_to_end_answers_and_goes_on(caplog):
+    pool = native.Pool(1, 10)
 
-    def fail():
-        raise error("of the thread itself")
-
-    threads = NativeThreads(serve, limit=10)
+    def end():
+        raise SystemExit("of the thread itself")
 
     def be_answered():
-        with pytest.raises(error):
-            threads.call(fail)
+        with pytest.raises(SystemExit):
+            pool.call(end)
 
     with together() as callers:
         callers.submit(be_answered).result(PATIENCE_SECONDS)
-        assert callers.submit(threads.call, lambda: "on it goes").result(PATIENCE_SECONDS) == "on it goes"
+    assert pool.call(lambda: "on it goes") == "on it goes"
     assert "of the thread itself" in caplog.text
 
 
@@ -73,7 +67,7 @@ def test_what_is_closed_leaves_no_file_open():
         return len(os.listdir("/proc/self/fd"))
 
     before = files()
-    pools = [native.pool(2, 10) for _ in range(5)]
+    pools = [native.Pool(2, 10) for _ in range(5)]
     assert [pool.call(lambda: 7) for pool in pools] == [7] * 5
     assert files() > before
     for pool in pools:

@@ -25,6 +25,8 @@ def test_what_is_published_right_after_a_read_is_not_missed(runtime):
             runtime.hub.publish(["a"], len(self.heads))
             return SimpleNamespace(head=self.heads[-1])
 
+        begin = read
+
         def is_news(self, page):
             return page.head == 3
 

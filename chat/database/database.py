@@ -33,7 +33,7 @@ class Database:
         self.path = path
         self._readers: list[FileConnection] = []
         self._writer = Writer(path, write_queue, on_open)
-        self._slow_readers = native.pool(SLOW_READS, SLOW_READS_WAITING)
+        self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied now.

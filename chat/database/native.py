@@ -1,17 +1,15 @@
 """Work on real threads, for callers that may be greenlets.
 
-Under gevent every `threading.Thread` is a greenlet, and a call that blocks in C (an fsync, a lock wait, a
-password hash) stops the whole process. The originals are taken here at import: chat.worker imports this
-module before anything is patched.
+Under gevent every `threading.Thread` is a greenlet, and a call that blocks in C (an fsync, a password hash)
+stops the whole process. The originals are taken here at import: chat.worker imports this module before
+anything is patched.
 """
 
+import _thread
 import contextlib
-import fcntl
 import logging
 import os
 import socket
-import sys
-import termios
 import threading
 from _thread import start_new_thread
 from collections import deque
@@ -35,28 +33,23 @@ class Call:
         self.done = threading.Lock()
         self.done.acquire()
 
+    def wait(self) -> Any:
+        """Until it is done; returns its result, or raises its error."""
+        self.done.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.result
 
-class NativeThreads:
-    """`serve(calls)` runs on native threads, with up to `batch` calls that were waiting; the last one ends
-    with `on_end()`.
+
+class Pool:
+    """`call(work)` runs on one of so many native threads; up to `limit` calls may wait.
 
     One byte in a pipe stands for each call that waits; os.read and os.write are what gevent leaves
     alone. The way back is a socket, because waiting on one is what it makes cooperative.
     """
 
-    def __init__(
-        self,
-        serve: Callable[[list[Call]], None],
-        *,
-        threads: int = 1,
-        batch: int = 1,
-        limit: int,
-        on_end: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._serve = serve
-        self._on_end = on_end
+    def __init__(self, threads: int, limit: int) -> None:
         self._threads = threads
-        self._batch = batch
         self._limit = limit
         self._queue: deque[Call] = deque()
         self._finished: deque[Call] = deque()
@@ -65,7 +58,7 @@ class NativeThreads:
         # A number for each thread that runs; whoever takes the first one is the last to end.
         self._running = list(range(threads))
 
-    def call(self, work: Callable[..., Any]) -> Any:
+    def call(self, work: Callable[[], Any]) -> Any:
         """Run `work` and return its result or raise its error; blocks only the caller.
 
         Raises Overloaded when `limit` calls wait already, and after the end.
@@ -77,16 +70,11 @@ class NativeThreads:
         call = Call(work)
         self._queue.append(call)
         os.write(self._bell, b"\0")
-        call.done.acquire()
-        if call.error is not None:
-            raise call.error
-        return call.result
+        return call.wait()
 
     def waiting(self) -> int:
-        """How many calls a thread that looks now would find."""
-        if not self._started or self._closed:
-            return 0
-        return int.from_bytes(fcntl.ioctl(self._waiting, termios.FIONREAD, bytes(4)), sys.byteorder)
+        """How many calls no thread has taken yet."""
+        return len(self._queue)
 
     def close(self) -> None:
         """End the threads when they have nothing to do; who calls later is refused."""
@@ -108,21 +96,19 @@ class NativeThreads:
             self._started = True
 
     def _run(self) -> None:
-        while count := len(os.read(self._waiting, self._batch)):
-            calls = [self._queue.popleft() for _ in range(count)]
+        while os.read(self._waiting, 1):
+            call = self._queue.popleft()
             try:
-                self._serve(calls)
+                call.result = call.work()
             except BaseException as error:
-                # Without this thread every later call would wait for ever.
-                log.critical("A native thread failed, and goes on", exc_info=error)
-                for call in calls:
-                    call.error = call.error or error
-            self._finished.extend(calls)
+                if not isinstance(error, Exception):
+                    log.critical("A native thread failed, and goes on", exc_info=error)
+                call.error = error
+            self._finished.append(call)
             # Full means unread bytes: the other side takes all that is finished when it looks.
             with contextlib.suppress(BlockingIOError):
                 os.write(self._results_bell.fileno(), b"\0")
         if self._running.pop() == 0:
-            self._on_end()
             os.close(self._waiting)
             os.close(self._results_bell.detach())
 
@@ -135,14 +121,6 @@ class NativeThreads:
         self._results.close()
 
 
-def pool(threads: int, limit: int) -> NativeThreads:
-    """Native threads that each run one call at a time."""
-
-    def serve(calls: list[Call]) -> None:
-        for call in calls:
-            try:
-                call.result = call.work()
-            except Exception as error:
-                call.error = error
-
-    return NativeThreads(serve, threads=threads, limit=limit)
+def are_threads_greenlets() -> bool:
+    """Whether `threading.Thread` makes no real ones."""
+    return _thread.start_new_thread is not start_new_thread

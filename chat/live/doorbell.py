@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 
 from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
 from chat.live import topics
@@ -25,6 +25,8 @@ DATAGRAM_BYTES = 4096
 # A socket's queue holds 10 datagrams by default (net.unix.max_dgram_qlen) and drops what comes then:
 # having found that many at once means looking into the database for the ones that were dropped.
 FULL_QUEUE = 10
+# A file system's clock is coarser than this only where it is none of a server's.
+SETTLED_NS = 2_000_000_000
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,8 @@ class Doorbell:
         self._ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._mouth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._mouth.setblocking(False)
+        # When the folder last changed, if there was nobody else then.
+        self._alone_since = 0
         self._stopped = threading.Event()
         self._poll_loop = PollLoop(path)
 
@@ -52,10 +56,21 @@ class Doorbell:
             return
         datagram = " ".join(map(str, (kind, *words))).encode()
         # No server has started yet, or too many files are open: the others will look.
-        with suppress(OSError), self._opened_folder() as folder:
-            for name in os.listdir(folder):
-                if name != self._name:
-                    self._send(datagram, folder, name)
+        with suppress(OSError):
+            changed_at = os.stat(self._folder).st_mtime_ns
+            if changed_at != self._alone_since:
+                is_alone = not self._ring_others(datagram)
+                # Whoever comes in the same tick of the file system's clock would change nothing.
+                is_settled = time_ns() - changed_at > SETTLED_NS
+                self._alone_since = changed_at if is_alone and is_settled else 0
+
+    def _ring_others(self, datagram: bytes) -> int:
+        """How many there are."""
+        with self._opened_folder() as folder:
+            others = [name for name in os.listdir(folder) if name != self._name]
+            for name in others:
+                self._send(datagram, folder, name)
+        return len(others)
 
     def start(self, hub: Hub, listeners: Listeners) -> None:
         """Hear and look from now on; `listeners[kind]` is given the words of what others ring."""

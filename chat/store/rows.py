@@ -39,8 +39,8 @@ class ChangedRow(TypedDict):
     revision: int
 
 
-class PeerRow(TypedDict):
-    """As much of a chat session as tells how the other side is, and what has arrived."""
+class StandingRow(TypedDict):
+    """As much of a chat session as tells what somebody lacks who has its older messages."""
 
     id: int
     status: Status
@@ -49,6 +49,17 @@ class PeerRow(TypedDict):
     last_message_id: int
     client_delivered_id: int
     agent_delivered_id: int
+
+
+class HeadRow(StandingRow):
+    """The same, with the revision of the last change of all."""
+
+    head: int
+
+
+class PeerRow(StandingRow):
+    """The same, and how the other side is."""
+
     client_seen_at: int
     agent_seen_at: int
 
@@ -244,6 +255,6 @@ def seen_at(row: SessionRow | PeerRow, side: Side) -> int:
     return row["client_seen_at"] if side == "client" else row["agent_seen_at"]
 
 
-def delivered_id(row: SessionRow | PeerRow, side: Side) -> int:
+def delivered_id(row: StandingRow, side: Side) -> int:
     """Up to which message everything has arrived at that side."""
     return row["client_delivered_id"] if side == "client" else row["agent_delivered_id"]

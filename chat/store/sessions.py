@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chat import clock
 from chat.database.connection import Connection
-from chat.store.rows import ChangedRow, SessionRow, Side
+from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side
 
 # With both people's names and last signs of life, and the client's balance.
 COLUMNS = """
@@ -77,6 +78,21 @@ def of_participant(db: Connection, chat_session_id: int, user_id: int) -> Sessio
         user_id,
         user_id,
     )
+
+
+def standing(db: Connection, chat_session_id: int, token_hash: bytes) -> HeadRow | None:
+    """How the session stands, if the token signs in now who takes part in it."""
+    row: HeadRow | None = db.conn.execute(
+        """
+        SELECT s.id, status, client_id, s.revision, last_message_id, client_delivered_id,
+            agent_delivered_id, head
+        FROM auth_tokens JOIN users ON users.id = user_id, chat_sessions s, server, revision
+        WHERE token_hash = ? AND revoked_at IS NULL AND disabled_at IS NULL AND expires_at > ? + clock_offset
+            AND s.id = ? AND users.id IN (client_id, agent_id)
+        """,
+        (token_hash, clock.steady(), chat_session_id),
+    ).fetchone()
+    return row
 
 
 def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow | None:

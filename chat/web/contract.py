@@ -8,7 +8,6 @@ from typing import Any, cast
 from flask import Response, request
 from pydantic import BaseModel
 
-from chat import accounts
 from chat.accounts import User
 from chat.errors import InvalidParameter, Problem
 from chat.live.hub import Caller, Line
@@ -93,7 +92,7 @@ class Operation:
 class Again:
     """A request that may come again, with the same head but for its query and its length.
 
-    Flask has found the view then, and read who asks; whether they still may is looked up each time.
+    Flask has found the view then, and read who asks; the view looks up each time whether they still may.
     """
 
     operation: Operation
@@ -119,6 +118,5 @@ class Again:
         return given
 
     def _answer(self, client: Caller, query_string: str, content: Any) -> Answer:
-        self.runtime.database.read(lambda db: accounts.authenticate(db, self.user.token_hash))
         self.runtime.presence.see(self.user.id)
         return self.view(client, *self.read(query_string, content))

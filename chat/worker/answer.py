@@ -12,6 +12,13 @@ from chat.worker.connection import Connection, Request
 
 # These have no HTTP_ before them.
 PLAIN = ("CONTENT_TYPE", "CONTENT_LENGTH")
+# Fields with few values, which are nobody's secret; those of them that have been checked.
+ALIKE = {
+    *("Content-Type", "Cache-Control", "Vary", "Retry-After"),
+    *("X-Content-Type-Options", "Content-Security-Policy", "Cross-Origin-Resource-Policy"),
+}
+KNOWN: set[tuple[str, str]] = set()
+MOST_KNOWN = 200
 
 
 class Answer(wsgi.Response):
@@ -28,6 +35,14 @@ class Answer(wsgi.Response):
             f"Date: {_date(int(time()))}\r\nConnection: {how}\r\n"
         ]
         return [*head, "Transfer-Encoding: chunked\r\n"] if self.chunked else head
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """As gunicorn does, which looks at each letter; but once at what all answers have."""
+        new = [field for field in headers if field not in KNOWN]
+        self.headers += [field for field in headers if field in KNOWN]
+        super().process_headers(new)
+        if len(KNOWN) < MOST_KNOWN:
+            KNOWN.update(field for field in new if field[0] in ALIKE)
 
     def send_headers(self) -> None:
         """With what comes next."""
@@ -55,8 +70,10 @@ class Answer(wsgi.Response):
 
     def _flush(self, data: bytes) -> None:
         head, self._head = self._head, b""
-        if head or data:
-            self.sock.sendall(head + data)
+        if data := head + data:
+            sent = self.sock.send(data)  # Most goes at once, and sendall would ask how large the buffer is.
+            if sent < len(data):
+                self.sock.sendall(data[sent:])
 
 
 def environ(base: dict[str, Any], connection: Connection, request: Request) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -105,7 +104,7 @@ class Worker(base.Worker):
             self.told_at = now
             self.notify()
         ready = self.look(self.reception.patience(now))
-        with suppress(BlockingIOError):
+        if self.PIPE[0] in dict(ready):
             os.read(self.PIPE[0], READ_BYTES)
         self.reception.turn(ready)
 
@@ -167,7 +166,9 @@ class Worker(base.Worker):
     def apply(self, connection: Connection, request: Request, start_response: Any) -> Iterable[bytes]:
         """The application's answer, or that to the same as before."""
         head = request.head()
-        pieces = self.memory.answer(head, connection, request, start_response)
+        pieces = None
+        if request.is_whole:
+            pieces = self.memory.answer(head, connection, request, start_response)
         if pieces is None:
             asked = environ(self.environ, connection, request)
             asked["chat.remember"] = partial(self.memory.remember, head)

@@ -34,7 +34,8 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Request(HeaderPolicy):
     """One request, with what gunicorn's policy and `Response` ask of it.
 
-    `status` is that of the answer where it can only be refused. With `must_close` it is the last one.
+    `status` is that of the answer where it can only be refused. With `must_close` it is the last one. Of one
+    that is too long the rest is not read: it is not whole.
     """
 
     def __init__(self, cfg: Any, peer_addr: Any) -> None:
@@ -45,7 +46,7 @@ class Request(HeaderPolicy):
         self.body = BytesIO()
         self.must_close = False
         self.status = 0
-        self.has_head = False
+        self.has_head, self.is_whole = False, True
 
     def should_close(self) -> bool:
         """Asked when its answer begins."""
@@ -271,7 +272,7 @@ class Connection:
     def _end(self) -> None:
         """Read no more of it: it is answered as it is."""
         assert self._request is not None
-        self._request.must_close = True
+        self._request.must_close, self._request.is_whole = True, False
         self._finish(self._request)
         self.is_deaf = True
 

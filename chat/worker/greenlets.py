@@ -11,12 +11,16 @@ from chat.worker.base import Worker
 from chat.worker.connection import Connection, Request
 from chat.worker.reception import EVENTS
 
+# It would keep who spawned each greenlet, for nobody to see.
+gevent.config.track_greenlet_tree = False
 # Long enough for gevent to look at what others wait for; a sleep of 0 would not be.
 A_MOMENT = 1e-6
 
 
 class GeventWorker(Worker):
     """Its loop is a greenlet among those that answer."""
+
+    watcher: Any = None
 
     def init_process(self) -> None:
         """Patch, and make the listening sockets gevent's: what they accept is to be so too."""
@@ -39,14 +43,15 @@ class GeventWorker(Worker):
             gevent.sleep(A_MOMENT)
         else:
             hub = gevent.get_hub()
-            with gevent.Timeout(seconds, False), hub.loop.io(poller.fileno(), 1) as watcher:
-                hub.wait(watcher)
+            self.watcher = self.watcher or hub.loop.io(poller.fileno(), 1)
+            with gevent.Timeout(seconds, False):
+                hub.wait(self.watcher)
         ready: list[tuple[int, int]] = poller.poll(0, EVENTS)
         return ready
 
     def begin(self, connection: Connection, request: Request) -> None:
         """On a greenlet of its own."""
-        gevent.spawn(self.serve, connection, request)
+        gevent.spawn_raw(self.serve, connection, request)
 
     def finished(self, connection: Connection, is_kept: bool) -> None:
         """Greenlets take turns: this one has its."""

@@ -49,7 +49,7 @@ def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Caller, Fe
         position = asked.position
         # A page of history is there already.
         if not asked.is_long_poll or asked.before_message_id is not None:
-            page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, position))
+            page = messages.read(runtime, user, session_id, position)
             return Answer(encode(_content(page)))
         page = messages.wait(runtime, user, session_id, position, asked.seconds(runtime.settings), client)
         return Answer(encode(_content(page)), ALWAYS if page.was_held else NOT_HELD)

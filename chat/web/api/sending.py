@@ -6,7 +6,7 @@ from typing import Annotated
 from flask import Blueprint, request
 from pydantic import Field
 
-from chat import messages
+from chat import accounts, messages
 from chat.accounts import User
 from chat.errors import (
     IdempotencyMismatch,
@@ -54,6 +54,7 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
     header = request.headers.get("Idempotency-Key")
 
     def answer(client: Caller, message: Message) -> Answer:
+        accounts.check(runtime, user)
         message_id, duplicate = messages.send(
             runtime,
             user,

@@ -125,7 +125,7 @@ def _do(runtime: Runtime, user: User, chat_session_id: int | None, caller: Calle
     try:
         asked = _parse(frame)
         # The sign-in may have ended since the last one.
-        runtime.database.read(lambda db: accounts.authenticate(db, user.token_hash))
+        accounts.check(runtime, user)
         session_id = chat_session_id or asked.chat_session_id
         if session_id is None:
             raise NotFound
