@@ -119,9 +119,12 @@ REFUSED = "\u3164"
 
 
 def test_what_is_refused_stays_with_why_and_is_edited(talk, client):
-    before, page = stored(talk), client.page
-    for text in (REFUSED, "behind it"):
-        client.send(text)
+    before, page, held = stored(talk), client.page, []
+    client.context.route(SENDING, lambda route: held.append(route), times=1)
+    with page.expect_request(SENDING):
+        client.send(REFUSED)
+    write(page, "behind it")
+    held[0].continue_()
     refused = page.locator(".message.is-failed", has_text="A value is missing or not acceptable.")
     refused.wait_for()
     page.locator(".message[data-id]:not([data-id=''])", has_text="behind it").wait_for()
@@ -144,17 +147,19 @@ def test_what_comes_after_the_end_stays_with_why_until_it_is_removed(talk, clien
     talk.agent.do("end", talk.id)
     client.context.set_offline(False)
     refused = page.locator(".message.is-failed", has_text="The conversation has ended.")
-    refused.filter(has_text="one more thing").wait_for()
+    remove = refused.filter(has_text="one more thing").get_by_role("button", name="Remove")
+    remove.wait_for()
     page.reload()
-    refused.filter(has_text="one more thing").get_by_role("button", name="Remove").click()
+    remove.click()
     await_kept(page, 0)
     assert client.texts() == stored(talk) == before
     page.reload()
     assert client.texts() == before
 
 
-def test_what_was_written_while_it_was_handed_over_can_still_be_copied(site, talk, visit):
-    other, agent = site.person("agent", rate_cents=0), visit(site, talk.agent)
+def test_what_was_written_while_it_was_handed_over_is_kept_for_who_wrote_it(site, talk, visit):
+    other, agent_id = site.person("agent", rate_cents=0), talk.agent.show(talk.id)["agent"]["id"]
+    agent = visit(site, talk.agent)
     page = agent.page
     agent.open(f"/sessions/{talk.id}")
     agent.await_connection("live")
@@ -168,6 +173,12 @@ def test_what_was_written_while_it_was_handed_over_can_still_be_copied(site, tal
     page.get_by_text("This conversation was handed over").wait_for()
     page.wait_for_function("() => document.querySelector('[data-unsent]').textContent")
     assert page.locator("[data-unsent]").text_content() == "one more thing\n\nhalf a thou"
+    # Given back, it can be sent.
+    other.do("transfer", talk.id, agent_id=agent_id)
+    assert talk.client.do("transfer/agree", talk.id).status == 200
+    page.reload()
+    page.locator(".message.is-failed").get_by_role("button", name="Edit").click()
+    assert page.input_value("#message") == "one more thing\nhalf a thou"
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 503])

@@ -37,6 +37,8 @@ export class Composer {
     this.#replies?.addEventListener("click", ({ target }) => this.#choose(target.closest("[data-shortcut]")));
   }
 
+  get isOpen() { return !this.#form.hidden; }
+
   // Before what is being written.
   insert(text) {
     this.#put([text, this.#input.value].filter(Boolean).join("\n"));

@@ -23,7 +23,7 @@ const list = new MessageList(root, scroll);
 new Pager(root, list, scroll);
 const view = new SessionView([root, document.getElementById("panel")], first);
 const composer = new Composer(root, (text) => outbox.send(text));
-const outbox = new Outbox(root.dataset.talk, new Pending(list), edit);
+const outbox = new Outbox(root.dataset.talk, new Pending(list), composer.isOpen, edit);
 offerNotifications(document);
 if (first.status === "ended") showUnsent();
 

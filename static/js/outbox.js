@@ -17,8 +17,8 @@ const LONGEST_PAUSE_MS = 30_000;
 export class Outbox {
   #prefix; #sessionId; #pending; #edit; #waiting; #isSending = false; #failures = 0;
 
-  // `edit(text)` gets what was refused, to be written again.
-  constructor(sessionId, pending, edit) {
+  // `edit(text)` gets what was refused, to be written again; `isOpen` tells whether anything can be written.
+  constructor(sessionId, pending, isOpen, edit) {
     this.#sessionId = sessionId;
     this.#pending = pending;
     this.#edit = edit;
@@ -27,7 +27,7 @@ export class Outbox {
     this.#waiting = items.filter(({ refused }) => !refused);
     for (const item of items) {
       pending.add(item);
-      if (item.refused) this.#showRefused(item);
+      if (item.refused) this.#showRefused(item, !isOpen);
     }
     addEventListener("online", () => this.#flush());
     addEventListener("focus", () => this.#flush()); // perhaps from signing in in another tab
@@ -98,11 +98,10 @@ export class Outbox {
     this.#waiting = this.#waiting.filter((other) => other !== item);
     item.refused = code;
     this.#store(item);
-    this.#showRefused(item);
+    this.#showRefused(item, OVER.includes(code));
   }
 
-  #showRefused(item) {
-    const isOver = OVER.includes(item.refused);
+  #showRefused(item, isOver) {
     const takeAway = () => {
       this.#drop(item);
       this.#pending.remove(item.key);
