@@ -5,13 +5,17 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.server import PATIENCE_SECONDS, Server
+from tests.server import PATIENCE_SECONDS, ROOT, Server
 
 QUEUED = 300
+# As many as may drip while a test has patience; fewer than any request that is begun here needs.
+LETTERS = 500
 POST = b"POST /api/chat/message HTTP/1.1\r\nHost: chat\r\nContent-Type: application/json\r\n"
 GET = b"GET /api/chat/agents HTTP/1.1\r\nHost: chat\r\n"
 
@@ -38,7 +42,7 @@ def answer(connection):
     [
         b"GET /heal",
         GET,
-        POST + b"Content-Length: 100\r\n\r\n{",
+        POST + b"Content-Length: 1000\r\n\r\n{",
         POST + b"Transfer-Encoding: chunked\r\n\r\nfff\r\n{",
     ],
     ids=["a line", "a head", "a body", "a chunk"],
@@ -48,7 +52,9 @@ def test_what_drips_is_refused_when_its_time_is_over(start, worker_class, begun)
     with connect(server) as connection:
         connection.sendall(begun)
         # In a head and in a body, one more letter is as good as the one before.
-        while not select.select([connection], [], [], 0.05)[0]:
+        for _ in range(LETTERS):
+            if select.select([connection], [], [], PATIENCE_SECONDS / LETTERS)[0]:
+                break
             connection.sendall(b"1")
         status, problem, _ = answer(connection)
     assert (status, problem["code"]) == (408, "request_timeout")
@@ -115,3 +121,18 @@ def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
         answered = len(select.select(others, [], [], 0)[0])
         assert answered < QUEUED / 2
         assert {other.recv(12) for other in others} == {b"HTTP/1.1 200"}
+
+
+def test_tls_is_a_proxys_to_do(tmp_path):
+    command = [sys.executable, "-m", "gunicorn", "--certfile", __file__, "--keyfile", __file__]
+    where = {"CHAT_DATABASE_URL": f"sqlite:///{tmp_path}/chat.db", "CHAT_BIND": f"unix:{tmp_path}/socket"}
+    ended = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | where,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert ended.returncode != 0
+    assert "TLS is a proxy's to do" in ended.stderr

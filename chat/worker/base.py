@@ -106,7 +106,11 @@ class Worker(base.Worker):
         ready = self.look(self.reception.patience(now))
         if self.PIPE[0] in dict(ready):
             os.read(self.PIPE[0], READ_BYTES)
-        self.reception.turn(ready)
+        try:
+            self.reception.turn(ready)
+        except Exception:
+            # Without this loop nobody would be served any more.
+            self.log.exception("A turn of the reading loop failed, and goes on")
 
     def notify(self) -> None:
         """Tell the main process that it lives; without one, stop."""

@@ -1,5 +1,6 @@
 """What a worker remembers of requests that come again: how each is answered, without looking for it anew."""
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,20 +17,24 @@ class Memory:
     """By the heads of requests, of which it keeps no word: they have tokens in them."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._by_head: dict[bytes, Again] = {}
 
     def remember(self, head: bytes, again: Again) -> None:
         """How what has that head is answered from now on."""
-        if len(self._by_head) >= REMEMBERED:
-            del self._by_head[next(iter(self._by_head))]
-        self._by_head[head] = again
+        with self._lock:
+            self._by_head.pop(head, None)
+            if len(self._by_head) >= REMEMBERED:
+                del self._by_head[next(iter(self._by_head))]
+            self._by_head[head] = again
 
     def answer(
         self, head: bytes, connection: Connection, request: Request, start_response: Any
     ) -> Iterable[bytes] | None:
         """The answer, where that is known."""
-        again = self._by_head.pop(head, None)
-        if again is None:
-            return None
-        self._by_head[head] = again
+        with self._lock:
+            again = self._by_head.pop(head, None)
+            if again is None:
+                return None
+            self._by_head[head] = again
         return again(connection, request, start_response)
