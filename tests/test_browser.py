@@ -124,6 +124,22 @@ def test_a_whole_conversation_without_scripts(running, visit):
     assert camille.get("/api/chat/sessions?status=ended").json["sessions"][0]["rating"] == 5
 
 
+def test_a_text_that_is_too_long_is_given_back_whole_without_scripts(running, visit):
+    talk = running.conversation()
+    client = visit(running, talk.client, java_script_enabled=False)
+    client.open(f"/sessions/{talk.id}")
+    before, page, text = client.texts(), client.page, "x" * 2999 + "\n" + "y" * 3000
+    page.fill("#message", text)
+    client.follow(".send")
+    assert page.get_by_role("alert").text_content() == "A message has 1 to 4000 characters."
+    assert page.input_value("#message") == text
+    assert client.texts() == before
+    page.fill("#message", text[:4000])
+    client.follow(".send")
+    assert client.texts() == [*before, text[:4000]]
+    assert page.input_value("#message") == ""
+
+
 def test_history_without_scripts(running, visit):
     talk = running.conversation()
     for number in range(70):
@@ -233,3 +249,33 @@ def test_a_message_for_a_hidden_page_counts_in_its_title(running, visit):
         """() => { window.isHidden = false; document.dispatchEvent(new Event("visibilitychange")); }"""
     )
     client.page.wait_for_function("() => !document.title.startsWith('(')")
+
+
+@pytest.fixture
+def reader_of_a_request(running, visit):
+    """An agent who looks at a request to any agent: (visitor, agent, client, its id)."""
+    client, agent = running.person("client"), running.person("agent")
+    session_id = client.ask(message="Who has a minute?")["id"]
+    visitor = visit(running, agent)
+    visitor.open(f"/sessions/{session_id}")
+    visitor.await_connection("live")
+    return visitor, agent, client, session_id
+
+
+@pytest.mark.parametrize("end", ["accept", "cancel"])
+def test_a_request_that_is_gone_can_no_longer_be_accepted(running, reader_of_a_request, end):
+    visitor, _, client, session_id = reader_of_a_request
+    page = visitor.page
+    who = client if end == "cancel" else running.person("agent")
+    assert who.do(end, session_id).status == 200
+    page.get_by_text("This request is gone: another agent has accepted it, or it was taken back.").wait_for()
+    assert page.locator(".talk").get_by_role("button", name="Accept").count() == 0
+    visitor.follow(page.get_by_role("link", name="To the inbox"))
+    assert page.url.endswith("/inbox")
+
+
+def test_a_request_that_its_reader_accepts_elsewhere_becomes_the_conversation(reader_of_a_request):
+    visitor, agent, _, session_id = reader_of_a_request
+    assert agent.do("accept", session_id).status == 200
+    visitor.page.locator("[data-talk] #message").wait_for()
+    assert visitor.texts() == ["Who has a minute?"]

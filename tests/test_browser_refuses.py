@@ -22,6 +22,9 @@ delete window.BroadcastChannel;
 delete window.Notification;
 """
 
+# One tab asks, and another takes over at once when it is closed.
+IN_LINE = "async () => { const { pending } = await navigator.locks.query(); return pending.length === 1; }"
+
 
 @pytest.fixture
 def talk(site):
@@ -93,6 +96,18 @@ def test_what_was_written_after_the_sign_in_ended_is_sent_after_the_next(talk, c
     assert client.page.input_value("#message") == "and a dra"
 
 
+def test_what_was_refused_is_sent_when_its_writer_comes_back_signed_in(talk, client):
+    before, page = stored(talk), client.page
+    client.context.clear_cookies()
+    client.send("A careful answer")
+    page.locator(".message.is-failed", has_text="A careful answer").wait_for()
+    # The poll that is held goes on as before: it does not tell the page.
+    sign_in(client, talk.client)
+    page.evaluate("() => dispatchEvent(new Event('focus'))")
+    page.locator(".message[data-id]:not([data-id=''])", has_text="A careful answer").wait_for()
+    assert client.texts() == stored(talk) == [*before, "A careful answer"]
+
+
 @pytest.mark.parametrize("script", [FULL, DENIED], ids=["full", "denied"])
 def test_who_must_sign_in_again_is_told_when_nothing_is_kept(site, talk, visit, script):
     client = enter(visit(site, talk.client), talk, script)
@@ -140,16 +155,20 @@ def test_a_page_whose_reader_is_signed_out_says_so_and_goes_on_by_itself(site, t
     page.press("#message", "Enter")
     page.locator(".message.is-failed", has_text="written meanwhile").wait_for()
     sign_in(client, talk.client)
+    other = client.tab()
     if script:
         page.evaluate("() => dispatchEvent(new Event('focus'))")
     else:
-        client.tab().goto("/profile")
+        other.goto("/profile")
     client.await_connection("live")
     client.see("said meanwhile")
     page.locator(".message[data-id]:not([data-id=''])", has_text="written meanwhile").wait_for()
     assert said.is_hidden()
     assert client.texts() == stored(talk)
+    if not script:
+        page.wait_for_function(IN_LINE)
     # It is the one that asks, again.
+    other.close()
     talk.agent.send(talk.id, "and on")
     client.see("and on")
 

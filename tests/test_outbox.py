@@ -1,4 +1,4 @@
-"""Two tabs of one person write in the same conversation: neither takes anything away from the other."""
+"""What is written stays until it is sent or its writer takes it away, in two tabs and when it is refused."""
 
 import pytest
 
@@ -112,3 +112,80 @@ def test_signing_out_takes_away_what_was_half_written(client, tabs):
     client.page.get_by_role("button", name="Sign out").click()
     client.page.wait_for_url("**/login**")
     assert client.page.evaluate("() => [localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+# Unseen for the server, and something for a browser's trim().
+REFUSED = "\u3164"
+
+
+def test_what_is_refused_stays_with_why_and_is_edited(talk, client):
+    before, page, held = stored(talk), client.page, []
+    client.context.route(SENDING, lambda route: held.append(route), times=1)
+    with page.expect_request(SENDING):
+        client.send(REFUSED)
+    write(page, "behind it")
+    held[0].continue_()
+    refused = page.locator(".message.is-failed", has_text="A value is missing or not acceptable.")
+    refused.wait_for()
+    page.locator(".message[data-id]:not([data-id=''])", has_text="behind it").wait_for()
+    page.reload()
+    refused.wait_for()
+    page.fill("#message", "half a thou")
+    refused.get_by_role("button", name="Edit").click()
+    assert page.input_value("#message") == f"{REFUSED}\nhalf a thou"
+    client.send("mended")
+    page.locator(".message[data-id]:not([data-id=''])", has_text="mended").wait_for()
+    assert client.texts() == stored(talk) == [*before, "behind it", "mended"]
+    await_kept(page, 0)
+    assert sum(url.endswith("/api/chat/message") for url in client.requests) == 3
+
+
+def test_what_comes_after_the_end_stays_with_why_until_it_is_removed(talk, client):
+    before, page = stored(talk), client.page
+    client.context.set_offline(True)
+    write(page, "one more thing")
+    talk.agent.do("end", talk.id)
+    client.context.set_offline(False)
+    refused = page.locator(".message.is-failed", has_text="The conversation has ended.")
+    remove = refused.filter(has_text="one more thing").get_by_role("button", name="Remove")
+    remove.wait_for()
+    page.reload()
+    remove.click()
+    await_kept(page, 0)
+    assert client.texts() == stored(talk) == before
+    page.reload()
+    assert client.texts() == before
+
+
+def test_what_was_written_while_it_was_handed_over_is_kept_for_who_wrote_it(site, talk, visit):
+    other, agent_id = site.person("agent", rate_cents=0), talk.agent.show(talk.id)["agent"]["id"]
+    agent = visit(site, talk.agent)
+    page = agent.page
+    agent.open(f"/sessions/{talk.id}")
+    agent.await_connection("live")
+    agent.context.set_offline(True)
+    write(page, "one more thing")
+    page.fill("#message", "half a thou")
+    assert talk.agent.do("transfer", talk.id, agent_id=other.id).status == 200
+    agent.context.set_offline(False)
+    page.locator(".message.is-failed", has_text="There is nothing here, or it is not yours.").wait_for()
+    page.reload()
+    page.get_by_text("This conversation was handed over").wait_for()
+    page.wait_for_function("() => document.querySelector('[data-unsent]').textContent")
+    assert page.locator("[data-unsent]").text_content() == "one more thing\n\nhalf a thou"
+    # Given back, it can be sent.
+    other.do("transfer", talk.id, agent_id=agent_id)
+    assert talk.client.do("transfer/agree", talk.id).status == 200
+    page.reload()
+    page.locator(".message.is-failed").get_by_role("button", name="Edit").click()
+    assert page.input_value("#message") == "one more thing\nhalf a thou"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_what_is_not_taken_now_is_sent_again(talk, client, status):
+    before, page = stored(talk), client.page
+    client.context.route(SENDING, lambda route: route.fulfill(status=status, json={}), times=1)
+    client.send("patience")
+    page.locator(".message.is-failed", has_text="Try again").wait_for()
+    page.locator(".message[data-id]:not([data-id=''])", has_text="patience").wait_for()
+    assert client.texts() == stored(talk) == [*before, "patience"]

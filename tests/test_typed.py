@@ -26,6 +26,8 @@ def test_an_agent_is_told_who_goes_on_and_keeps_what_was_typed(site, talk, visit
     agent = enter(visit(site, talk.agent), talk)
     page, before = agent.page, agent.texts()
     page.fill("#message", typed)
+    page.locator("[data-peer=online]").wait_for()
+    assert page.get_by_text("Transcript:").is_visible()
     assert talk.agent.do("transfer", talk.id, agent_id=other.id).status == 200
     page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
     assert page.url.endswith(f"/sessions/{talk.id}")
@@ -33,6 +35,9 @@ def test_an_agent_is_told_who_goes_on_and_keeps_what_was_typed(site, talk, visit
     assert page.locator("[data-composer]").is_hidden()
     assert page.locator("[data-heir] ~ [data-unsent]").text_content() == typed
     assert page.locator("[data-heir] ~ [data-unsent]").is_visible() == bool(typed)
+    # Nothing of what is another's from now on, and no way to it that is none.
+    assert page.locator("[data-peer]").text_content() == ""
+    assert page.get_by_text("Transcript:").is_hidden()
     page.reload()
     page.get_by_text("This conversation was handed over to Me Girard.").wait_for()
     assert page.locator("[data-heir] ~ [data-unsent]").text_content() == typed
@@ -55,6 +60,7 @@ def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, 
     assert talk.client.do("transfer/agree", talk.id).status == 200
     agent.see("line 2")
     assert agent.texts() == stored(talk)
+    agent.page.get_by_text("Transcript:").wait_for()
     assert agent.page.input_value("#message") == TYPED
     agent.page.press("#message", "Enter")
     agent.page.locator(".message[data-id]:not([data-id=''])", has_text=TYPED).wait_for()

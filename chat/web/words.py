@@ -112,6 +112,8 @@ SCRIPT = {
     "read": _("Read"),
     "failed": _("Not sent"),
     "retry": _("Try again"),
+    "edit": _("Edit"),
+    "remove": _("Remove"),
     "signed_out": _("Not sent: sign in again."),
     "sign_in": _("Sign in"),
     "other_user": _("Not sent: {name} is signed in in this browser now."),

@@ -3,8 +3,11 @@
 import { post } from "./api.js";
 import { Draft } from "./draft.js";
 import { measure } from "./length.js";
+import { attempt } from "./safe.js";
 
 const TYPING_AGAIN_MS = 2000;
+// On a touch screen Enter breaks the line, and a button sends.
+const hasKeys = () => attempt(() => matchMedia("(hover: hover)").matches) ?? true;
 
 export class Composer {
   #form; #input; #replies; #sessionId; #draft; #typedAt = 0;
@@ -16,7 +19,7 @@ export class Composer {
     this.#sessionId = Number(root.dataset.talk);
     this.#draft = new Draft(root.dataset.talk);
     this.#form.querySelector("[data-without-script]").hidden = true;
-    this.#form.querySelector("[data-hint-keys]").hidden = !matchMedia("(hover: hover)").matches;
+    this.#form.querySelector("[data-hint-keys]").hidden = !hasKeys();
     if (!this.#input.value) this.#input.value = this.#draft.text;
     measure(this.#input);
     this.#grow();
@@ -32,6 +35,14 @@ export class Composer {
     this.#input.addEventListener("blur", () => this.#type(false));
     this.#input.addEventListener("keydown", (event) => this.#key(event));
     this.#replies?.addEventListener("click", ({ target }) => this.#choose(target.closest("[data-shortcut]")));
+  }
+
+  get isOpen() { return !this.#form.hidden; }
+
+  // Before what is being written.
+  insert(text) {
+    this.#put([text, this.#input.value].filter(Boolean).join("\n"));
+    this.#input.focus();
   }
 
   #put(text) {
@@ -66,7 +77,7 @@ export class Composer {
         const step = event.key === "ArrowDown" ? 1 : -1;
         this.#point(offered, (current + step + offered.length) % offered.length);
       } else this.#choose(offered[current].querySelector("button"));
-    } else if (event.key === "Enter" && !event.shiftKey && matchMedia("(hover: hover)").matches) {
+    } else if (event.key === "Enter" && !event.shiftKey && hasKeys()) {
       event.preventDefault();
       this.#form.requestSubmit();
     }
@@ -99,7 +110,7 @@ export class Composer {
   }
 
   #grow() {
-    if (CSS.supports("field-sizing", "content")) return;
+    if (attempt(() => CSS.supports("field-sizing", "content"))) return;
     this.#input.style.height = "auto";
     this.#input.style.height = `${this.#input.scrollHeight + 2}px`;
   }

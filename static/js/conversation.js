@@ -22,8 +22,8 @@ const scroll = new Scroll(root);
 const list = new MessageList(root, scroll);
 new Pager(root, list, scroll);
 const view = new SessionView([root, document.getElementById("panel")], first);
-const outbox = new Outbox(root.dataset.talk, new Pending(list));
-new Composer(root, (text) => outbox.send(text));
+const composer = new Composer(root, (text) => outbox.send(text));
+const outbox = new Outbox(root.dataset.talk, new Pending(list), composer.isOpen, edit);
 offerNotifications(document);
 if (first.status === "ended") showUnsent();
 
@@ -34,12 +34,15 @@ let hasLeft = false;
 
 stream.addEventListener("news", async ({ detail }) => {
   const session = detail.sessions.find((each) => each.id === id);
-  if (session) show(session);
+  if (session) hasLeft = false;
   else if (detail.removed.includes(id)) leave(detail.from);
   if (hasLeft) return;
-  if (session?.messages === null || isBehind !== null) await catchUp(isBehind ?? detail.from);
-  else session?.messages.forEach(add);
+  // The messages first: whatever goes wrong with what is around them, they are shown.
+  const isShort = session?.messages === null || isBehind !== null;
+  const whole = isShort ? catchUp(isBehind ?? detail.from) : session?.messages.forEach(add);
+  if (session) show(session);
   showPeer(detail.peers[id] ?? "");
+  await whole;
   markRead();
 });
 scroll.addEventListener("seen", markRead);
@@ -49,7 +52,6 @@ showPeer(live.peers[id] ?? "");
 markRead();
 
 function show(session) {
-  hasLeft = false;
   if (session.agent?.id !== agentId) showAgent(session.agent); // somebody took it, or it was handed over
   view.show(session);
   if (session.status === "ended") showUnsent();
@@ -72,11 +74,18 @@ async function leave(cursor) {
   hasLeft = true;
   isBehind ??= cursor;
   view.leave();
+  showPeer("");
   showUnsent();
   const answer = await fetch(address(`sessions/${id}`)).catch(() => null);
   const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
   const heir = page.querySelector("[data-heir]")?.textContent;
   if (heir) root.querySelector("[data-heir]").textContent = heir;
+}
+
+// What was refused is written again.
+function edit(text) {
+  composer.insert(text);
+  showUnsent();
 }
 
 // What was half written when it ended, or was handed over, stays in view.

@@ -1,4 +1,6 @@
-// Money, times and names, as the server writes them in its pages.
+// Money, times and names, as the server writes them in its pages; plainly where the browser has no words for them.
+
+import { attempt } from "./safe.js";
 
 const language = document.documentElement.lang;
 const kinds = {
@@ -7,19 +9,20 @@ const kinds = {
   date: { dateStyle: "medium" },
 };
 const formats = Object.fromEntries(
-  Object.entries(kinds).map(([kind, options]) => [kind, new Intl.DateTimeFormat(language, options)]),
+  Object.entries(kinds).map(([kind, options]) => [kind, attempt(() => new Intl.DateTimeFormat(language, options))]),
 );
 
 // Of the wire's `2026-11-23 09:15:02`, which is UTC.
 export const instant = (text) => new Date(`${text.replace(" ", "T").replace(/Z?$/, "Z")}`);
 
 export function money(amount, currency) {
-  return new Intl.NumberFormat(language, { style: "currency", currency }).format(amount);
+  const format = attempt(() => new Intl.NumberFormat(language, { style: "currency", currency }));
+  return format?.format(amount) ?? `${amount.toFixed(2)} ${currency}`;
 }
 
 export function time(date, kind) {
-  if (kind === "moment") return `${formats.date.format(date)}, ${formats.clock.format(date)}`;
-  return formats[kind].format(date);
+  if (kind === "moment") return `${time(date, "date")}, ${time(date, "clock")}`;
+  return formats[kind]?.format(date) ?? (kind === "clock" ? date.toTimeString().slice(0, 5) : date.toDateString());
 }
 
 // 65 → 1:05

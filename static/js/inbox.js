@@ -4,11 +4,13 @@ import { address } from "./api.js";
 import { Draft } from "./draft.js";
 import { initials, instant, minutes, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
+import { unsent } from "./outbox.js";
 import { statusText } from "./session.js";
 
 const inbox = document.querySelector("[data-inbox]");
 const template = document.getElementById("card-template")?.content.firstElementChild;
 const current = Number(inbox?.dataset.current);
+const request = document.querySelector("[data-request]");
 
 stream.addEventListener("news", ({ detail }) => {
   for (const id of detail.removed) card(id)?.remove();
@@ -18,16 +20,26 @@ stream.addEventListener("news", ({ detail }) => {
     if (status) status.textContent = peer === "typing" ? words.peers.typing : status.dataset.text ?? status.textContent;
   }
   if (inbox) count();
+  if (request) follow(detail);
 });
 setInterval(tickWaiting, 1000);
 const left = document.querySelector("[data-left]");
-if (left) showDraft(left.querySelector("[data-unsent]"), new Draft(left.dataset.left).text);
+if (left) showUnsent(left.querySelector("[data-unsent]"), left.dataset.left);
 tickWaiting();
 
-// Of a conversation that was handed over meanwhile.
-function showDraft(element, text) {
-  element.textContent = text;
-  element.hidden = !text;
+// What was written for a conversation that was handed over meanwhile.
+function showUnsent(element, sessionId) {
+  element.textContent = [...unsent(sessionId), new Draft(sessionId).text].filter(Boolean).join("\n\n");
+  element.hidden = !element.textContent;
+}
+
+// A request to any agent that is looked at: it becomes a conversation if this agent took it elsewhere.
+function follow({ sessions, removed }) {
+  const isOwn = sessions.some(({ id, agent }) => id === current && agent);
+  if (isOwn) location.reload();
+  if (!removed.includes(current)) return;
+  request.hidden = true;
+  document.querySelector("[data-gone]").hidden = false;
 }
 
 function card(id) { return document.querySelector(`[data-card="${id}"]`); }

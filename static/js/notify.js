@@ -7,13 +7,14 @@ const icon = document.querySelector('link[rel="icon"]').href;
 let missed = 0;
 
 const isQuiet = () => kept.get("quiet") === "1";
+const permission = () => attempt(() => Notification.permission);
 
 export function notify(name, text) {
   if (!document.hidden) return;
   missed += 1;
   document.title = `(${missed}) ${title}`;
   if (!isQuiet()) attempt(beep);
-  if (window.Notification?.permission === "granted") {
+  if (permission() === "granted") {
     attempt(() => {
       const note = new Notification(name, { body: text.slice(0, 120), icon, tag: title });
       note.onclick = () => { window.focus(); note.close(); };
@@ -27,7 +28,7 @@ export function offerNotifications(root) {
   sound.checked = !isQuiet();
   sound.onchange = () => kept.set("quiet", sound.checked ? "0" : "1");
   const button = root.querySelector("[data-notify]");
-  button.hidden = window.Notification?.permission !== "default";
+  button.hidden = permission() !== "default";
   button.onclick = async () => { button.hidden = (await attempt(() => Notification.requestPermission())) !== "default"; };
 }
 

@@ -10,17 +10,25 @@ import { attempt, kept } from "./safe.js";
 
 // Kept until the person who wrote it is signed in again.
 const WRONG_READER = ["not_authenticated", "other_user"];
+const LATER = [408, 425, 429]; // not now; any other status from 400 to 499 is for good
+const OVER = ["session_ended", "not_found"]; // nothing can be sent here any more
 const LONGEST_PAUSE_MS = 30_000;
 
 export class Outbox {
-  #prefix; #sessionId; #pending; #waiting; #isSending = false; #failures = 0;
+  #prefix; #sessionId; #pending; #edit; #waiting; #isSending = false; #failures = 0;
 
-  constructor(sessionId, pending) {
+  // `edit(text)` gets what was refused, to be written again; `isOpen` tells whether anything can be written.
+  constructor(sessionId, pending, isOpen, edit) {
     this.#sessionId = sessionId;
     this.#pending = pending;
-    this.#prefix = `outbox:${user.id}:${sessionId}:`;
-    this.#waiting = this.#stored();
-    for (const item of this.#waiting) pending.add(item);
+    this.#edit = edit;
+    this.#prefix = prefixOf(sessionId);
+    const items = stored(this.#prefix);
+    this.#waiting = items.filter(({ refused }) => !refused);
+    for (const item of items) {
+      pending.add(item);
+      if (item.refused) this.#showRefused(item, !isOpen);
+    }
     addEventListener("online", () => this.#flush());
     addEventListener("focus", () => this.#flush()); // perhaps from signing in in another tab
     stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
@@ -61,40 +69,63 @@ export class Outbox {
         }
         return false;
       }
-      const isFinal = error.status >= 400 && error.status < 500 && error.status !== 429;
-      if (isFinal) this.#drop(item);
-      const reason = words.problems[error.code] ?? words.failed;
-      this.#pending.fail(item.key, reason, () => this.#again(item));
-      if (!isFinal) setTimeout(() => this.#flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
-      return isFinal;
+      if (error.status >= 400 && error.status < 500 && !LATER.includes(error.status)) {
+        this.#refuse(item, error.code);
+        return true;
+      }
+      this.#pending.fail(item.key, words.problems[error.code] ?? words.failed, () => this.#flush());
+      setTimeout(() => this.#flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
+      return false;
     }
-  }
-
-  #again(item) {
-    if (!this.#waiting.includes(item)) this.#keep(item);
-    this.#flush();
   }
 
   // After all that wait already, also those of other tabs and when the clock was put back.
   #keep(item) {
-    item.at = Math.max(Date.now(), ...this.#stored().map(({ at }) => at + 1));
-    kept.set(this.#prefix + item.key, JSON.stringify(item));
+    item.at = Math.max(Date.now(), ...stored(this.#prefix).map(({ at }) => at + 1));
+    this.#store(item);
     this.#waiting.push(item);
   }
+
+  #store(item) { kept.set(this.#prefix + item.key, JSON.stringify(item)); }
 
   #drop(item) {
     this.#waiting = this.#waiting.filter((other) => other !== item);
     kept.remove(this.#prefix + item.key);
   }
 
-  #stored() {
-    const names = kept.names().filter((name) => name.startsWith(this.#prefix));
-    const items = names.map((name) => attempt(() => JSON.parse(kept.get(name))));
-    return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
+  // Asked again, it would be the same: kept with why, until whoever wrote it takes it away.
+  #refuse(item, code = "failed") {
+    this.#waiting = this.#waiting.filter((other) => other !== item);
+    item.refused = code;
+    this.#store(item);
+    this.#showRefused(item, OVER.includes(code));
+  }
+
+  #showRefused(item, isOver) {
+    const takeAway = () => {
+      this.#drop(item);
+      this.#pending.remove(item.key);
+      if (!isOver) this.#edit(item.text);
+    };
+    const reason = words.problems[item.refused] ?? words.failed;
+    this.#pending.fail(item.key, reason, takeAway, isOver ? words.remove : words.edit);
   }
 }
 
-// crypto.randomUUID is for https only.
+// What was written for a conversation and is not sent, in the order of writing.
+export const unsent = (sessionId) => stored(prefixOf(sessionId)).map(({ text }) => text);
+
+const prefixOf = (sessionId) => `outbox:${user.id}:${sessionId}:`;
+
+function stored(prefix) {
+  const names = kept.names().filter((name) => name.startsWith(prefix));
+  const items = names.map((name) => attempt(() => JSON.parse(kept.get(name))));
+  return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
+}
+
+// crypto.randomUUID is for https only. A key is to be another one each time, not a secret.
 function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = new Uint8Array(16);
+  if (!attempt(() => crypto.getRandomValues(bytes))) bytes.forEach((_, at) => { bytes[at] = Math.random() * 256; });
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

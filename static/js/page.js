@@ -4,7 +4,7 @@ import { localise } from "./format.js";
 import { measure } from "./length.js";
 import { stream, words } from "./live.js";
 import "./attention.js";
-import { attempt, kept, visit } from "./safe.js";
+import { canCopy, copy, kept, visit } from "./safe.js";
 
 localise();
 
@@ -39,8 +39,8 @@ addEventListener("pageshow", () => {
 });
 
 for (const button of document.querySelectorAll("[data-copy-text]")) {
-  button.hidden = !navigator.clipboard;
-  button.onclick = () => attempt(() => navigator.clipboard.writeText(document.querySelector("[data-copied]").textContent));
+  button.hidden = !canCopy();
+  button.onclick = () => copy(document.querySelector("[data-copied]").textContent);
 }
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

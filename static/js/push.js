@@ -2,6 +2,7 @@
 // each becomes an answer as the long poll gives one, so whoever listens does not know the difference.
 
 import { open, openSocket, reader } from "./api.js";
+import { attempt } from "./safe.js";
 
 const OPEN_MS = 3000; // whatever has not begun by then is kept by somebody on the way
 const PROOF_MS = 5000; // a connection that lives for longer was no failure
@@ -50,7 +51,8 @@ class Push extends EventTarget {
       this.#resolve = resolve;
       this.#expect(OPEN_MS);
       const cursor = this.#position().cursor;
-      this.#close = this.connect(cursor, (event) => this.#hear(event), (reason) => this.#end(reason));
+      this.#close = attempt(() => this.connect(cursor, (event) => this.#hear(event), (reason) => this.#end(reason)));
+      if (!this.#close) this.#end("cut"); // this browser does not have it
     });
   }
 

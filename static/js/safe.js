@@ -1,4 +1,4 @@
-// What a browser may refuse, lack or have full: storage, sounds, notifications. The page goes on without.
+// What a browser may refuse, lack or have full: storage, sounds, notifications, the clipboard. The page goes on without.
 
 // The result, or nothing when it throws or rejects.
 export function attempt(act) {
@@ -8,6 +8,13 @@ export function attempt(act) {
   } catch {
     return undefined;
   }
+}
+
+export const canCopy = () => !!attempt(() => navigator.clipboard.writeText);
+
+// True when it is in the clipboard, as far as the browser says.
+export async function copy(text) {
+  return (await attempt(() => navigator.clipboard.writeText(text).then(() => true))) ?? false;
 }
 
 // The mere access to the browser's storage may throw.

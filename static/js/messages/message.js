@@ -2,6 +2,7 @@
 
 import { setTime } from "../format.js";
 import { words } from "../live.js";
+import { canCopy, copy } from "../safe.js";
 import { linked } from "./links.js";
 
 const COPIED_MS = 1500;
@@ -39,9 +40,9 @@ export function markSent(item, isRead) {
 
 export function offerCopy(item) {
   const button = item.querySelector("[data-copy]");
-  button.hidden = !navigator.clipboard;
+  button.hidden = !canCopy();
   button.onclick = async () => {
-    await navigator.clipboard.writeText(item.querySelector(".text").textContent);
+    if (!(await copy(item.querySelector(".text").textContent))) return;
     const label = button.textContent;
     button.textContent = words.copied;
     setTimeout(() => { button.textContent = label; }, COPIED_MS);

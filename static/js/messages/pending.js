@@ -26,13 +26,18 @@ export class Pending {
     });
   }
 
-  fail(key, reason, retry, label = words.retry) {
+  fail(key, reason, act, label = words.retry) {
     const item = this.#open(key);
     if (!item) return;
     item.classList.add("is-failed");
-    const button = Object.assign(document.createElement("button"), { className: "quiet", type: "button", onclick: retry });
+    const button = Object.assign(document.createElement("button"), { className: "quiet", type: "button", onclick: act });
     button.textContent = label;
     item.querySelector("[data-tick]").replaceChildren(`${reason} `, button);
+  }
+
+  remove(key) {
+    const item = this.#open(key);
+    if (item) this.#list.change(() => item.remove());
   }
 
   #open(key) {

@@ -1,5 +1,7 @@
 // Where the reader is: at the end, which stays in view, or further up, where a button counts what is new.
 
+import { attempt } from "../safe.js";
+
 const AT_END_PX = 60;
 
 export class Scroll extends EventTarget {
@@ -11,7 +13,7 @@ export class Scroll extends EventTarget {
     this.#jump = root.querySelector("[data-jump]");
     this.#jump.onclick = () => this.toEnd("smooth");
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.keepEnd()).observe(this.#log);
+    attempt(() => new ResizeObserver(() => this.keepEnd()).observe(this.#log));
   }
 
   get isAtEnd() { return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < AT_END_PX; }
