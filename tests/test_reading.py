@@ -89,6 +89,17 @@ def test_what_cannot_be_read_is_told_so_and_closed(server, status, code, sent):
     assert server.client().get("/healthz").status == 200
 
 
+def test_a_field_with_an_underscore_is_not_taken_for_the_one_with_a_hyphen(server):
+    """A proxy that sets or drops the latter lets the former pass."""
+    talk = server.conversation()
+    head = f"GET /api/chat/messages/{talk.id} HTTP/1.1\r\nHost: chat\r\nConnection: close\r\n"
+    head += f"Authorization: Bearer {talk.client.token}\r\n"
+    for field, status in (("Chat-User: 99999999", 409), ("Chat_User: 99999999", 200)):
+        with connect(server) as connection:
+            connection.sendall(f"{head}{field}\r\n\r\n".encode())
+            assert answer(connection)[0] == status
+
+
 def test_who_expects_to_be_told_to_go_on_is(server):
     talk = server.conversation()
     body = json.dumps({"chat_session_id": talk.id, "message": "Après 100"}).encode()
