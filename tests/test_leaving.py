@@ -74,9 +74,17 @@ def test_a_new_server_gets_the_port_of_a_killed_one(start, worker_class):
 
 def queued(connections):
     """How many bytes the server has yet to send on each."""
-    ports = {f"{connection.getsockname()[1]:04X}" for connection in connections}
+    # Both ends: another server may have a client on the same port.
+    ends = {
+        (f"{connection.getpeername()[1]:04X}", f"{connection.getsockname()[1]:04X}")
+        for connection in connections
+    }
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sorted(int(row[4].partition(":")[0], 16) for row in rows if row[2].rpartition(":")[2] in ports)
+    return sorted(
+        int(row[4].partition(":")[0], 16)
+        for row in rows
+        if tuple(end.rpartition(":")[2] for end in row[1:3]) in ends
+    )
 
 
 def wait_until_stalled(server, connections):
