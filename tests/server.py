@@ -190,5 +190,8 @@ class Server:
             sleep(PAUSE_SECONDS)
 
     def wait_until_held(self, count: int) -> None:
-        """Until the workers together hold so many polls."""
-        self.wait_until(lambda workers: sum(each["held_polls"] for each in workers.values()) == count)
+        """Until the workers, each of which has been asked, together hold so many polls."""
+        workers = int(self.environment.get("CHAT_WORKERS", 1))
+        self.wait_until(
+            lambda told: len(told) >= workers and sum(each["held_polls"] for each in told.values()) == count
+        )
