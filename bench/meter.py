@@ -50,6 +50,12 @@ def side_by_side(found: Mapping[str, Figures]) -> Figures:
     return {f"{figure}: {name}": found[name].get(figure, 0) for figure in figures for name in found}
 
 
+def sends_ratios(one: Figures, other: Figures, name: str) -> Figures:
+    """Sends of the other ÷ those of the one, as they were and per second of their workers' CPU."""
+    sends, cpu = (other[figure] / one[figure] for figure in ("sends/s", "worker CPU %"))
+    return {f"sends/s: {name}": sends, f"sends/s by CPU: {name}": sends / cpu}
+
+
 def _cores_seconds() -> tuple[float, float]:
     """How long the two cores worked, and how long this virtual machine's host kept them from it."""
     busy = stolen = 0

@@ -5,7 +5,7 @@ from functools import partial
 
 from bench import measures
 from bench.client import Pool
-from bench.meter import Figures, side_by_side
+from bench.meter import Figures, sends_ratios, side_by_side
 from bench.readers import Make, Reader, Record
 from bench.server import Server, Session, fresh_database
 from bench.streams import WebSocket
@@ -37,5 +37,4 @@ def sockets(options: Namespace) -> Figures:
             Server(database, options.worker_class, 2 * len(sessions)) as server,
         ):
             found[name] = measures.run(measures.burst(options, server, sessions, make), options.seconds)
-    ratio = found["ws"]["sends/s"] / found["POST"]["sends/s"]
-    return {**side_by_side(found), "sends/s: ws/POST": ratio}
+    return side_by_side(found) | sends_ratios(found["POST"], found["ws"], "ws/POST")

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from bench import measures
 from bench.client import Pool
-from bench.meter import Figures, Meter, side_by_side
+from bench.meter import Figures, Meter, sends_ratios, side_by_side
 from bench.readers import SIDES, Reader, Record, polling
 from bench.senders import finish, send_steadily, warm_up
 from bench.server import BOTH_CORES, Server, Session, fresh_database
@@ -13,14 +13,7 @@ from bench.server import BOTH_CORES, Server, Session, fresh_database
 def workers(options: Namespace) -> Figures:
     """`burst` with one worker and with two, on the two cores that the load client shares; then `cross`."""
     found = {str(count): _burst(options, count) for count in (1, 2)}
-    one, two = (each["sends/s"] for each in found.values())
-    one_by_cpu, two_by_cpu = (100 * each["sends/s"] / each["worker CPU %"] for each in found.values())
-    return {
-        **side_by_side(found),
-        "sends/s: 2/1": two / one,
-        "with a whole core each: 2/1": 2 * two_by_cpu / one_by_cpu,
-        **cross(options),
-    }
+    return side_by_side(found) | sends_ratios(found["1"], found["2"], "2/1") | cross(options)
 
 
 def _burst(options: Namespace, count: int) -> Figures:
