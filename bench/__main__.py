@@ -59,10 +59,15 @@ def _parser() -> argparse.ArgumentParser:
     found["streams"].add_argument("--rate", type=float, default=100, help="sends a second (100)")
     found["streams"].add_argument("--idle", type=_positive, default=25, help="s without sends (25)")
     found["streams"].add_argument("--sessions", type=int, default=100, help="then one sender each (100)")
+    found["sockets"].add_argument("--sessions", type=int, default=100, help="one sender each (100)")
+    found["workers"].add_argument("--sessions", type=int, default=100, help="one sender each (100)")
     found["conversation"].add_argument("--sessions", type=int, default=100, help="(100)")
-    found["cross"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
-    found["cross"].add_argument("--rate", type=float, default=50, help="sends a second (50)")
-    found["cross"].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
+    for name in ("workers", "cross"):
+        found[name].add_argument("--polls", type=_even, default=200, help="held polls (200)")
+        found[name].add_argument("--rate", type=float, default=50, help="sends a second (50)")
+        found[name].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
+    found["reload"].add_argument("--polls", type=_even, default=2000, help="held polls (2000)")
+    found["reload"].add_argument("--rate", type=float, default=20, help="sends a second (20)")
     for name in ("get", "post"):
         found[name].add_argument("--connections", type=int, default=64, help="(64)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")

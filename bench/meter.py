@@ -1,7 +1,7 @@
 """What happens per second, the CPU that it takes, and the CPU that others took from it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -42,6 +42,18 @@ class Meter:
             "stolen": stolen,
             **self._counts(),
         }
+
+
+def side_by_side(found: Mapping[str, Figures]) -> Figures:
+    """Each figure of each, as `sends/s: poll`; those that one has not are 0 of it."""
+    figures = dict.fromkeys(figure for each in found.values() for figure in each)
+    return {f"{figure}: {name}": found[name].get(figure, 0) for figure in figures for name in found}
+
+
+def sends_ratios(one: Figures, other: Figures, name: str) -> Figures:
+    """Sends of the other ÷ those of the one, as they were and per second of their workers' CPU."""
+    sends, cpu = (other[figure] / one[figure] for figure in ("sends/s", "worker CPU %"))
+    return {f"sends/s: {name}": sends, f"sends/s by CPU: {name}": sends / cpu}
 
 
 def _cores_seconds() -> tuple[float, float]:

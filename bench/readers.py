@@ -31,12 +31,13 @@ RETRY_SECONDS = 1.0
 
 
 class Record:
-    """What was sent, what was acknowledged, and how long each delivery took."""
+    """What was sent, what was acknowledged, and how long each answer and each delivery took."""
 
     def __init__(self) -> None:
         self.sent_at: dict[str, float] = {}
         self.acknowledged: defaultdict[int, list[int]] = defaultdict(list)
         self.latencies: list[float] = []
+        self.answers: list[float] = []
         self.sends = 0
         self.polls = 0
         self.refused = 0
@@ -60,12 +61,11 @@ class Record:
         """Percentiles of the deliveries, in ms."""
         if not self.latencies:
             raise RuntimeError("no message was delivered")
-        ms = sorted(seconds * 1000 for seconds in self.latencies)
-        shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-        return {
-            f"delivery {name} ms": ms[min(len(ms) - 1, int(len(ms) * share))]
-            for name, share in shares.items()
-        }
+        return _percentiles("delivery", self.latencies)
+
+    def answer(self) -> dict[str, float]:
+        """Percentiles of the sends' answers, in ms."""
+        return _percentiles("answer", self.answers)
 
     def mistakes(self, readers: "list[Reader]") -> dict[str, float]:
         """What must be 0: every reader gets each acknowledged message once and in order."""
@@ -83,6 +83,12 @@ class Record:
             "errors": self.errors.total(),
             **{f"- {kind}": n for kind, n in self.errors.items()},
         }
+
+
+def _percentiles(of: str, seconds: list[float]) -> dict[str, float]:
+    ms = sorted(each * 1000 for each in seconds)
+    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+    return {f"{of} {name} ms": ms[min(len(ms) - 1, int(len(ms) * share))] for name, share in shares.items()}
 
 
 class Reader:
@@ -139,7 +145,7 @@ class Reader:
         connection = await pool.take()
         answer = await connection.request(self.message(text))
         pool.put(connection)
-        if answer.status != 201:
+        if answer.status not in (200, 201):
             raise OSError(f"status {answer.status}")
         message_id: int = orjson.loads(answer.body)["messageId"]
         return message_id

@@ -7,16 +7,18 @@ from functools import partial
 from time import perf_counter
 
 from bench import measures
-from bench.client import Connection, Pool
+from bench.client import Connection
 from bench.client import get as get_request
 from bench.client import post as post_request
 from bench.measures import run
-from bench.meter import Figures, Meter
+from bench.meter import Figures, side_by_side
 from bench.pages import pages
-from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record, polling
-from bench.senders import finish, send_steadily, warm_up
+from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record
+from bench.reload import reload
 from bench.server import Server, Session, fresh_database
+from bench.sockets import sockets
 from bench.storm import storm
+from bench.workers import cross, workers
 
 # After a poll has been written: by then the server holds it.
 HELD_SECONDS = 0.05
@@ -48,36 +50,8 @@ def streams(options: Namespace) -> Figures:
         ):
             full = run(measures.burst(options, server, sessions, make), options.seconds)
             found[name] |= {f"full: {figure}": value for figure, value in full.items()}
-    figures = dict.fromkeys(figure for each in found.values() for figure in each)
-    return {f"{figure}: {name}": found[name].get(figure, 0) for figure in figures for name in found}
-
-
-def cross(options: Namespace) -> Figures:
-    """Polls held by one gunicorn, sends to another one on the same database."""
-    worker_class, settings = options.worker_class, {"CHAT_DOORBELL": options.doorbell}
-    with (
-        fresh_database(options.polls // 2) as (database, sessions),
-        Server(database, worker_class, options.polls, settings) as holding,
-        Server(database, worker_class, 0, settings) as sending,
-    ):
-        return run(_cross(options, holding, sending, sessions), options.seconds)
-
-
-async def _cross(
-    options: Namespace,
-    holding: Server,
-    sending: Server,
-    sessions: list[Session],
-) -> Figures:
-    record, pool = Record(), Pool(sending.port)
-    await warm_up(sending.port, sessions[0])
-    async with polling(holding.port, sessions, record) as readers:
-        meter = Meter(holding, record.counts)
-        sends = await send_steadily(pool, record, readers, options.rate, options.seconds)
-        rates = meter.stop()
-        await finish(sends, record)
-    pool.close()
-    return {"polls held": len(readers), **rates, **record.delivery(), **record.mistakes(readers)}
+    ratio = found["ws"]["KB per held poll"] / found["sse"]["KB per held poll"]
+    return {**side_by_side(found), "KB per held poll: ws/sse": ratio}
 
 
 def inbox(options: Namespace) -> Figures:
@@ -185,4 +159,19 @@ async def _stop(server: Server, sessions: list[Session]) -> tuple[int, float]:
     return sum(getattr(answer, "status", 0) == 200 for answer in answers), seconds
 
 
-ALL = (hold, burst, streams, conversation, cross, inbox, get, post, pages, stop, storm)
+ALL = (
+    hold,
+    burst,
+    streams,
+    sockets,
+    conversation,
+    workers,
+    cross,
+    inbox,
+    get,
+    post,
+    pages,
+    stop,
+    reload,
+    storm,
+)

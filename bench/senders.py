@@ -27,6 +27,7 @@ async def send(pool: Pool, record: Record, reader: Reader) -> int:
         record.errors[f"send: {error}"] += 1
         await asyncio.sleep(RETRY_SECONDS)
         return 0
+    record.answers.append(perf_counter() - record.sent_at[text])
     record.acknowledge(reader.session.id, message_id)
     return message_id
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -22,6 +22,7 @@ from chat.database.connection import sqlite3
 
 # The server has one core for itself, the load client another.
 SERVER_CORE, CLIENT_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+BOTH_CORES = (SERVER_CORE, CLIENT_CORE)
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 60
@@ -69,11 +70,18 @@ def fresh_database(sessions: int) -> Iterator[tuple[Path, list[Session]]]:
 
 
 class Program:
-    """A server with one process that answers, as a context manager: `python -m MODULE…`."""
+    """A server as a context manager, `python -m MODULE…`; its children answer, or itself without any."""
 
-    def __init__(self, module: list[str], port: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        module: list[str],
+        port: int,
+        environment: Mapping[str, str],
+        cores: Iterable[int] = (SERVER_CORE,),
+    ) -> None:
         self.port = port
         self._module = module
+        self._cores = cores
         self._environment = os.environ | environment
 
     def __enter__(self) -> Self:
@@ -83,7 +91,7 @@ class Program:
             cwd=ROOT,
             env=self._environment,
             start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+            preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
         )
         try:
             self._wait_until_ready()
@@ -92,7 +100,7 @@ class Program:
             raise
         main = self._main.pid
         children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        self._worker = Path("/proc", children[0] if children else str(main))
+        self._workers = [Path("/proc", pid) for pid in children or [str(main)]]
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -114,19 +122,17 @@ class Program:
         os.killpg(self._main.pid, signal.SIGKILL)
         self._main.wait()
 
+    def reload(self) -> None:
+        """SIGHUP."""
+        self._main.send_signal(signal.SIGHUP)
+
     def memory_kb(self) -> int:
-        """The worker's memory: its own pages, and its share of the shared ones."""
-        for line in (self._worker / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-        raise RuntimeError("no Pss in smaps_rollup")
+        """The workers' memory: their own pages, and their share of the shared ones."""
+        return sum(map(_memory_kb, self._workers))
 
     def cpu_seconds(self) -> float:
-        """What the worker has used so far, all its threads."""
-        # The second field, the name in parentheses, may hold spaces.
-        after_name = (self._worker / "stat").read_text().rpartition(")")[2].split()
-        user, system = after_name[11:13]
-        return (int(user) + int(system)) / TICKS_PER_SECOND
+        """What the workers have used so far, all their threads."""
+        return sum(map(_cpu_seconds, self._workers))
 
     def _wait_until_ready(self) -> None:
         deadline = perf_counter() + START_SECONDS
@@ -146,10 +152,15 @@ class Program:
 
 
 class Server(Program):
-    """One gunicorn with one worker; `polls` is how many it has to hold."""
+    """One gunicorn, with one worker unless `settings` say more; `polls` is how many it has to hold."""
 
     def __init__(
-        self, database: Path, worker_class: str, polls: int, settings: Mapping[str, str] = {}
+        self,
+        database: Path,
+        worker_class: str,
+        polls: int,
+        settings: Mapping[str, str] = {},
+        cores: Iterable[int] = (SERVER_CORE,),
     ) -> None:
         port = free_port()
         environment = {
@@ -163,7 +174,21 @@ class Server(Program):
             "CHAT_SENDS_PER_MINUTE": "0",
             **settings,
         }
-        super().__init__(["gunicorn", "--log-level", "error"], port, environment)
+        super().__init__(["gunicorn", "--log-level", "error"], port, environment, cores)
+
+
+def _memory_kb(process: Path) -> int:
+    for line in (process / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise RuntimeError("no Pss in smaps_rollup")
+
+
+def _cpu_seconds(process: Path) -> float:
+    # The second field, the name in parentheses, may hold spaces.
+    after_name = (process / "stat").read_text().rpartition(")")[2].split()
+    user, system = after_name[11:13]
+    return (int(user) + int(system)) / TICKS_PER_SECOND
 
 
 def free_port() -> int:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
 
+import orjson
+
 from bench.client import HOST, get
 
 
@@ -92,7 +94,7 @@ class EventStream(Stream):
 class WebSocket(Stream):
     """Of RFC 6455 what this server needs: whole frames, and an answer to its pings."""
 
-    __slots__ = ()
+    __slots__ = ("_answer",)
 
     path = "/api/chat/ws/"
     headers = (
@@ -101,6 +103,12 @@ class WebSocket(Stream):
     )
     status = 101
 
+    def ask(self, what: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
+        """Have it done, up to 125 bytes of it, one at a time; raises OSError when it is refused."""
+        self._answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._transport.write(_masked(0x81, orjson.dumps(what)))
+        return self._answer
+
     def messages(self) -> Iterator[dict[str, Any]]:
         """Of the events named so."""
         for kind, payload in self._frames():
@@ -108,6 +116,10 @@ class WebSocket(Stream):
                 self._transport.write(_masked(0x8A, payload))
             elif payload.startswith(b'{"event":"message"'):
                 yield json.loads(payload)["data"]
+            elif payload.startswith(b'{"event":"done"'):
+                self._answer.set_result(json.loads(payload)["data"])
+            elif payload.startswith(b'{"event":"problem"'):
+                self._answer.set_exception(OSError(payload))
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
         """(first byte, payload); the server masks none."""
