@@ -125,7 +125,8 @@ def test_a_poll_whose_client_has_left_is_let_go(start, worker_class):
     server.wait_until_held(0)
 
 
-def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
+@pytest.mark.parametrize("what", ["health", "a message"])
+def test_who_asks_for_the_health_or_sends_waits_for_no_poll(start, worker_class, what):
     """All have asked before the worker looks; that one last."""
     server = start(worker_class=worker_class)
     talk = server.conversation()
@@ -137,10 +138,15 @@ def test_who_asks_for_the_health_waits_for_nobody(start, worker_class):
         others = [stack.enter_context(connect(server)) for _ in range(QUEUED)]
         for other in others:
             other.sendall(f"{asked} {talk.client.token}\r\n\r\n".encode())
-        health = stack.enter_context(connect(server))
-        health.sendall(b"GET /healthz HTTP/1.1\r\nHost: chat\r\n\r\n")
+        one = stack.enter_context(connect(server))
+        if what == "health":
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: chat\r\n\r\n")
+        else:
+            body = json.dumps({"chat_session_id": talk.id, "message": "D'abord"}).encode()
+            head = POST + f"Authorization: Bearer {talk.agent.token}\r\n".encode()
+            one.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         os.kill(worker, signal.SIGCONT)
-        assert health.recv(1000).startswith(b"HTTP/1.1 200")
+        assert one.recv(1000).startswith(b"HTTP/1.1 20")
         answered = len(select.select(others, [], [], 0)[0])
         assert answered < QUEUED / 2
         assert {other.recv(12) for other in others} == {b"HTTP/1.1 200"}

@@ -1,8 +1,9 @@
 """All connections of a worker, from when they are accepted until they are closed.
 
 One loop reads them; a request is answered elsewhere (on a greenlet or a thread), once it is there as a whole.
-So whoever sends slowly takes neither, and requests are begun in the order in which they came, but for
-those that ask whether the process is well: these are first, whatever waits.
+So whoever sends slowly takes neither. Requests are begun in the order in which they came, some of each kind
+in turn: a message does not wait for thousands of polls that come back, and who asks whether the process is
+well waits for nobody.
 """
 
 import logging
@@ -56,8 +57,10 @@ class Reception:
         self._idle: dict[Connection, float] = {}
         self._reading: dict[Connection, float] = {}
         self._closing: dict[Connection, float] = {}
+        # Whose request is whole: who asks for the health, who wants something done, who only reads.
         self._urgent: deque[Connection] = deque()
-        self._whole: deque[Connection] = deque()
+        self._doing: deque[Connection] = deque()
+        self._reads: deque[Connection] = deque()
         self._gone: deque[Connection] = deque()
         self._is_accepting = self._is_stopping = False
         self._full_until = 0.0
@@ -65,7 +68,7 @@ class Reception:
 
     def patience(self, now: float) -> float:
         """For how many seconds, at most, the next turn has nothing to do unless something comes in."""
-        if self._urgent or self._whole or self._gone:
+        if self._urgent or self._doing or self._reads or self._gone:
             return 0
         firsts = [next(iter(each.values())) for each in (self._idle, self._reading, self._closing) if each]
         return max(0, min([now + TURN_SECONDS, *firsts]) - now)
@@ -87,7 +90,7 @@ class Reception:
             elif listener := self._listeners.get(fd):
                 self._accept(listener, self._accepted)
         self._expire(time.monotonic())
-        for queue in (self._urgent, self._whole):
+        for queue in (self._urgent, self._doing, self._reads):
             for _ in range(min(BEGUN, len(queue))):
                 self._begin_next(queue.popleft())
         for _ in range(min(LET_GO, len(self._gone))):
@@ -185,7 +188,10 @@ class Reception:
         connection.is_busy = True
         if connection.is_deaf:
             self._unwatch(connection)
-        (self._urgent if connection.requests[0].is_urgent else self._whole).append(connection)
+        request = connection.requests[0]
+        is_read = request.method in ("GET", "HEAD")
+        queue = self._urgent if request.is_urgent else self._reads if is_read else self._doing
+        queue.append(connection)
 
     def _begin_next(self, connection: Connection) -> None:
         connection.request = connection.requests.pop(0)
