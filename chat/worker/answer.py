@@ -100,7 +100,8 @@ def environ(base: dict[str, Any], connection: Connection, request: Request) -> d
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     if prefix := base["SCRIPT_NAME"]:
         # Of a path that is not below it nothing is left, and nothing is found there.
-        _, _, environ["PATH_INFO"] = environ["PATH_INFO"].partition(prefix)
+        path = environ["PATH_INFO"]
+        environ["PATH_INFO"] = path.removeprefix(prefix) if path.startswith(prefix) else ""
     return environ
 
 

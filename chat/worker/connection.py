@@ -26,7 +26,7 @@ READ_BYTES = 16_384
 HEAD_BYTES = 65_536
 # llhttp also takes several spaces, and versions that we do not speak.
 REQUEST_LINE = re.compile(rb"(?:\r\n)?[A-Z-]+ [!-~]+ HTTP/1\.[01]\r\n")
-# In seconds without a database: they tell a supervisor whether to end this process.
+# They tell a supervisor whether to end this process.
 HEALTH = ("/healthz", "/readyz")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
