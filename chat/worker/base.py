@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.workers import base
 
-from chat.worker.answer import Answer, base_environ, environ
+from chat.worker.answer import Answer, base_environ, environ, is_below
 from chat.worker.arbiter import Arbiter
 from chat.worker.connection import READ_BYTES, Connection, Request
 from chat.worker.memory import Memory
@@ -148,6 +149,8 @@ class Worker(base.Worker):
             self.alive = False
         if not self.alive:
             request.force_close()
+        if not request.status and not is_below(request.path, self.environ["SCRIPT_NAME"]):
+            request.status = HTTPStatus.NOT_FOUND
         response = Answer(request, connection.sock, self.cfg)
         if request.status:
             asked = environ(self.environ, connection, request)
