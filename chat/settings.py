@@ -104,7 +104,7 @@ class Settings:
         _choice("gevent", "gthread"),
     )
     threads: int = _setting(
-        64,
+        80,
         "threads",
         "Threads of a gthread worker; three quarters of them may hold polls.",
         _integer(4, 1000),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat import accounts
 from tests.threads import together
 
 
@@ -184,6 +185,14 @@ def test_agents_are_listed_with_rate_and_state(server, client, agent):
     agent.post("/api/chat/agents/me", {"available": False})
     assert card_of(client, agent)["status"] == "away"
     assert client.post("/api/chat/agents/me", {"available": True}).json["code"] == "forbidden"
+
+
+def test_an_agent_who_is_signed_in_nowhere_takes_no_requests(server, client, agent):
+    elsewhere = server.client(accounts.issue_token(server.runtime, agent.id))
+    agent.post("/api/auth/logout")
+    assert card_of(client, agent)["status"] == "available"
+    elsewhere.post("/api/auth/logout")
+    assert card_of(client, agent)["status"] == "away"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import AgentRow, UserRow
 
@@ -64,6 +65,19 @@ def set_available(db: Connection, user_id: int, is_available: bool) -> None:
     db.table("users").update(user_id, {"is_available": int(is_available)})
 
 
+def leave(db: Connection, token_hash: bytes, now: int) -> None:
+    """Whose token this was takes no requests, if no other one signs them in."""
+    db.conn.execute(
+        """
+        UPDATE users SET is_available = 0 WHERE id = (SELECT user_id FROM auth_tokens WHERE token_hash = ?)
+            AND NOT EXISTS (
+                SELECT 1 FROM auth_tokens WHERE user_id = users.id AND revoked_at IS NULL AND expires_at > ?
+            )
+        """,
+        (token_hash, now),
+    )
+
+
 def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
     """What a minute with them costs from the next session on."""
     db.table("users").update(user_id, {"rate_cents": rate_cents})
@@ -84,10 +98,10 @@ def search(db: Connection, text: str, role: str | None, before_id: int, limit: i
     return db.conn.execute(
         f"""
         SELECT * FROM users WHERE id < :before_id AND (:role IS NULL OR role = :role)
-            AND (instr(lower(name), lower(:text)) OR instr(email, lower(:text)))
+            AND instr(folded(name || ' ' || email), :text)
         ORDER BY id DESC LIMIT {limit:d}
         """,
-        {"text": text, "role": role, "before_id": before_id},
+        {"text": texts.folded(text), "role": role, "before_id": before_id},
     ).fetchall()
 
 
