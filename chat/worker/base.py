@@ -89,13 +89,15 @@ class Worker(base.Worker):
         while self.alive:
             self.turn()
         self.reception.stop()
-        self.hand_over()
+        handing_over = threading.Thread(target=self.hand_over, daemon=True)
+        handing_over.start()
         threading.Thread(target=cut_the_stalled, args=(self.reception.busy,), daemon=True).start()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while not self.reception.is_empty and time.monotonic() < deadline:
             self.turn()
         if not self.reception.is_empty:
             self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+        handing_over.join()
         self.runtime.database.close()
 
     def turn(self) -> None:

@@ -63,7 +63,7 @@ def news(chat_session_id: str) -> Response:
     if seen.message_id:
         signals.mark_read(runtime, user, session_id, seen.message_id)
     is_other = bool(found.messages) or found.session["status"] != seen.status
-    return page("news.html", count=len(found.messages), session=found.session, is_other=is_other)
+    return page("news.html", found=found, is_other=is_other)
 
 
 @blueprint.post(f"{SESSION}/messages")
