@@ -89,15 +89,14 @@ class Worker(base.Worker):
         while self.alive:
             self.turn()
         self.reception.stop()
-        handing_over = threading.Thread(target=self.hand_over, daemon=True)
-        handing_over.start()
-        threading.Thread(target=cut_the_stalled, args=(self.reception.busy,), daemon=True).start()
+        handed_over = threading.Event()
+        threading.Thread(target=self.hand_over, args=(handed_over,), daemon=True).start()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while not self.reception.is_empty and time.monotonic() < deadline:
             self.turn()
         if not self.reception.is_empty:
             self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
-        handing_over.join()
+        handed_over.wait()
         self.runtime.database.close()
 
     def turn(self) -> None:
@@ -120,15 +119,18 @@ class Worker(base.Worker):
         super().notify()
         self.alive = self.alive and self.ppid == os.getppid()
 
-    def hand_over(self) -> None:
+    def hand_over(self, is_over: threading.Event) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere.
 
-        Not before the listeners are closed: a poll that is answered sooner comes straight back.
+        Not before the listeners are closed: a poll that is answered sooner comes straight back. Who then takes
+        nothing is cut.
         """
         for connection in self.reception.busy():
             if request := connection.request:
                 request.force_close()
         self.runtime.stop()
+        is_over.set()
+        cut_the_stalled(self.reception.busy)
 
     def serve(self, connection: Connection, request: Request) -> None:
         """Answer it, and say whether another one may follow."""
