@@ -122,8 +122,8 @@ class Worker(base.Worker):
     def hand_over(self, is_over: threading.Event) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere.
 
-        Not before the listeners are closed: a poll that is answered sooner comes straight back. Who then takes
-        nothing is cut.
+        Not before the listeners are closed: a poll that is answered sooner comes straight back. Who takes
+        nothing then is cut.
         """
         for connection in self.reception.busy():
             if request := connection.request:
