@@ -5,7 +5,7 @@ Billing is data: intervals `(started_at, ended_at, reason)` in milliseconds, of 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar
 
 from chat.store.rows import IntervalRow, PauseReason, SessionRow
 
@@ -82,18 +82,6 @@ def prices(parts: Iterable[tuple[int, Label]], free_seconds: int) -> list[Label]
 def active_parts(intervals: Sequence[IntervalRow], now: int) -> list[tuple[int, int]]:
     """(milliseconds until now, cents a minute) of each interval that is billed."""
     return [(ms(each, now), each["rate_cents"]) for each in intervals if each["reason"] == "active"]
-
-
-def cut(intervals: Sequence[IntervalRow], at: int, reason: PauseReason) -> list[IntervalRow]:
-    """The intervals, with what was active after `at`, and is over, for the `reason` instead."""
-    parts: list[IntervalRow] = []
-    for each in intervals:
-        parts.append(each)
-        start = max(each["started_at"], at)
-        if each["reason"] == "active" and each["ended_at"] is not None and each["ended_at"] > start:
-            parts[-1] = cast(IntervalRow, {**each, "ended_at": start})
-            parts.append(cast(IntervalRow, {**each, "started_at": start, "reason": reason}))
-    return parts
 
 
 def ms(interval: IntervalRow, now: int) -> int:

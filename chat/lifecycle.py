@@ -7,19 +7,9 @@ row and an instant. Nothing is a timer in memory. Instants are milliseconds sinc
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, cast
 
-from chat import billing
 from chat.billing import MINUTE_SECONDS, Bill, bill, exhausted_at
 from chat.settings import Settings
-from chat.store.rows import (
-    EndReason,
-    IntervalReason,
-    IntervalRow,
-    PauseReason,
-    PayeeRow,
-    SessionRow,
-    Side,
-    seen_at,
-)
+from chat.store.rows import EndReason, IntervalReason, PauseReason, PayeeRow, SessionRow, Side, seen_at
 from chat.store.server import Time
 
 # How long before a limit stops the clock both sides are told.
@@ -32,10 +22,6 @@ ABSENCES = (*ABSENT.values(), "outage")
 EXHAUSTED = ("spending_limit", "balance")
 
 
-# Of a session, as they are stored.
-ReadIntervals = Callable[[int], list[IntervalRow]]
-
-
 class Switch(NamedTuple):
     """The open interval ends at `at`, and the next begins (none after the end, `reason` None)."""
 
@@ -46,17 +32,9 @@ class Switch(NamedTuple):
     message_id: int | None
 
 
-class Cut(NamedTuple):
-    """What was active after `at` was not: `reason`."""
-
-    at: int
-    reason: PauseReason
-
-
 class Debit(NamedTuple):
     """A minute that a prepaid session has begun."""
 
-    segment: int
     minute: int
     cents: int
     at: int
@@ -73,16 +51,16 @@ class _Timer(NamedTuple):
 
 def is_due(session: SessionRow, time: Time, settings: Settings) -> bool:
     """Whether something may have happened by itself that is not stored yet."""
-    if session["status"] in ("active", "paused") and _is_outage(time, settings):
+    if session["status"] == "active" and time.now - time.heartbeat_at > _ms(settings.outage_seconds):
         return True
     return session["due_at"] is not None and session["due_at"] <= time.now
 
 
-def settled(row: SessionRow, time: Time, settings: Settings, read: ReadIntervals) -> SessionRow:
+def settled(row: SessionRow, time: Time, settings: Settings) -> SessionRow:
     """The row as it stands at this instant, whether that is stored yet or not."""
     if not is_due(row, time, settings):
         return row
-    life = Lifecycle(row, settings, read)
+    life = Lifecycle(row, settings)
     life.settle(time)
     return life.session
 
@@ -90,17 +68,15 @@ def settled(row: SessionRow, time: Time, settings: Settings, read: ReadIntervals
 class Lifecycle:
     """One session's row, and what happens to it: by itself (`settle`), and by what people do.
 
-    `session` is the changed copy of the row; the `changes` of its intervals and the `debits` are to be stored
-    with it, and what was paid for minutes after `refund_after` is to be given back. `read` gives its stored
-    intervals: only an absence asks for them that is found late.
+    `session` is the changed copy of the row; `switches` and `debits` are to be stored with it, and what was
+    paid of the row's segment for minutes after `refund_after` is to be given back.
     """
 
-    def __init__(self, row: SessionRow, settings: Settings, read: ReadIntervals) -> None:
+    def __init__(self, row: SessionRow, settings: Settings) -> None:
         self.row = row
         self.session = cast(SessionRow, dict(cast(Any, row)))
         self.settings = settings
-        self._read = read
-        self.changes: list[Switch | Cut] = []
+        self.switches: list[Switch] = []
         self.debits: list[Debit] = []
         self.refund_after: int | None = None
 
@@ -111,20 +87,6 @@ class Lifecycle:
         while due := [timer for timer in self._timers(time) if timer.due_at <= time.now]:
             first = min(due, key=lambda timer: timer.at)
             first.act(first.argument, first.at)
-
-    def intervals(self) -> list[IntervalRow]:
-        """Those that are stored, with the changes."""
-        intervals = self._read(self.session["id"])
-        for change in self.changes:
-            if isinstance(change, Cut):
-                intervals = billing.cut(intervals, *change)
-                continue
-            last = intervals[-1]
-            intervals[-1] = cast(IntervalRow, {**last, "ended_at": change.at})
-            if change.reason is not None:
-                opened = {"reason": change.reason, "started_at": change.at, "ended_at": None}
-                intervals.append(cast(IntervalRow, {**last, **opened}))
-        return intervals
 
     def due_at(self) -> int | None:
         """Before this instant nothing happens by itself, but for an outage."""
@@ -137,7 +99,6 @@ class Lifecycle:
             "last_activity_at": now,
             "currency": self.settings.currency,
             "free_seconds": free_seconds,
-            "free_agent_id": agent["id"] if free_seconds else None,
             "is_prepaid": int(self.settings.prepaid),
         }
         self._assign(agent)
@@ -151,8 +112,7 @@ class Lifecycle:
         self.refund_after = so_far.billed_minutes
         self.session |= {
             "balance_cents": self.session["balance_cents"] + self._unused_cents(so_far),
-            # All that have begun, at whatever price, are seen to.
-            "paid_minutes": so_far.billed_minutes,
+            "paid_minutes": min(self.session["paid_minutes"], so_far.billed_minutes),
             "segment": self.session["segment"] + 1,
             "earlier_minutes": so_far.billed_minutes,
             "earlier_cents": so_far.cents,
@@ -160,7 +120,6 @@ class Lifecycle:
             "transfer_agent_id": None,
             "transfer_rate_cents": None,
             "last_activity_at": now,
-            "transferred_at": now,
         }
         self._assign(agent)
         if self.session["is_clock_started"]:
@@ -223,43 +182,18 @@ class Lifecycle:
         if session["status"] == "waiting":
             yield _at(session["created_at"] + _ms(settings.request_seconds), self.end, "expired")
         elif session["status"] == "paused":
-            yield from self._found_late(time)
             yield self._end_of_pause()
         elif session["status"] == "active":
             since = self._active_since()
-            if time and _is_outage(time, settings):
+            if time and time.heartbeat_at < time.now - _ms(settings.outage_seconds):
                 yield _at(max(time.heartbeat_at, since), self.pause, "outage")
             for side in SIDES:
                 seen = seen_at(session, side)
-                if self._is_absent(seen, time):
-                    yield _Timer(self._absent_at(seen), max(seen, since), self.pause, ABSENT[side])
+                due_at = seen + _ms(settings.absence_seconds)
+                yield _Timer(due_at, max(seen, since), self.pause, ABSENT[side])
             yield from self._silence()
             if session["running_since"] is not None:
                 yield from self._money(session["running_since"])
-
-    def _found_late(self, time: Time | None) -> Iterator[_Timer]:
-        """Somebody was away already when the clock was stopped for another cause."""
-        session = self.session
-        for side in SIDES:
-            # Before a transfer it was another agent.
-            begin = (session["transferred_at"] or 0) if side == "agent" else 0
-            seen = seen_at(session, side)
-            at = max(seen, begin)
-            if at < (session["stopped_at"] or 0):
-                if self._is_absent(seen, time):
-                    yield _Timer(self._absent_at(seen), at, self._cut, side)
-                elif time and not session["blind_ms"]:
-                    yield _at(time.heartbeat_at, self._wait_longer, time.now - time.heartbeat_at)
-
-    def _is_absent(self, seen: int, time: Time | None) -> bool:
-        """Whether who does not come back counts as away; not who nobody could see for want of a server."""
-        return (
-            time is None or not _is_outage(time, self.settings) or self._absent_at(seen) <= time.heartbeat_at
-        )
-
-    def _absent_at(self, seen: int) -> int:
-        """When it is sure that who was `seen` last is away; nobody could be seen without a server."""
-        return seen + _ms(self.settings.absence_seconds) + self.session["blind_ms"]
 
     def _end_of_pause(self) -> _Timer:
         session, settings, paused_at = self.session, self.settings, self.session["paused_at"] or 0
@@ -289,36 +223,6 @@ class Lifecycle:
             first_second = session["free_seconds"] + session["paid_minutes"] * MINUTE_SECONDS + 1
             yield _at(since + _ms(first_second) - session["billed_ms"], self._debit, None)
 
-    def _wait_longer(self, ms: int, at: int) -> None:
-        """Who was there when the server went has as long to come back as anybody."""
-        self.session["blind_ms"] = ms
-
-    def _cut(self, side: Side, at: int) -> None:
-        """What was active after `at` was not: this side was away, maybe already with the agent before."""
-        session, before = self.session, self.intervals()
-        self.changes.append(Cut(at, ABSENT[side]))
-        after = billing.cut(before, at, ABSENT[side])
-        parts = billing.active_parts(after, at)
-        session |= {"stopped_at": at, "billed_ms": sum(ms for ms, _ in parts)}
-        earlier = billing.prices(billing.active_parts(_until_transfer(after), at), session["free_seconds"])
-        if len(earlier) < session["earlier_minutes"]:
-            self._give_back(before, earlier)
-
-    def _give_back(self, before: list[IntervalRow], earlier: list[int]) -> None:
-        """Of the minutes that were begun `before`, only the `earlier` ones (cents each) were due."""
-        session, count = self.session, len(earlier)
-        begun = billing.prices(billing.active_parts(before, 0), session["free_seconds"])
-        begun += [session["rate_cents"]] * (session["paid_minutes"] - len(begun))
-        self.refund_after = count
-        session |= {
-            "balance_cents": session["balance_cents"] + sum(begun[count : session["paid_minutes"]]),
-            "paid_minutes": count,
-            # Each number of a minute is taken once in a segment.
-            "segment": session["segment"] + 1,
-            "earlier_minutes": count,
-            "earlier_cents": sum(earlier),
-        }
-
     def _prompt(self, _: None, at: int) -> None:
         self.session["prompted_at"] = at
 
@@ -329,7 +233,7 @@ class Lifecycle:
         rate = self.session["rate_cents"]
         self.session["paid_minutes"] += 1
         self.session["balance_cents"] -= rate
-        self.debits.append(Debit(self.session["segment"], self.session["paid_minutes"], rate, at))
+        self.debits.append(Debit(self.session["paid_minutes"], rate, at))
 
     def _active_since(self) -> int:
         """When it was last accepted or resumed; 0 before."""
@@ -351,7 +255,6 @@ class Lifecycle:
 
     def _activate(self, now: int) -> None:
         self.session |= {"status": "active", "active_since": now, "paused_at": None, "pause_reason": None}
-        self.session["blind_ms"] = 0
         if self.session["is_clock_started"]:
             self._switch(now, "active")
 
@@ -362,20 +265,9 @@ class Lifecycle:
         session = self.session
         if session["running_since"] is not None:
             session["billed_ms"] += at - session["running_since"]
-            session["stopped_at"] = at
         session["running_since"] = at if reason == "active" else None
         if session["agent_id"] is not None:
-            self.changes.append(Switch(at, reason, session["agent_id"], session["rate_cents"], message_id))
-
-
-def _is_outage(time: Time, settings: Settings) -> bool:
-    return time.now - time.heartbeat_at > _ms(settings.outage_seconds)
-
-
-def _until_transfer(intervals: list[IntervalRow]) -> list[IntervalRow]:
-    """Those before the last transfer, if there was one."""
-    last = max((number for number, each in enumerate(intervals) if each["reason"] == "transfer"), default=0)
-    return intervals[:last]
+            self.switches.append(Switch(at, reason, session["agent_id"], session["rate_cents"], message_id))
 
 
 def _ms(seconds: int) -> int:

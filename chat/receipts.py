@@ -1,12 +1,13 @@
 """The bill of a session, in full, so that anybody can compute it again; and the check that does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import cast
 
 from chat import billing, clock, sessions, store
 from chat.accounts import User
-from chat.changes import life_of
 from chat.database.connection import Connection
+from chat.lifecycle import Lifecycle, Switch
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import IntervalRow, LedgerRow, SessionRow
@@ -19,9 +20,9 @@ def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
     def read(db: Connection) -> Receipt:
         row, time = sessions.of_user(db, chat_session_id, user.id), store.server.time(db)
         paid = store.ledger.of_session(db, chat_session_id) if row["client_id"] == user.id else []
-        life = life_of(db, row, runtime.settings)
+        life = Lifecycle(row, runtime.settings)
         life.settle(time)
-        intervals = life.intervals()
+        intervals = _switched(store.intervals.of_session(db, chat_session_id), life.switches)
         minutes = billing.prices(billing.active_parts(intervals, time.now), row["free_seconds"])
         return {
             "server_time": time.now,
@@ -67,6 +68,18 @@ def verify(db: Connection) -> Iterator[str]:
             f"user {user['id']}: the balance is {Cents(user['balance_cents'])}, "
             f"the ledger says {Cents(user['ledger_cents'])}"
         )
+
+
+def _switched(stored: Sequence[IntervalRow], switches: Iterable[Switch]) -> list[IntervalRow]:
+    """The intervals as they will be when these switches are stored."""
+    intervals = list(stored)
+    for switch in switches:
+        last = intervals[-1]
+        intervals[-1] = cast(IntervalRow, {**last, "ended_at": switch.at})
+        if switch.reason is not None:
+            opened = {"reason": switch.reason, "started_at": switch.at, "ended_at": None}
+            intervals.append(cast(IntervalRow, {**last, **opened}))
+    return intervals
 
 
 def _differences(db: Connection, row: SessionRow) -> Iterator[str]:

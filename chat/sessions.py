@@ -54,8 +54,7 @@ def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
 
 def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> Summary:
     """The `session` object of the wire, as it stands at this instant."""
-    row = lifecycle.settled(row, time, settings, lambda _: store.intervals.of_session(db, row["id"]))
-    now = time.now
+    row, now = lifecycle.settled(row, time, settings), time.now
     so_far = bill(row, now)
     is_open = row["status"] != "ended"
     exhausted = exhausted_at(row, now) if is_open else None

@@ -9,7 +9,7 @@ nothing and gives the same answer.
 from chat import agents, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
-from chat.changes import Change, arrive, change, life_of, publish, save
+from chat.changes import Change, arrive, change, publish, save
 from chat.database.connection import Connection
 from chat.errors import (
     Forbidden,
@@ -55,7 +55,7 @@ def request(
         head = store.revision.advance(db)
         due_at = time.now + runtime.settings.request_seconds * 1000
         new_id = store.sessions.insert(db, client.id, agent_id, rate, limit_cents, due_at, time.now, head)
-        life = life_of(db, existing(store.sessions.by_id(db, new_id)), runtime.settings)
+        life = Lifecycle(existing(store.sessions.by_id(db, new_id)), runtime.settings)
         if opening is None:
             changes.append(Change(topics.of_change(life.row, head - 1, has_message=False), head))
         else:

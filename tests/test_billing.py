@@ -79,12 +79,6 @@ a new rate is for the next session = 150 s, 3 min, 7.50
     0 talk; 30 rate anna 999; 150 end
 a new rate is for the next session, pause or not = 61 s, 2 min, 5.00
     0 talk; 30 rate anna 999; 40 pause client; 50 resume client; 71 end
-prepaid minutes at nothing are seen to = 65 s, 2 min, 0.00
-    prepaid=1; 0 top_up 1000; 0 rate anna 0; 0 talk; 62 transfer ben;
-    62 answer yes; 62 say agent; 65 end; 65 shows balance 10.00
-free minutes are not charged after a transfer = 260 s, 5 min, 1.00
-    prepaid=1; 0 top_up 2000; 0 rate anna 0; 0 talk; 150 say client; 200 transfer ben;
-    200 answer yes; 200 say agent; 260 end; 260 shows balance 19.00
 any agent, at their own rate = 61 s, 2 min, 2.00
     0 ask any; 5 accept ben; 5 say agent; 66 end
 
@@ -106,12 +100,6 @@ the same pair again is not free = 30 s, 1 min, 2.50
     free_seconds=60; 0 talk; 70 end; 80 talk; 110 end
 nor when the first left some = 30 s, 1 min, 2.50
     free_seconds=60; 0 talk; 1 end; 80 talk; 110 end
-one whose clock ran for no second uses no free seconds = 60 s, 0 min, 0.00
-    free_seconds=60; 0 ask; 0 accept; 5 leave client; 20 say agent; 100 end agent; 110 talk; 170 end
-a transfer does not use up the next agent's free seconds = 60 s, 0 min, 0.00
-    free_seconds=60; 0 talk; 70 transfer ben; 70 say agent; 80 end; 90 talk ben; 150 end
-nor those of an agent to whom it came before it ran = 60 s, 0 min, 0.00
-    free_seconds=60; 0 met; 20 transfer ben; 30 say agent; 50 end; 90 talk ben; 150 end
 another agent is free = 30 s, 0 min, 0.00
     free_seconds=60; 0 talk; 70 end; 80 talk cora; 110 end
 another client is free = 30 s, 0 min, 0.00
@@ -187,33 +175,6 @@ resumed while the other is gone = 120 s, 2 min, 5.00 (active paused_by_agent cli
 away in a pause, and back in time = 120 s, 2 min, 5.00 (active paused_by_agent active)
     0 talk; 60 pause agent; 70 leave client; 120 come client; 130 resume agent; 190 end
 
-an absence found after the agent's pause = 130 s, 3 min, 7.50 (active client_absent paused_by_agent active)
-    0 talk; 60 leave client; 80 pause agent; 200 come client; 200 resume agent; 270 end
-one that ends in the agent's pause, in time, is none = 150 s, 3 min, 7.50 (active paused_by_agent active)
-    0 talk; 60 leave client; 80 pause agent; 104 come client; 200 resume agent; 270 end
-an absence found after both of the agent's pauses = 60 s, 1 min, 2.50
-    0 talk; 60 leave client; 70 pause agent; 80 resume agent; 90 pause agent; 300 end agent
-paused and resumed by the agent while the client is gone = 60 s, 1 min, 2.50
-    0 talk; 60 leave client; 70 pause agent; 80 resume agent; 300 end agent
-an absence found after the pause of a silence = 290 s, 5 min, 12.50
-    0 talk; 290 leave agent; 310 shows pause_reason inactive; 500 end
-an absence found after the limit was reached = 110 s, 2 min, 5.00
-    0 talk; 0 limit 500; 110 leave client; 130 shows pause_reason spending_limit; 500 end agent
-an absence found after the balance was used up = 50 s, 1 min, 2.50
-    prepaid=1; 0 top_up 250; 0 talk; 50 leave client; 70 shows pause_reason balance; 300 end agent
-an absence found after a transfer = 60 s, 1 min, 2.50 (active client_absent transfer)
-    0 talk; 60 leave client; 80 transfer ben; 300 end agent
-an absence found after a transfer, and the clock of the other = 61 s, 2 min, 3.50
-    0 talk; 60 leave client; 80 transfer ben; 85 say agent; 300 come client; 301 end
-an absence found after a transfer takes back what was paid = 59 s, 1 min, 2.50
-    prepaid=1; 0 top_up 2000; 0 talk; 59 leave client; 80 sweep; 80 transfer ben; 85 say agent; 90 sweep;
-    300 end agent; 300 shows balance 17.50
-and goes on from there = 121 s, 3 min, 4.50
-    prepaid=1; 0 top_up 2000; 0 talk; 59 leave client; 80 sweep; 80 transfer ben; 85 say agent; 90 sweep;
-    200 come client; 262 end; 262 shows balance 15.50
-the new agent's absence takes nothing from the one before = 80 s, 2 min, 5.00
-    0 talk; 10 leave ben; 80 transfer ben; 300 end
-
 an outage of 29 s is none = 120 s, 2 min, 5.00 (active)
     0 talk; 60 crash; 89 boot; 120 end
 an outage of 31 s = 120 s, 2 min, 5.00 (active outage active)
@@ -234,8 +195,6 @@ an hour's outage before the session's first heartbeat = 60 s, 1 min, 2.50
     0 crash; 4 talk; 3604 boot; 3664 end
 40 s of outage before the session's first heartbeat = 60 s, 1 min, 2.50
     0 crash; 4 talk; 44 boot; 104 end
-an outage is nobody's absence = 122 s, 3 min, 7.50 (active outage client_absent active)
-    0 talk; 50 leave client; 60 crash; 160 boot; 168 come client; 230 end
 a reboot = 120 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 160 boot another; 220 end
 

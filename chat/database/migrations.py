@@ -339,22 +339,3 @@ def m006_histories(db: Connection) -> None:
         "CREATE INDEX auth_tokens_revoked ON auth_tokens (revoked_at) WHERE revoked_at IS NOT NULL",
     ):
         db.conn.execute(statement)
-
-
-@migrations()
-def m007_rules(db: Connection) -> None:
-    for statement in (
-        # When the clock last stopped; and since then for how long there was no server to see anybody.
-        "ALTER TABLE chat_sessions ADD COLUMN stopped_at INTEGER",
-        "ALTER TABLE chat_sessions ADD COLUMN blind_ms INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE chat_sessions ADD COLUMN transferred_at INTEGER",
-        # With whom the client used up free seconds.
-        "ALTER TABLE chat_sessions ADD COLUMN free_agent_id INTEGER REFERENCES users (id)",
-        """
-        UPDATE chat_sessions AS s SET free_agent_id = coalesce(
-            (SELECT agent_id FROM billing_intervals WHERE chat_session_id = s.id ORDER BY id LIMIT 1),
-            agent_id
-        ) WHERE free_seconds > 0
-        """,
-    ):
-        db.conn.execute(statement)

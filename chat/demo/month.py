@@ -14,7 +14,7 @@ from typing import Any
 
 from chat import messages, store
 from chat.accounts import DAY_MS
-from chat.changes import arrive, life_of, save
+from chat.changes import arrive, save
 from chat.database.connection import Connection
 from chat.demo.pairs import DOMAIN, DemoSession
 from chat.errors import existing
@@ -220,7 +220,7 @@ def _request(stage: _Stage, client: str, agent: str | None, text: str, at: int) 
         at,
         store.revision.advance(stage.db),
     )
-    life = life_of(stage.db, existing(store.sessions.by_id(stage.db, chat_session_id)), stage.settings)
+    life = Lifecycle(existing(store.sessions.by_id(stage.db, chat_session_id)), stage.settings)
     _say(stage, life, "client", text, at)
     return life
 

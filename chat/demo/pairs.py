@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chat import accounts, messages, store
-from chat.changes import arrive, life_of, save
+from chat.changes import arrive, save
 from chat.database.connection import Connection
 from chat.errors import existing
+from chat.lifecycle import Lifecycle
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.demo import DemoRow
@@ -89,7 +90,7 @@ def _open(db: Connection, settings: Settings, people: Mapping[str, int]) -> int:
     store.users.see(db, list(people.values()), now)
     head = store.revision.advance(db)
     chat_session_id = store.sessions.insert(db, people["client"], people["agent"], 0, None, now, now, head)
-    life = life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
+    life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
     life.accept(existing(store.users.by_id(db, people["agent"])), 0, now)
     for side, text in OPENING:
         head = store.revision.advance(db)

@@ -1,7 +1,7 @@
 """The billing intervals of chat sessions."""
 
 from chat.database.connection import Connection
-from chat.store.rows import IntervalReason, IntervalRow, PauseReason
+from chat.store.rows import IntervalReason, IntervalRow
 
 
 def switch(
@@ -36,38 +36,12 @@ def switch(
         )
 
 
-def cut(db: Connection, chat_session_id: int, at: int, reason: PauseReason) -> None:
-    """What was active after `at`, and is over, was so for the `reason` instead."""
-    values = {"id": chat_session_id, "at": at, "reason": reason}
-    db.conn.execute(
-        """
-        INSERT INTO billing_intervals
-            (chat_session_id, agent_id, rate_cents, reason, started_at, ended_at, last_message_id)
-        SELECT chat_session_id, agent_id, rate_cents, :reason, max(started_at, :at), ended_at, last_message_id
-        FROM billing_intervals
-        WHERE chat_session_id = :id AND reason = 'active' AND ended_at > max(started_at, :at)
-        """,
-        values,
-    )
-    db.conn.execute(
-        """
-        UPDATE billing_intervals SET ended_at = max(started_at, :at),
-            last_message_id = (
-                SELECT max(id) FROM messages WHERE chat_session_id = :id AND created_at <= :at
-                    AND id >= coalesce(first_message_id, 0)
-            )
-        WHERE chat_session_id = :id AND reason = 'active' AND ended_at > max(started_at, :at)
-        """,
-        values,
-    )
-
-
 def of_session(db: Connection, chat_session_id: int) -> list[IntervalRow]:
     """A session's intervals, in order, with the agents' names."""
     return db.conn.execute(
         """
         SELECT i.*, users.name AS agent_name FROM billing_intervals i JOIN users ON users.id = i.agent_id
-        WHERE chat_session_id = ? ORDER BY started_at, i.id
+        WHERE chat_session_id = ? ORDER BY i.id
         """,
         (chat_session_id,),
     ).fetchall()

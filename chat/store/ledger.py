@@ -35,7 +35,9 @@ def debit_minute(
     )
 
 
-def refund_minutes(db: Connection, user_id: int, chat_session_id: int, after: int, at: int) -> None:
+def refund_minutes(
+    db: Connection, user_id: int, chat_session_id: int, segment: int, after: int, at: int
+) -> None:
     """Give back the minutes with higher numbers: they were paid, and then found not to be due."""
     rows = db.conn.execute(
         """
@@ -43,14 +45,10 @@ def refund_minutes(db: Connection, user_id: int, chat_session_id: int, after: in
             (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
         SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, segment, minute,
             'Minute ' || minute || ' not used', ?
-        FROM ledger AS paid WHERE chat_session_id = ? AND kind = 'minute' AND minute > ?
-            AND NOT EXISTS (
-                SELECT 1 FROM ledger WHERE chat_session_id = paid.chat_session_id
-                    AND segment = paid.segment AND minute = paid.minute AND kind = 'minute_refund'
-            )
+        FROM ledger WHERE chat_session_id = ? AND segment = ? AND kind = 'minute' AND minute > ?
         RETURNING amount_cents
         """,
-        (at, chat_session_id, after),
+        (at, chat_session_id, segment, after),
     ).fetchall()
     _change_balance(db, user_id, sum(row[0] for row in rows))
 

@@ -94,10 +94,6 @@ class SessionRow(ChangedRow, PeerRow):
     earlier_cents: int
     paid_minutes: int
     segment: int
-    stopped_at: int | None
-    blind_ms: int
-    transferred_at: int | None
-    free_agent_id: int | None
     total_cents: int | None
     transfer_agent_id: int | None
     transfer_rate_cents: int | None

@@ -148,32 +148,36 @@ def postpone(db: Connection, later: Iterable[tuple[int | None, int, int]]) -> No
     db.conn.executemany("UPDATE chat_sessions SET due_at = ? WHERE id = ? AND revision = ?", later)
 
 
-def running(db: Connection, since: int) -> list[int]:
-    """The ids of all that are active, and of those that were after this instant."""
+def active(db: Connection) -> list[int]:
+    """The ids of all that are active."""
     rows = db.conn.execute(
-        """
-        SELECT id FROM chat_sessions WHERE due_at IS NOT NULL
-            AND (status = 'active' OR (status = 'paused' AND stopped_at > ?))
-        """,
-        (since,),
+        "SELECT id FROM chat_sessions WHERE status = 'active' AND due_at IS NOT NULL"
     ).fetchall()
     return [row[0] for row in rows]
 
 
-def active_of_users(db: Connection, user_ids: Sequence[int]) -> list[int]:
-    """The ids of the active ones of these users."""
-    return _of_users(db, "status = 'active'", user_ids)
-
-
-def left_by_users(db: Connection, user_ids: Sequence[int], seen_before: int) -> list[int]:
-    """The ids of those whose clock ran while a user who was last seen before then may have been away."""
-    return _of_users(db, "(status = 'active' OR stopped_at > seen_at)", user_ids, seen_before)
+def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | None = None) -> list[int]:
+    """The ids of the active ones of these users, or of those among them last seen before then."""
+    return _of_users(
+        db,
+        """
+        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id WHERE status = 'active'
+            AND status <> 'ended'
+        """,
+        user_ids,
+        seen_before,
+    )
 
 
 def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:
     """The ids of those that are paused because somebody, or the server, was away."""
     return _of_users(
-        db, "status = 'paused' AND pause_reason IN ('client_absent', 'agent_absent', 'outage')", user_ids
+        db,
+        """
+        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id WHERE status = 'paused'
+            AND status <> 'ended' AND pause_reason IN ('client_absent', 'agent_absent', 'outage')
+        """,
+        user_ids,
     )
 
 
@@ -217,8 +221,14 @@ def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
     row = db.conn.execute(
         """
         SELECT EXISTS (
-            SELECT 1 FROM chat_sessions WHERE client_id = ? AND free_agent_id = ?
-                AND (status <> 'ended' OR billed_ms > 0)
+            SELECT 1 FROM chat_sessions s WHERE client_id = ?1 AND free_seconds > 0
+                AND (
+                    (agent_id = ?2 AND status <> 'ended')
+                    OR EXISTS (
+                        SELECT 1 FROM billing_intervals i
+                        WHERE i.chat_session_id = s.id AND i.agent_id = ?2 AND reason = 'active'
+                    )
+                )
         )
         """,
         (client_id, agent_id),
@@ -257,20 +267,17 @@ def all_ids(db: Connection) -> list[int]:
 
 
 def _of_users(
-    db: Connection, where: str, user_ids: Sequence[int], seen_before: int | None = None
+    db: Connection, select: str, user_ids: Sequence[int], seen_before: int | None = None
 ) -> list[int]:
-    """The ids of the open sessions `where` that is so, of these users, or those last seen before then."""
+    """The ids that `select` gives for either `side` of the users, who are `gone`."""
+    # `<> 'ended'` in it says that the indexes of open sessions will do.
     marks = ", ".join("?" * len(user_ids))
-    # `<> 'ended'` says that the indexes of open sessions will do.
-    of_side = f"""
-        SELECT id FROM chat_sessions JOIN gone ON {{side}}_id = user_id WHERE {where} AND status <> 'ended'
-    """
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
+            SELECT id AS user_id FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
         )
-        {of_side.format(side="client")} UNION {of_side.format(side="agent")}
+        {select.format(side="client")} UNION {select.format(side="agent")}
         """,
         (seen_before, *user_ids),
     ).fetchall()
