@@ -69,10 +69,12 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
+        "max_rate": Cents(row["max_rate_cents"]),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
+        "clock_started_at": clock.text_or_none(row["clock_started_at"]),
         "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],
@@ -81,7 +83,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "agent_read_id": row["agent_read_id"],
         "client_delivered_id": row["client_delivered_id"],
         "agent_delivered_id": row["agent_delivered_id"],
-        "transfer": _transfer(row),
+        "transfer": offer(row),
     }
 
 
@@ -116,6 +118,17 @@ def untimed(session: TimedSession) -> Session:
     return cast(Session, {name: value for name, value in session.items() if name != "server_time"})
 
 
+def offer(row: SessionRow) -> Transfer | None:
+    """The dearer agent whom the client is asked about, if they are."""
+    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
+        return None
+    return {
+        "agent_id": row["transfer_agent_id"],
+        "agent_name": row["transfer_agent_name"] or "",
+        "rate_per_minute": Cents(row["transfer_rate_cents"]),
+    }
+
+
 def receipt_address(chat_session_id: int) -> str:
     """Where the receipt is, on the API."""
     return f"/api/chat/sessions/{chat_session_id}/receipt"
@@ -126,9 +139,3 @@ def _position(db: Connection, row: SessionRow) -> int | None:
     if row["status"] != "waiting":
         return None
     return store.sessions.ahead(db, row["id"], row["agent_id"]) + 1
-
-
-def _transfer(row: SessionRow) -> Transfer | None:
-    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
-        return None
-    return {"agent_id": row["transfer_agent_id"], "rate_per_minute": Cents(row["transfer_rate_cents"])}

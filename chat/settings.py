@@ -6,6 +6,7 @@ gunicorn.conf.py runs this file by path, before any worker exists, so it imports
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -77,6 +78,12 @@ def _hosts(text: str) -> tuple[str, ...]:
 def _currency(text: str) -> str:
     if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
         raise SettingError("three capital letters (ISO 4217), like EUR")
+    return text
+
+
+def _amount(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
+        raise SettingError("an amount like 20.00, or empty for none")
     return text
 
 
@@ -233,6 +240,12 @@ class Settings:
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
+    spending_limit: str = _setting(
+        "",
+        "amount",
+        "What a conversation may cost where the client names no limit; empty is no limit.",
+        _amount,
+    )
     request_seconds: int = _setting(
         120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)
     )
@@ -282,6 +295,11 @@ class Settings:
         _time_zone,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
+
+    @property
+    def spending_limit_cents(self) -> int | None:
+        """The default limit as amounts are kept."""
+        return int(Decimal(self.spending_limit) * 100) if self.spending_limit else None
 
 
 def variable(name: str) -> str:

@@ -19,6 +19,7 @@ class Transfer(TypedDict):
     """The dearer agent whom the client is asked about."""
 
     agent_id: int
+    agent_name: str
     rate_per_minute: Cents
 
 
@@ -35,10 +36,12 @@ class Summary(TypedDict):
     duration_seconds: int
     billed_minutes: int
     rate_per_minute: Cents | None
+    max_rate: Cents
     currency: str
     free_seconds: int
     free_seconds_left: int
     is_clock_running: bool
+    clock_started_at: str | None
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool
@@ -87,8 +90,12 @@ class LastMessage(TypedDict):
 
 
 class Card(TimedSession):
-    """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
+    """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
+    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    """
+
+    offered_rate: Cents | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]

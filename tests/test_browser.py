@@ -101,7 +101,7 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client.follow(client.page.locator("li", has_text="Me Élise Sansscript").get_by_role("link"))
     client.page.fill("#message", "Puis-je sous-louer ?")
     client.page.fill("#spending_limit", "20,00")
-    client.follow("text=Send the request")
+    client.follow("text=Request, with obligation to pay, €2.50 a minute")
     assert client.page.get_by_text("Place in the queue").is_visible()
     agent.open("/inbox")
     agent.follow(agent.page.locator("[data-card]", has_text="Puis-je sous-louer ?").get_by_text("Accept"))

@@ -53,9 +53,13 @@ RIGHT = {
     "sending.send": ("client", {"chat_session_id": "open", "message": "Bonjour"}),
     "signals.read": ("client", {"chat_session_id": "open", "message_id": 1}),
     "signals.typing": ("client", {"chat_session_id": "open", "typing": True}),
-    "sessions.ask": ("client", {"agent_id": "agent", "message": "Bonjour", "spending_limit": 5}),
+    "sessions.ask": (
+        "client",
+        {"agent_id": "agent", "max_rate": 5, "message": "Bonjour", "spending_limit": 5},
+    ),
     "sessions.limit": ("client", {"spending_limit": 500}),
     "sessions.transfer": ("agent", {"agent_id": "agent"}),
+    "sessions.agree": ("client", {"agent_id": "agent", "rate_per_minute": 2.5}),
     "sessions.rate": ("client", {"rating": 5, "comment": "Merci"}),
     "agents.change": ("agent", {"available": True, "rate_per_minute": 2.5}),
     "agents.change_balance": (
@@ -128,7 +132,7 @@ def check(operation, answer, shown):
 def address(operation, ids):
     """Where an operation is asked of these people."""
     id = ids["ended" if operation["operationId"] == "sessions.rate" else "open"]
-    return operation["path"].replace("{chat_session_id}", str(id)).replace("{answer}", "agree")
+    return operation["path"].replace("{chat_session_id}", str(id))
 
 
 def test_every_body_is_tried(operations):

@@ -339,3 +339,41 @@ def m006_histories(db: Connection) -> None:
         "CREATE INDEX auth_tokens_revoked ON auth_tokens (revoked_at) WHERE revoked_at IS NOT NULL",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m008_consent(db: Connection) -> None:
+    for statement in (
+        # What the client agreed to pay a minute at most: what was shown at the request, or named for any
+        # agent, or agreed to at a transfer.
+        """
+        ALTER TABLE chat_sessions ADD COLUMN max_rate_cents INTEGER NOT NULL DEFAULT 0
+        CHECK (max_rate_cents >= 0)
+        """,
+        # When the clock first ran with this agent.
+        "ALTER TABLE chat_sessions ADD COLUMN clock_started_at INTEGER",
+        """
+        UPDATE chat_sessions AS s SET
+            max_rate_cents = max(rate_cents, (
+                SELECT coalesce(max(rate_cents), 0) FROM billing_intervals WHERE chat_session_id = s.id
+            )),
+            clock_started_at = (
+                SELECT min(started_at) FROM billing_intervals i
+                WHERE chat_session_id = s.id AND i.agent_id = s.agent_id AND reason = 'active'
+            )
+        """,
+    ):
+        db.conn.execute(statement)
+    # Nobody was told what a request to any agent may cost: it is asked for again.
+    for (waiting_id,) in db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
+    ).fetchall():
+        db.conn.execute("UPDATE revision SET head = head + 1")
+        db.conn.execute(
+            """
+            UPDATE chat_sessions SET status = 'ended', end_reason = 'expired', ended_at = created_at,
+                total_cents = 0, due_at = NULL, owner_revision = revision.head, revision = revision.head
+            FROM revision WHERE chat_sessions.id = ?
+            """,
+            (waiting_id,),
+        )

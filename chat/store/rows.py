@@ -82,12 +82,14 @@ class SessionRow(ChangedRow, PeerRow):
     client_read_id: int
     agent_read_id: int
     rate_cents: int
+    max_rate_cents: int
     currency: str
     free_seconds: int
     is_prepaid: int
     limit_cents: int | None
     warned_seconds: int | None
     is_clock_started: int
+    clock_started_at: int | None
     billed_ms: int
     running_since: int | None
     earlier_minutes: int
@@ -102,12 +104,17 @@ class SessionRow(ChangedRow, PeerRow):
     due_at: int | None
     client_name: str
     agent_name: str | None
+    transfer_agent_name: str | None
     balance_cents: int
 
 
 class CardRow(SessionRow):
-    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters."""
+    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
+    `offered_cents` is what a minute of a request would bring the agent who looks at it.
+    """
+
+    offered_cents: int | None
     last_message: str | None
     last_sender_type: Side | None
     last_message_at: str | None

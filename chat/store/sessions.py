@@ -8,10 +8,11 @@ from chat import clock
 from chat.database.connection import Connection
 from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side
 
-# With both people's names and last signs of life, and the client's balance.
+# With both people's names and last signs of life, the client's balance, and who would go on.
 COLUMNS = """
     s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
-    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
+    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
+    (SELECT name FROM users WHERE id = s.transfer_agent_id) AS transfer_agent_name
 """
 TABLES = """
     chat_sessions s
@@ -19,7 +20,14 @@ TABLES = """
     LEFT JOIN users agent ON agent.id = s.agent_id
 """
 # The columns that belong to other tables.
-_JOINED = {"client_name", "client_seen_at", "balance_cents", "agent_name", "agent_seen_at"}
+_JOINED = {
+    "client_name",
+    "client_seen_at",
+    "balance_cents",
+    "agent_name",
+    "agent_seen_at",
+    "transfer_agent_name",
+}
 
 
 def insert(
@@ -32,13 +40,13 @@ def insert(
     now: int,
     revision: int,
 ) -> int:
-    """The id of a new request, to one agent or (None) to any."""
+    """The id of a new request, to one agent or (None) to any; a minute costs `rate_cents` at most."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents,
-            created_at, last_activity_at, due_at, owner_revision, revision)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :limit_cents,
-            :now, :now, :due_at, :revision, :revision)
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, max_rate_cents,
+            limit_cents, created_at, last_activity_at, due_at, owner_revision, revision)
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents,
+            :limit_cents, :now, :now, :due_at, :revision, :revision)
         """,
         {
             "client_id": client_id,

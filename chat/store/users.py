@@ -60,6 +60,17 @@ def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None
     ).fetchall()
 
 
+def rates(db: Connection) -> tuple[int, int] | None:
+    """The lowest and the highest rate of the agents who take requests, in cents."""
+    low, high = db.conn.execute(
+        """
+        SELECT min(rate_cents), max(rate_cents) FROM users
+        WHERE role = 'agent' AND disabled_at IS NULL AND is_available
+        """
+    ).fetchone()
+    return None if low is None else (low, high)
+
+
 def set_available(db: Connection, user_id: int, is_available: bool) -> None:
     """Switch whether an agent takes requests."""
     db.table("users").update(user_id, {"is_available": int(is_available)})

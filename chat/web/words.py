@@ -59,6 +59,8 @@ PROBLEMS = {
     "session_ended": _("The conversation has ended."),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
+    "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
+    "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
     "insufficient_balance": _("The balance does not pay for the next minute."),
     "idempotency_mismatch": _("This form was sent before, with another message."),
@@ -84,6 +86,7 @@ FIELDS = {
     "message": _("A message has 1 to 4000 characters."),
     "shortcut": _("1 to 30 letters, digits, hyphens or underscores."),
     "rate": _("Enter an amount, like 2.50."),
+    "max_rate": _("Enter what a minute may cost at most, like 3.00."),
     "amount": _("Enter an amount, like 20.00."),
     "spending_limit": _("Enter an amount, like 20.00, not below what it costs already."),
     "rating": _("Choose one to five stars."),
@@ -130,6 +133,14 @@ SCRIPT = {
     "yesterday": _("Yesterday"),
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
+    "a_minute": _("%(price)s a minute", price="{price}"),
+    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
+    "clock_started_free": _(
+        "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
+        length="{length}",
+        price="{price}",
+    ),
 }
 
 # What the check of the line finds; {…} is filled in by static/js/diagnosis.js.
@@ -189,6 +200,11 @@ def of_session(session: Summary) -> str:
     if session["status"] == "paused":
         return str(PAUSE_REASONS[session["pause_reason"] or ""])
     return str(STATUSES[session["status"]])
+
+
+def in_script(name: str, **values: str) -> str:
+    """What a script would say, with what it fills in."""
+    return str(SCRIPT[name]).format(**values)
 
 
 def states(session: Summary) -> set[str]:
