@@ -181,11 +181,14 @@ def test_a_parameter_takes_what_it_is_described_to_take(line, operations, people
         named = [each for each in operation["parameters"] if each["in"] == "query"]
         for parameter in named:
             field, schema = parameter["name"], parameter["schema"]
+            number, *none_yet = schema.get("anyOf", [schema])
             for value in IN_QUERY:
+                if none_yet and value in none_yet[0]["enum"]:
+                    continue
                 path = f"{address(operation, ids)}?{field}={value}"
                 answer = line.request("GET", path, None, headers)
                 told = check(operation, answer, path)
-                if schema["type"] == "integer" or "enum" in schema:
+                if number["type"] == "integer" or "enum" in number:
                     assert (answer[0], told["code"], told["field"]) == (400, "invalid_parameter", field), path
             answer = line.request("GET", f"{path}&{field}=1", None, headers)
             assert check(operation, answer, path)["code"] == "invalid_parameter"

@@ -15,7 +15,7 @@ def search(db: Connection, text: str, status: str | None, before_id: int, limit:
         f"""
             AND (
                 instr(folded(client.name || ' ' || client.email), :word_{number})
-                OR instr(folded(agent.name || ' ' || agent.email), :word_{number})
+                OR instr(folded(ifnull(agent.name || ' ' || agent.email, '')), :word_{number})
                 OR EXISTS (
                     SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
                         AND instr(folded(m.message), :word_{number})

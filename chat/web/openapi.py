@@ -143,7 +143,8 @@ def _optional(place: str, model: type[BaseModel] | None) -> Iterator[Schema]:
         either = [each for each in schema.pop("anyOf", ()) if each.get("type") != "null"]
         if schema.get("default", "") is None:
             del schema["default"]
-        yield {"name": name, "in": place, "required": False, "schema": {**schema, **(either or [{}])[0]}}
+        schema |= {"anyOf": either} if len(either) > 1 else (either or [{}])[0]
+        yield {"name": name, "in": place, "required": False, "schema": schema}
 
 
 def _answer(status: int, answer: Any, is_websocket: bool, shapes: dict[Any, Schema]) -> Schema:

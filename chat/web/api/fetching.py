@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from flask import Blueprint
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from chat import messages
 from chat.accounts import User
@@ -15,21 +15,10 @@ from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Answer, LongPoll
-from chat.web.request import MAX_INTEGER, Digits, PageSize
+from chat.web.request import Digits, LastId, PageSize
 from chat.wire import Fetched
 
 blueprint = Blueprint("fetching", __name__)
-
-
-# What a script writes of an id that it does not have yet.
-NONE_YET = ("", "null", "undefined", "NaN")
-LastId = Annotated[
-    Digits,
-    BeforeValidator(lambda value: "0" if value in NONE_YET else value),
-    WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}, {"enum": NONE_YET}]}
-    ),
-]
 
 
 class Fetch(LongPoll):
