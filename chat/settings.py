@@ -220,7 +220,12 @@ class Settings:
         "A worker is replaced after about so many; 0 is never.",
         _integer(0, 1_000_000_000),
     )
-    currency: str = _setting("EUR", "ISO 4217", "What all amounts are in.", _currency)
+    currency: str = _setting(
+        "EUR",
+        "ISO 4217",
+        "What all amounts are in; that of the database, which `chat currency` changes.",
+        _currency,
+    )
     free_seconds: int = _setting(
         0, "s", "Not billed at the start of the first session of a client with an agent.", _integer(0, 86_400)
     )

@@ -35,9 +35,10 @@ def insert(
     """The id of a new request, to one agent or (None) to any."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents,
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents, currency,
             created_at, last_activity_at, due_at, owner_revision, revision)
         VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :limit_cents,
+            (SELECT currency FROM server),
             :now, :now, :due_at, :revision, :revision)
         """,
         {

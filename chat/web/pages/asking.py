@@ -4,8 +4,9 @@ from flask import Blueprint, Response
 
 from chat import agents, transitions
 from chat.errors import NotFound, Problem
-from chat.web.page import Amount, form, page, reader, see, written
+from chat.web.page import form, page, reader, see, written
 from chat.web.request import Body, Digits, Query, current_runtime, query, validated
+from chat.web.typed import Amount
 
 blueprint = Blueprint("asking", __name__)
 
