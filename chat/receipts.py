@@ -29,12 +29,12 @@ def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
             "session": sessions.untimed(sessions.details(db, runtime, row, time)),
             "is_final": row["status"] == "ended",
             "free_seconds": row["free_seconds"],
-            "intervals": [_interval(each, time.now) for each in intervals],
+            "intervals": [_interval(each, time.now, row["currency"]) for each in intervals],
             "minutes": [
-                {"minute": number, "rate_per_minute": Cents(cents)}
+                {"minute": number, "rate_per_minute": Cents(cents, row["currency"])}
                 for number, cents in enumerate(minutes, start=1)
             ],
-            "total_cost": Cents(sum(minutes)),
+            "total_cost": Cents(sum(minutes), row["currency"]),
             "currency": row["currency"],
             "ledger": [entry(each) for each in paid],
         }
@@ -47,12 +47,13 @@ def entry(row: LedgerRow) -> Entry:
     return {
         "id": row["id"],
         "kind": row["kind"],
-        "amount": Cents(row["amount_cents"]),
+        "amount": Cents(row["amount_cents"], row["currency"]),
         "chat_session_id": row["chat_session_id"],
         "minute": row["minute"],
         "actor_id": row["actor_id"],
         "reason": row["reason"],
         "created_at": clock.text(row["created_at"]),
+        "currency": row["currency"],
     }
 
 
@@ -107,7 +108,7 @@ def _gaps(intervals: Sequence[IntervalRow]) -> Iterator[str]:
             yield f"interval {after['id']} does not begin where interval {before['id']} ends"
 
 
-def _interval(row: IntervalRow, now: int) -> Interval:
+def _interval(row: IntervalRow, now: int, currency: str) -> Interval:
     return {
         "started_at": clock.text(row["started_at"]),
         "ended_at": clock.text_or_none(row["ended_at"]),
@@ -115,7 +116,7 @@ def _interval(row: IntervalRow, now: int) -> Interval:
         "reason": row["reason"],
         "is_billed": row["reason"] == "active",
         "agent": {"id": row["agent_id"], "name": row["agent_name"]},
-        "rate_per_minute": Cents(row["rate_cents"]),
+        "rate_per_minute": Cents(row["rate_cents"], currency),
         "first_message_id": row["first_message_id"],
         "last_message_id": row["last_message_id"],
     }

@@ -65,17 +65,17 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "pause_reason": row["pause_reason"],
         "position": _position(db, row),
         "duration_minutes": so_far.duration_minutes,
-        "total_cost": Cents(so_far.cents),
+        "total_cost": Cents(so_far.cents, row["currency"]),
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
-        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
-        "max_rate": Cents(row["max_rate_cents"]),
+        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
+        "max_rate": Cents(row["max_rate_cents"], row["currency"]),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
         "clock_started_at": clock.text_or_none(row["clock_started_at"]),
-        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),
+        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"], row["currency"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],
         "last_message_id": row["last_message_id"],
@@ -125,7 +125,7 @@ def offer(row: SessionRow) -> Transfer | None:
     return {
         "agent_id": row["transfer_agent_id"],
         "agent_name": row["transfer_agent_name"] or "",
-        "rate_per_minute": Cents(row["transfer_rate_cents"]),
+        "rate_per_minute": Cents(row["transfer_rate_cents"], row["currency"]),
     }
 
 

@@ -6,7 +6,6 @@ gunicorn.conf.py runs this file by path, before any worker exists, so it imports
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -82,7 +81,7 @@ def _currency(text: str) -> str:
 
 
 def _amount(text: str) -> str:
-    if text and not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
+    if text and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", text):
         raise SettingError("an amount like 20.00, or empty for none")
     return text
 
@@ -227,7 +226,12 @@ class Settings:
         "A worker is replaced after about so many; 0 is never.",
         _integer(0, 1_000_000_000),
     )
-    currency: str = _setting("EUR", "ISO 4217", "What all amounts are in.", _currency)
+    currency: str = _setting(
+        "EUR",
+        "ISO 4217",
+        "What all amounts are in; that of the database, which `chat currency` changes.",
+        _currency,
+    )
     free_seconds: int = _setting(
         0, "s", "Not billed at the start of the first session of a client with an agent.", _integer(0, 86_400)
     )
@@ -295,11 +299,6 @@ class Settings:
         _time_zone,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
-
-    @property
-    def spending_limit_cents(self) -> int | None:
-        """The default limit as amounts are kept."""
-        return int(Decimal(self.spending_limit) * 100) if self.spending_limit else None
 
 
 def variable(name: str) -> str:

@@ -1,7 +1,7 @@
 """The shapes of the wire: what clients are told of sessions, messages, agents and money.
 
 Instants are text, `YYYY-MM-DD HH:MM:SS` UTC, but for `server_time`, in milliseconds since 1970; amounts are
-numbers with two decimals. docs/api.md says what each field means.
+numbers with the decimals of their currency. docs/api.md says what each field means.
 """
 
 from typing import Literal, NotRequired
@@ -161,6 +161,7 @@ class Entry(TypedDict):
     actor_id: int | None
     reason: str
     created_at: str
+    currency: str
 
 
 class Receipt(TypedDict):

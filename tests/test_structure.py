@@ -10,7 +10,7 @@ from tests.server import ROOT
 LAYERS = (
     {"cli", "web", "worker"},
     {"demo", "sweeper"},
-    {"archive", "balances", "inbox", "people", "replies", "statistics", "transitions"},
+    {"archive", "balances", "currency", "inbox", "people", "replies", "statistics", "transitions"},
     {"agents", "messages", "receipts", "signals"},
     {"changes"},
     {"sessions", "waiting"},

@@ -10,10 +10,15 @@ from unicodedata import normalize
 from sqlite_utils import Migrations
 
 from chat.database.connection import Connection
+from chat.money import decimals
 
 migrations = Migrations("chat")
 
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class OddAmounts(RuntimeError):
+    """The database has hundredths of a currency that has none."""
 
 
 class NewerSchema(RuntimeError):
@@ -377,3 +382,34 @@ def m008_consent(db: Connection) -> None:
             """,
             (waiting_id,),
         )
+
+
+@migrations()
+def m010_money(db: Connection) -> None:
+    # Until now all amounts were hundredths, also of what has none, or more.
+    used = db.conn.execute("SELECT DISTINCT currency FROM chat_sessions WHERE accepted_at IS NOT NULL")
+    if odd := [row[0] for row in used if decimals(row[0]) != 2]:
+        raise OddAmounts(
+            f"The database has sessions in {odd[0]} from before its amounts had that currency's decimals: "
+            "nobody can say what they were meant to be. Begin a new database. Nothing was changed."
+        )
+    for statement in (
+        # "" until a process says what its setting is; see chat/store/server.py.
+        "ALTER TABLE server ADD COLUMN currency TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE ledger ADD COLUMN currency TEXT NOT NULL DEFAULT ''",
+        "DROP TRIGGER ledger_no_UPDATE",
+        """
+        CREATE TRIGGER ledger_no_UPDATE BEFORE UPDATE ON ledger
+        WHEN OLD.currency <> '' OR NEW.currency = ''
+        BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END
+        """,
+        *(
+            f"""
+            CREATE TRIGGER {table}_currency BEFORE INSERT ON {table}
+            WHEN NEW.currency <> (SELECT currency FROM server)
+            BEGIN SELECT raise(ABORT, 'the database has another currency'); END
+            """
+            for table in ("chat_sessions", "ledger")
+        ),
+    ):
+        db.conn.execute(statement)

@@ -11,8 +11,8 @@ def append(
     return _change_balance(db, user_id, amount_cents) and bool(
         db.conn.execute(
             """
-            INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at)
+            VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?)
             """,
             (user_id, kind, amount_cents, actor_id, reason, now),
         ).rowcount
@@ -27,8 +27,8 @@ def debit_minute(
         db.conn.execute(
             """
             INSERT INTO ledger
-                (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-            VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+                (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+            VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
             """,
             (user_id, -cents, chat_session_id, segment, minute, at),
         ).rowcount
@@ -42,8 +42,8 @@ def refund_minutes(
     rows = db.conn.execute(
         """
         INSERT INTO ledger
-            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-        SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, segment, minute,
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        SELECT user_id, 'minute_refund', -amount_cents, currency, chat_session_id, segment, minute,
             'Minute ' || minute || ' not used', ?
         FROM ledger WHERE chat_session_id = ? AND segment = ? AND kind = 'minute' AND minute > ?
         RETURNING amount_cents

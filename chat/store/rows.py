@@ -1,7 +1,8 @@
 """The rows that the store gives: their keys, types and units.
 
-Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1. At run time a row is
-whatever can be asked for these keys.
+Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1; amounts (`…_cents`)
+are minor units of the row's currency, or else of the database's. At run time a row is whatever can be asked
+for these keys.
 """
 
 from typing import Literal
@@ -165,6 +166,7 @@ class LedgerRow(TypedDict):
     user_id: int
     kind: Literal["top_up", "refund", "minute", "minute_refund"]
     amount_cents: int
+    currency: str
     chat_session_id: int | None
     segment: int | None
     minute: int | None

@@ -44,9 +44,9 @@ def insert(
     cursor = db.conn.execute(
         """
         INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, max_rate_cents,
-            limit_cents, created_at, last_activity_at, due_at, owner_revision, revision)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents,
-            :limit_cents, :now, :now, :due_at, :revision, :revision)
+            limit_cents, currency, created_at, last_activity_at, due_at, owner_revision, revision)
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents, :limit_cents,
+            (SELECT currency FROM server), :now, :now, :due_at, :revision, :revision)
         """,
         {
             "client_id": client_id,

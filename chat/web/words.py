@@ -4,6 +4,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from chat.money import Cents
+from chat.web.typed import typed
 from chat.wire import Summary
 
 STATUSES = {
@@ -85,15 +87,19 @@ FIELDS = {
     "headline": _("At most 200 characters."),
     "message": _("A message has 1 to 4000 characters."),
     "shortcut": _("1 to 30 letters, digits, hyphens or underscores."),
-    "rate": _("Enter an amount, like 2.50."),
-    "max_rate": _("Enter what a minute may cost at most, like 3.00."),
-    "amount": _("Enter an amount, like 20.00."),
-    "spending_limit": _("Enter an amount, like 20.00, not below what it costs already."),
+    "rate": _("Enter an amount in %(currency)s, like %(example)s."),
+    "max_rate": _("Enter what a minute may cost at most, in %(currency)s, like %(example)s."),
+    "amount": _("Enter an amount in %(currency)s, like %(example)s."),
+    "spending_limit": _(
+        "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
+    ),
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
+# In minor units.
+EXAMPLE = 1250
 NOTICES = {
     "saved": _("Saved."),
     "welcome": _("Welcome!"),
@@ -190,7 +196,8 @@ DIAGNOSIS = {
 def of_problem(code: str, field: str | None = None) -> str:
     """What is wrong, and what would be right."""
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
-    return str(wanted or PROBLEMS[code])
+    text = str(wanted or PROBLEMS[code])
+    return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
 
 
 def of_session(session: Summary) -> str:

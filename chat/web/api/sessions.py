@@ -161,7 +161,7 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
 def ask(runtime: Runtime, user: User, asked: Request) -> Response:
     # Null is a client who wants none; left out, it is the operator's.
     is_named = "spending_limit" in asked.model_fields_set
-    limit = asked.spending_limit if is_named else runtime.settings.spending_limit_cents
+    limit = asked.spending_limit if is_named else runtime.spending_limit
     most = asked.max_rate if asked.agent_id is None else asked.shown_rate
     session, is_old = transitions.request(runtime, user, asked.agent_id, asked.message, limit, most)
     more = {"duplicate": True} if is_old else {}

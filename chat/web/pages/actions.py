@@ -8,8 +8,9 @@ from pydantic import Field
 from chat import transitions
 from chat.accounts import User
 from chat.runtime import Runtime
-from chat.web.page import Amount, form
+from chat.web.page import form
 from chat.web.request import Body, Digits
+from chat.web.typed import Amount
 from chat.wire import TimedSession
 
 

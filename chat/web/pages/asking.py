@@ -6,8 +6,9 @@ from chat import agents, balances, transitions
 from chat.accounts import User
 from chat.errors import NotFound, Problem, RateChanged
 from chat.money import Cents
-from chat.web.page import Amount, form, page, reader, see, written
+from chat.web.page import form, page, reader, see, written
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, query, validated
+from chat.web.typed import Amount
 from chat.wire import TimedSession
 
 blueprint = Blueprint("asking", __name__)
@@ -67,7 +68,7 @@ def _request(user: User, agent_id: int) -> TimedSession:
         raise RateChanged("The form does not say which rate it showed.")
     # Left blank is a client who wants no limit.
     is_named = "spending_limit" in written()
-    limit = asked.spending_limit if is_named else runtime.settings.spending_limit_cents
+    limit = asked.spending_limit if is_named else runtime.spending_limit
     most = asked.rate if agent_id else asked.max_rate
     session, _ = transitions.request(runtime, user, agent_id or None, asked.message, limit, most)
     return session
@@ -80,7 +81,7 @@ def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> 
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]
-    is_prepaid, limit = runtime.settings.prepaid, runtime.settings.spending_limit_cents
+    is_prepaid, limit = runtime.settings.prepaid, runtime.spending_limit
     return page(
         "request.html",
         problem=problem,
