@@ -79,12 +79,13 @@ def test_a_conversation_is_handed_over_by_forms(server, talk):
     assert (page.status, page.alert[:16]) == (409, "What is offered ")
     page = client.fill(page, f"{here}/agree")
     assert "Me Girard" in page.text
+    talk.client.send(talk.id, "Entre nous")
     assert talk.client.show(talk.id)["rate_per_minute"] == 9.5
     assert "This conversation was handed over to Me Girard." in agent.open(here).text
-    assert "Bonjour" not in agent.open(here).text
+    assert "Entre nous" not in agent.open(here).text
     assert agent.post(f"{here}/messages", message="Encore").status == 404
     page = other.open(here)
-    assert "Bonjour" in page.text
+    assert "Entre nous" in page.text
     # At no higher a rate it is handed over at once.
     page = other.fill(page, f"{here}/transfer", agent_id=str(server.person("agent", "Cheap", 0).id))
     assert (page.status, page.path) == (200, here)
