@@ -79,6 +79,13 @@ PROBLEMS = {
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
 }
+# What a message may be refused for: the only requests whose refusals scripts put into words.
+OF_SENDING = (
+    *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
+    *("request_timeout", "session_ended", "idempotency_mismatch", "body_too_large", "address_too_long"),
+    *("unsupported_media_type", "expectation_failed", "too_many_requests", "headers_too_large"),
+    *("internal_error", "overloaded", "database_unavailable"),
+)
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
     "password": _("A password has 8 to 1000 characters."),
@@ -249,5 +256,5 @@ def for_scripts() -> dict[str, Any]:
         "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
         "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
         "peers": {name: str(word) for name, word in PEERS.items()},
-        "problems": {name: str(word) for name, word in PROBLEMS.items()},
+        "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

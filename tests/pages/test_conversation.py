@@ -99,7 +99,6 @@ def test_the_line_of_the_clock_stands_where_it_started(server, client, agent):
     agent.fill(here, f"{here}/accept")
     assert "The clock has started" not in client.open(here).text
     agent.person.send(int(here.rpartition("/")[2]), "Je vous écoute")
-    server.advance(2)
     client.person.send(int(here.rpartition("/")[2]), "Merci")
     for visitor in (client, agent):
         log = visitor.open(here).text
