@@ -6,7 +6,7 @@ Each is one write: settle what has happened by itself, check, change, store. Doi
 nothing and gives the same answer.
 """
 
-from chat import agents, messages, sessions, store, texts
+from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.changes import Change, arrive, change, publish, save
@@ -54,8 +54,11 @@ def request(
         rate = 0 if agent_id is None else agents.available(db, runtime.settings, agent_id)["rate_cents"]
         head = store.revision.advance(db)
         due_at = time.now + runtime.settings.request_seconds * 1000
-        new_id = store.sessions.insert(db, client.id, agent_id, rate, limit_cents, due_at, time.now, head)
-        life = Lifecycle(existing(store.sessions.by_id(db, new_id)), runtime.settings)
+        terms = billing.terms(runtime.settings)
+        new_id = store.sessions.insert(
+            db, client.id, agent_id, rate, limit_cents, due_at, time.now, head, terms
+        )
+        life = sessions.life_of(db, existing(store.sessions.by_id(db, new_id)), runtime.settings)
         if opening is None:
             changes.append(Change(topics.of_change(life.row, head - 1, has_message=False), head))
         else:
@@ -209,7 +212,7 @@ def rate(
 
 
 def free_seconds(db: Connection, settings: Settings, client_id: int, agent_id: int) -> int:
-    """How long is not billed if they begin now: only the first session of the two is free for a while."""
+    """How long is not billed if the agent accepts now: the first session of the two is free for a while."""
     free = settings.free_seconds
     return 0 if free and store.sessions.had_free_seconds(db, client_id, agent_id) else free
 
