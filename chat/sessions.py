@@ -2,17 +2,18 @@
 
 from typing import cast
 
-from chat import clock, lifecycle, store
+from chat import clock, store
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.database.connection import Connection
 from chat.errors import CursorReset, existing
+from chat.lifecycle import Lifecycle, is_due
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store.rows import SessionRow, Side, StandingRow, delivered_id
+from chat.store.rows import SessionRow, Side, StandingRow, TermsRow, delivered_id
 from chat.store.server import Time
-from chat.wire import Participant, Session, Summary, TimedSession, Transfer
+from chat.wire import Increments, Participant, Session, Summary, TimedSession, Transfer
 
 OTHER: dict[Side, Side] = {"client": "agent", "agent": "client"}
 
@@ -52,9 +53,32 @@ def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     return runtime.database.read(show)
 
 
+def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
+    """What happens to it from now on."""
+    return Lifecycle(row, settings, lambda: store.intervals.of_session(db, row["id"]))
+
+
+def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> SessionRow:
+    """The row as it stands at this instant, whether that is stored yet or not."""
+    if not is_due(row, time, settings):
+        return row
+    life = life_of(db, row, settings)
+    life.settle(time)
+    return life.session
+
+
+def increments(terms: TermsRow) -> Increments:
+    """How is charged, on the wire."""
+    return {
+        "first_seconds": terms["first_increment_seconds"],
+        "next_seconds": terms["next_increment_seconds"],
+        "minimum_charge": Cents(terms["minimum_cents"]),
+    }
+
+
 def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> Summary:
     """The `session` object of the wire, as it stands at this instant."""
-    row, now = lifecycle.settled(row, time, settings), time.now
+    row, now = settled(db, row, time, settings), time.now
     so_far = bill(row, now)
     is_open = row["status"] != "ended"
     exhausted = exhausted_at(row, now) if is_open else None
@@ -68,8 +92,10 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "total_cost": Cents(so_far.cents, row["currency"]),
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
+        "billed_seconds": so_far.billed_seconds,
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
         "max_rate": Cents(row["max_rate_cents"], row["currency"]),
+        "increments": increments(row),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,

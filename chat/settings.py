@@ -241,6 +241,16 @@ class Settings:
         "What starts the clock: the agent's first message after accepting, or the accepting.",
         _choice("first_message", "accept"),
     )
+    first_increment_seconds: int = _setting(
+        60, "s", "Active time is billed in whole increments; the first one of a session.", _integer(1, 3600)
+    )
+    next_increment_seconds: int = _setting(60, "s", "Each one after it.", _integer(1, 3600))
+    minimum_charge: int = _setting(
+        0,
+        "minor units",
+        "What a session costs at least, if it costs anything: 500 is 5.00 in EUR.",
+        _integer(0, 100_000_000),
+    )
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
@@ -263,7 +273,8 @@ class Settings:
         30,
         "s",
         "The server away for so long: the clock has stopped since its last heartbeat.",
-        _integer(15, 86_400),
+        # 20 s may pass until another process beats for one that was killed.
+        _integer(25, 86_400),
     )
     silence_prompt_seconds: int = _setting(
         180, "s", "Nobody writes for so long: `is_silent` is told.", _integer(1, 86_400)

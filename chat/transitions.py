@@ -8,7 +8,7 @@ nothing and gives the same answer.
 
 from typing import cast
 
-from chat import agents, messages, sessions, store, texts
+from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.changes import Change, arrive, change, publish, save
@@ -68,8 +68,11 @@ def request(
         rate = _agreed_cents(db, runtime.settings, agent_id, most_cents)
         head = store.revision.advance(db)
         due_at = time.now + runtime.settings.request_seconds * 1000
-        new_id = store.sessions.insert(db, client.id, agent_id, rate, limit_cents, due_at, time.now, head)
-        life = Lifecycle(existing(store.sessions.by_id(db, new_id)), runtime.settings)
+        terms = billing.terms(runtime.settings)
+        new_id = store.sessions.insert(
+            db, client.id, agent_id, rate, limit_cents, due_at, time.now, head, terms
+        )
+        life = sessions.life_of(db, existing(store.sessions.by_id(db, new_id)), runtime.settings)
         _require_first_minute(db, runtime.settings, life.row)
         if opening is None:
             changes.append(Change(topics.of_change(life.row, head - 1, has_message=False), head))
@@ -237,7 +240,7 @@ def rate(
 
 
 def free_seconds(db: Connection, settings: Settings, client_id: int, agent_id: int) -> int:
-    """How long is not billed if they begin now: only the first session of the two is free for a while."""
+    """How long is not billed if the agent accepts now: the first session of the two is free for a while."""
     free = settings.free_seconds
     return 0 if free and store.sessions.had_free_seconds(db, client_id, agent_id) else free
 

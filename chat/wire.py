@@ -23,6 +23,14 @@ class Transfer(TypedDict):
     rate_per_minute: Cents
 
 
+class Increments(TypedDict):
+    """In which steps active time is billed, and the least that a conversation costs that costs anything."""
+
+    first_seconds: int
+    next_seconds: int
+    minimum_charge: Cents
+
+
 class Summary(TypedDict):
     """The `session` object beside messages."""
 
@@ -35,8 +43,10 @@ class Summary(TypedDict):
     total_cost: Cents
     duration_seconds: int
     billed_minutes: int
+    billed_seconds: int
     rate_per_minute: Cents | None
     max_rate: Cents
+    increments: Increments
     currency: str
     free_seconds: int
     free_seconds_left: int
@@ -143,11 +153,17 @@ class Interval(TypedDict):
     last_message_id: int | None
 
 
-class Minute(TypedDict):
-    """A begun minute, and what it costs."""
+class Charged(TypedDict):
+    """`count` increments of `seconds` each that began with this agent, and what they cost together.
 
-    minute: int
+    The supplement up to the minimum charge has a `count` of 0.
+    """
+
+    count: int
+    seconds: int
+    agent: Payee
     rate_per_minute: Cents
+    amount: Cents
 
 
 class Entry(TypedDict):
@@ -165,14 +181,14 @@ class Entry(TypedDict):
 
 
 class Receipt(TypedDict):
-    """A session's bill in full: the intervals make the minutes, the minutes make the total."""
+    """A session's bill in full: the intervals make the charges, the charges make the total."""
 
     server_time: int
     session: Session
     is_final: bool
     free_seconds: int
     intervals: list[Interval]
-    minutes: list[Minute]
+    charges: list[Charged]
     total_cost: Cents
     currency: str
     ledger: list[Entry]
@@ -240,9 +256,10 @@ class Answered(Done):
 
 
 class Agents(TypedDict):
-    """A page of agents."""
+    """A page of agents, and how a session is charged that is asked for now."""
 
     agents: list[Agent]
+    increments: Increments
     has_more: bool
 
 

@@ -14,12 +14,14 @@ from typing import Any
 
 from chat import messages, store
 from chat.accounts import DAY_MS
+from chat.billing import terms
 from chat.changes import arrive, save
 from chat.database.connection import Connection
 from chat.demo.pairs import DOMAIN, TOP_UP_CENTS, DemoSession
 from chat.errors import existing
 from chat.lifecycle import Lifecycle
 from chat.runtime import Runtime
+from chat.sessions import life_of
 from chat.settings import Settings
 from chat.store.rows import EndReason, Side, UserRow
 from chat.transitions import ENDED_BY, free_seconds
@@ -220,8 +222,9 @@ def _request(stage: _Stage, client: str, agent: str | None, text: str, at: int) 
         at + stage.settings.request_seconds * 1000,
         at,
         store.revision.advance(stage.db),
+        terms(stage.settings),
     )
-    life = Lifecycle(existing(store.sessions.by_id(stage.db, chat_session_id)), stage.settings)
+    life = life_of(stage.db, existing(store.sessions.by_id(stage.db, chat_session_id)), stage.settings)
     _say(stage, life, "client", text, at)
     return life
 

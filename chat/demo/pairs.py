@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chat import accounts, messages, store
+from chat.billing import terms
 from chat.changes import arrive, save
 from chat.database.connection import Connection
 from chat.errors import existing
-from chat.lifecycle import Lifecycle
 from chat.runtime import Runtime
+from chat.sessions import life_of
 from chat.settings import Settings
 from chat.store.demo import DemoRow
 from chat.store.rows import Side
@@ -93,9 +94,9 @@ def _open(db: Connection, settings: Settings, people: Mapping[str, int]) -> int:
     store.users.see(db, list(people.values()), now)
     head, agent = store.revision.advance(db), existing(store.users.by_id(db, people["agent"]))
     chat_session_id = store.sessions.insert(
-        db, people["client"], agent["id"], agent["rate_cents"], None, now, now, head
+        db, people["client"], agent["id"], agent["rate_cents"], None, now, now, head, terms(settings)
     )
-    life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
+    life = life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
     life.accept(agent, 0, now)
     for side, text in OPENING:
         head = store.revision.advance(db)

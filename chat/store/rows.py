@@ -65,7 +65,15 @@ class PeerRow(StandingRow):
     agent_seen_at: int
 
 
-class SessionRow(ChangedRow, PeerRow):
+class TermsRow(TypedDict):
+    """How a session is charged, whoever the agent is."""
+
+    first_increment_seconds: int
+    next_increment_seconds: int
+    minimum_cents: int
+
+
+class SessionRow(ChangedRow, PeerRow, TermsRow):
     """A chat session, with both people's names and last signs of life, and the client's balance.
 
     What each column means stands beside it in chat/database/migrations.py.
@@ -86,6 +94,7 @@ class SessionRow(ChangedRow, PeerRow):
     max_rate_cents: int
     currency: str
     free_seconds: int
+    free_agent_id: int | None
     is_prepaid: int
     limit_cents: int | None
     warned_seconds: int | None
@@ -93,10 +102,15 @@ class SessionRow(ChangedRow, PeerRow):
     clock_started_at: int | None
     billed_ms: int
     running_since: int | None
-    earlier_minutes: int
-    earlier_cents: int
+    stopped_at: int | None
+    billed_seconds: int
+    earlier_seconds: int
+    earlier_cent_seconds: int
     paid_minutes: int
+    paid_cents: int
     segment: int
+    agent_since: int | None
+    excused_at: int | None
     total_cents: int | None
     transfer_agent_id: int | None
     transfer_rate_cents: int | None
@@ -247,7 +261,7 @@ class ReplyRow(TypedDict):
     message: str
 
 
-class ShareRow(TypedDict):
+class ShareRow(TermsRow):
     """A billed interval of a transferred session that ended in a `quarter` of an hour since 1970."""
 
     id: int

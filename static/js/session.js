@@ -22,16 +22,28 @@ function states(session, bill) {
   return found;
 }
 
+// The seconds of the increments that so many billable ones begin, as in chat/billing.py.
+function billedSeconds(seconds, { first_seconds: first, next_seconds: next }) {
+  return seconds <= 0 ? 0 : first + Math.ceil(Math.max(0, seconds - first) / next) * next;
+}
+
+// With what has come since the server said so: within the minimum charge that is paid already.
+function costOf(session, more) {
+  const { total_cost: said, billed_seconds: billed, increments: { minimum_charge: least } } = session;
+  const metered = said === least ? Math.min(said, billed * (session.rate_per_minute ?? 0) / 60) : said;
+  return more === 0 ? said : Math.max(least, metered + more);
+}
+
 // What it costs so many seconds after the server said so.
 function billOf(session, later) {
   const passed = session.is_clock_running ? later : 0;
   const seconds = session.duration_seconds + passed;
-  const billed = Math.ceil(Math.max(0, seconds - session.free_seconds) / 60);
-  const rate = session.rate_per_minute ?? 0;
+  const billed = billedSeconds(seconds - session.free_seconds, session.increments);
+  const more = Math.max(0, billed - session.billed_seconds) * (session.rate_per_minute ?? 0) / 60;
   return {
     seconds,
-    minutes: billed,
-    cost: session.total_cost + Math.max(0, billed - session.billed_minutes) * rate,
+    minutes: Math.ceil(billed / 60),
+    cost: costOf(session, more),
     left: session.seconds_left === null ? null : Math.max(0, session.seconds_left - passed),
   };
 }

@@ -53,7 +53,8 @@ def test_a_request_to_any_agent_names_a_maximum(client, agent):
     assert button(page) == "Request, with obligation to pay"
     for wrong in ("", "zu viel", "-1"):
         refused = client.fill(page, "/sessions", message="Bonjour", max_rate=wrong)
-        assert (refused.status, refused.alert) == (400, "Enter what a minute may cost at most, in EUR, like 12.50.")
+        told = "Enter what a minute may cost at most, in EUR, like 12.50."
+        assert (refused.status, refused.alert) == (400, told)
     here = client.fill(refused, "/sessions", max_rate="1,80")
     assert "at most €1.80" in here.text
     page = agent.open(here.path)
