@@ -558,7 +558,8 @@ a minimum charge, prepaid = 121 s, 3 min, 7.50
     prepaid=1; minimum_charge=500; 0 top_up 1000; 0 talk; 1 sweep; 1 shows balance 5.00; 120 sweep;
     120 shows balance 5.00; 121 end; 121 shows balance 2.50
 a balance below the minimum charge = 0 s, 0 min, 0.00
-    prepaid=1; minimum_charge=500; 0 top_up 499; 0 talk; 90 end; 90 shows balance 4.99
+    prepaid=1; minimum_charge=500; 0 top_up 499; 0 refused InsufficientBalance ask; 0 top_up 1; 0 ask;
+    1 pay_back 1; 2 accept; 2 say agent; 90 end; 90 shows balance 4.99
 
 a minute is whose it is when its first second is complete = 61 s, 2 min, 3.50
     0 talk; 60.085 transfer ben; 60.085 say agent; 61 end
