@@ -112,9 +112,6 @@ class Story:
     def pay_back(self, cents: int) -> None:
         balances.change(self.runtime, None, self.people[self.client].id, "refund", cents, "Card")
 
-    def pay_back(self, cents: int) -> None:
-        balances.change(self.runtime, None, self.people[self.client].id, "refund", cents, "Card")
-
     def balance(self) -> int:
         return balances.of_user(self.runtime, self.people[self.client], 2**62, 1)["balance"]
 

@@ -129,7 +129,8 @@ def test_the_demo_goes_on_the_next_day(idle, run):
 
     While there was no server nobody could come back: that abandons nothing.
     """
-    for hours, is_outage, is_first in ((0, True, True), (23, True, True), (25, True, True), (25, False, False)):
+    passing = ((0, True, True), (23, True, True), (25, True, True), (25, False, False))
+    for hours, is_outage, is_first in passing:
         pass_time(idle.database, hours * 3600, away=(1, 2), outage=is_outage)
         text = run(idle, "demo", "--once")
         number = int(text.split(",")[0].removeprefix("Chat session "))
