@@ -164,6 +164,8 @@ class LedgerRow(TypedDict):
     actor_id: int | None
     reason: str
     created_at: int
+    key: str | None
+    payment_id: int | None
 
 
 class WrongBalanceRow(TypedDict):
