@@ -342,49 +342,9 @@ def m006_histories(db: Connection) -> None:
 
 
 @migrations()
-def m011_payments(db: Connection) -> None:
-    for statement in (
-        # What a client pays in through a provider; asked for with a `key` of the client's.
-        """
-        CREATE TABLE payments (
-            id INTEGER PRIMARY KEY,
-            user_id INTEGER NOT NULL REFERENCES users (id),
-            key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 64),
-            provider TEXT NOT NULL,
-            amount_cents INTEGER NOT NULL CHECK (amount_cents > 0),
-            currency TEXT NOT NULL CHECK (length(currency) = 3),
-            created_at INTEGER NOT NULL,
-            -- By what the provider knows it, before and after it has said what it is called there.
-            reference TEXT NOT NULL UNIQUE,
-            checkout_id TEXT UNIQUE,
-            url TEXT,
-            charge_id TEXT UNIQUE,
-            paid_at INTEGER,
-            UNIQUE (user_id, key)
-        ) STRICT
-        """,
-        # How much of a charge the provider says went back, also of one that is not (yet) known here.
-        """
-        CREATE TABLE returned_charges (
-            charge_id TEXT PRIMARY KEY,
-            amount_cents INTEGER NOT NULL CHECK (amount_cents >= 0)
-        ) STRICT
-        """,
-        # NULL is no key. The row itself is what was asked for with it.
-        "ALTER TABLE ledger ADD COLUMN key TEXT CHECK (length(key) BETWEEN 1 AND 64)",
-        "ALTER TABLE ledger ADD COLUMN payment_id INTEGER REFERENCES payments (id)",
-        "CREATE UNIQUE INDEX ledger_by_key ON ledger (coalesce(actor_id, 0), key) WHERE key IS NOT NULL",
-        "CREATE UNIQUE INDEX ledger_paid ON ledger (payment_id) WHERE kind = 'top_up'",
-        "CREATE INDEX ledger_payment ON ledger (payment_id) WHERE payment_id IS NOT NULL",
-        # What of a payment is paid back through its provider: asked for there until it is done or refused.
-        """
-        CREATE TABLE payment_refunds (
-            ledger_id INTEGER PRIMARY KEY REFERENCES ledger (id),
-            payment_id INTEGER NOT NULL REFERENCES payments (id),
-            reference TEXT NOT NULL UNIQUE,
-            state TEXT NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'done', 'refused'))
-        ) STRICT
-        """,
-        "CREATE INDEX payment_refunds_payment ON payment_refunds (payment_id)",
-    ):
-        db.conn.execute(statement)
+def m011_keys(db: Connection) -> None:
+    # NULL is no key. The row itself is what was asked for with it.
+    db.conn.execute("ALTER TABLE ledger ADD COLUMN key TEXT CHECK (length(key) BETWEEN 1 AND 64)")
+    db.conn.execute(
+        "CREATE UNIQUE INDEX ledger_by_key ON ledger (coalesce(actor_id, 0), key) WHERE key IS NOT NULL"
+    )

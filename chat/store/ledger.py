@@ -13,17 +13,16 @@ def append(
     reason: str,
     now: int,
     key: str | None = None,
-    payment_id: int | None = None,
 ) -> int | None:
     """Change a balance: the id of the entry, or None when it would go below zero."""
     if not _change_balance(db, user_id, amount_cents):
         return None
     return db.conn.execute(
         """
-        INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at, key, payment_id)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at, key)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
-        (user_id, kind, amount_cents, actor_id, reason, now, key, payment_id),
+        (user_id, kind, amount_cents, actor_id, reason, now, key),
     ).lastrowid
 
 

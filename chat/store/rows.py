@@ -165,7 +165,6 @@ class LedgerRow(TypedDict):
     reason: str
     created_at: int
     key: str | None
-    payment_id: int | None
 
 
 class WrongBalanceRow(TypedDict):
