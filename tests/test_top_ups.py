@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat import store
 from tests.pages.visitor import Visitor
 from tests.threads import together
 
@@ -71,3 +72,33 @@ def test_a_form_that_is_sent_twice_is_done_once(site):
     assert fresh != filled["key"]
     assert visitor.post(f"{path}/balance", filled, amount="30", key=fresh).status == 303
     assert client.get("/api/chat/balance").json["balance"] == 50
+
+
+def test_a_top_up_wakes_both_and_warns_again(start):
+    server = start(prepaid=1)
+    admin, client, agent = (server.person(role) for role in ("admin", "client", "agent"))
+    assert change(admin, "1", user_id=client.id, **{**CARD, "amount": 5}).status == 201
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Bonjour")
+    server.advance(65)
+    polls = [who.poll(asked, cursor=who.fetch(asked).json["cursor"]) for who in (client, agent)]
+    server.wait_until_held(2)
+    assert change(admin, "2", user_id=client.id, **CARD).status == 201
+    for poll in polls:
+        assert 400 < poll.result().json["session"]["seconds_left"] <= 535
+    row = server.database.read(lambda db: store.sessions.by_id(db, asked))
+    assert row["warned_seconds"] is None
+    for seconds in (220, 220):
+        server.advance(seconds)
+        client.send(asked, "Toujours là")
+    poll = client.poll(asked, cursor=client.fetch(asked).json["cursor"])
+    assert poll.result().json["session"]["seconds_left"] <= 120
+    # And it goes on when it was used up, but not by itself.
+    server.advance(200)
+    server.wait_until(lambda _: client.show(asked)["pause_reason"] == "balance")
+    poll = client.poll(asked, cursor=client.fetch(asked).json["cursor"])
+    server.wait_until_held(1)
+    assert change(admin, "3", user_id=client.id, **CARD).status == 201
+    assert poll.result().json["session"]["status"] == "paused"
+    assert client.do("resume", asked).json["session"]["status"] == "active"
