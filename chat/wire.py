@@ -270,9 +270,10 @@ class ChangedAgent(Done):
 
 
 class NewBalance(Done):
-    """What is left."""
+    """What is left; `duplicate` if it had been asked for before, and then what was left."""
 
     balance: Cents
+    duplicate: NotRequired[Literal[True]]
 
 
 class SignedInUser(TypedDict):
