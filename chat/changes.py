@@ -134,7 +134,7 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
     for switch in life.switches:
-        store.intervals.switch(db, life.row["id"], *switch)
+        store.intervals.switch(db, life.row["id"], *switch, life.settings.agent_share)
     _settle_money(db, life)
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]

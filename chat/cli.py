@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, currency, messages, money, receipts, store, texts
+from chat import accounts, balances, currency, earnings, messages, money, receipts, store, texts
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -115,9 +115,7 @@ def set_up() -> None:
 @click.argument("rate")
 def set_rate(email: str, rate: str) -> None:
     """Set what a minute with an agent costs, like 2.50, from the next session on."""
-    cents, row = _cents(rate), _user(email)
-    if row["role"] != "agent":
-        raise click.ClickException(f"{email} is no agent")
+    cents, row = _cents(rate), _agent(email)
     _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
 
@@ -149,6 +147,39 @@ def top_up(email: str, amount: str, reason: str) -> None:
 def refund(email: str, amount: str, reason: str) -> None:
     """Pay some of a client's prepaid balance back."""
     _change_balance(email, "refund", amount, reason)
+
+
+@chat.command("set-share")
+@click.argument("email")
+@click.argument("percent", type=click.IntRange(0, 100))
+def set_share(email: str, percent: int) -> None:
+    """Set what of their sessions' price an agent earns, in per cent, for clocks that start from now on."""
+    agent = _agent(email)
+    _runtime().database.write(lambda db: store.users.update(db, agent["id"], share_percent=percent))
+    click.echo(f"{email}: {percent} %")
+
+
+@chat.command("pay-out")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+@click.option("--key", help="Recorded once with the same key.")
+@click.option("--take-back", is_flag=True, help="It came back.")
+def pay_out(email: str, amount: str, reason: str, key: str | None, take_back: bool) -> None:
+    """Record what an agent was paid."""
+    runtime, agent_id, cents = _runtime(), _agent(email)["id"], _cents(amount)
+    kind: earnings.Kind = "taken_back" if take_back else "payout"
+    _or_fail(lambda: earnings.pay_out(runtime, None, agent_id, kind, cents, reason, key))
+    owed = earnings.statement(runtime, None, agent_id)["accounts"][0]
+    click.echo(f"{email}: {owed['balance']} {owed['currency']} are owed")
+
+
+@chat.command()
+@click.argument("email")
+def statement(email: str) -> None:
+    """Print what an agent earned and was paid, by month, as CSV."""
+    found = _or_fail(lambda: earnings.statement(_runtime(), None, _agent(email)["id"]))
+    click.echo(earnings.as_csv(found), nl=False)
 
 
 @chat.command()
@@ -238,6 +269,13 @@ def _user(email: str) -> UserRow:
     row = _runtime().database.read(lambda db: store.users.by_email(db, texts.email(email)))
     if row is None:
         raise click.ClickException(f"nobody has the email {email}")
+    return row
+
+
+def _agent(email: str) -> UserRow:
+    row = _user(email)
+    if row["role"] != "agent":
+        raise click.ClickException(f"{email} is no agent")
     return row
 
 

@@ -238,6 +238,12 @@ class Settings:
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
+    agent_share: int = _setting(
+        100,
+        "per cent",
+        "What of their sessions' price agents earn; an administrator may give each another share.",
+        _integer(0, 100),
+    )
     request_seconds: int = _setting(
         120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)
     )

@@ -9,6 +9,7 @@ from chat.store import (
     ledger,
     links,
     messages,
+    payouts,
     replies,
     revision,
     server,

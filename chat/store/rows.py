@@ -168,6 +168,20 @@ class LedgerRow(TypedDict):
     created_at: int
 
 
+class PayoutRow(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    agent_id: int
+    kind: Literal["payout", "taken_back"]
+    amount_cents: int
+    currency: str
+    key: str | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+
+
 class WrongBalanceRow(TypedDict):
     """A user whose balance is not the sum of their ledger."""
 
@@ -189,6 +203,7 @@ class UserRow(TypedDict):
     rate_cents: int
     is_available: int
     balance_cents: int
+    share_percent: int | None
     language: str | None
     headline: str
     disabled_at: int | None
@@ -249,6 +264,7 @@ class ShareRow(TypedDict):
     free_seconds: int
     agent_id: int
     rate_cents: int
+    share_percent: int
     ms: int
 
 

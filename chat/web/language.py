@@ -38,7 +38,7 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, typed, decimals, day, short_day, clock, moment, duration):
+    for function in (money, typed, decimals, day, short_day, month, clock, moment, duration):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -82,6 +82,11 @@ def full_date(value: str | int) -> str:
 def short_day(value: date) -> str:
     """Nov 23"""
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
+
+
+def month(value: str) -> str:
+    """November 2026, of `2026-11`."""
+    return str(format_date(date.fromisoformat(f"{value}-01"), "MMMM yyyy"))
 
 
 def clock(value: str | int) -> str:

@@ -43,6 +43,7 @@ LEDGER = {
     "minute": _("Minute"),
     "minute_refund": _("Minute given back"),
 }
+PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
     "invalid_request": _("The request cannot be read."),
@@ -90,6 +91,7 @@ FIELDS = {
     "spending_limit": _(
         "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
     ),
+    "share": _("Enter whole per cent, from 0 to 100."),
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),

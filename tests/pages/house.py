@@ -19,6 +19,7 @@ PAGES = {
     "/replies": {"agent"},
     "/earnings": {"agent"},
     "/earnings?days=7": {"agent"},
+    "/earnings.csv": {"agent"},
     "/sessions": OWN,
     "/sessions/{id}": OWN,
     "/sessions/{id}/receipt": OWN,
@@ -29,6 +30,8 @@ PAGES = {
     "/admin/people": {"admin"},
     "/admin/people/{client}": {"admin"},
     "/admin/people/{agent}": {"admin"},
+    "/admin/people/{agent}/earnings": {"admin"},
+    "/admin/people/{agent}/earnings.csv": {"admin"},
     "/admin/sessions": {"admin"},
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
@@ -51,6 +54,7 @@ FORMS = {
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
+        "/admin/people/{agent}/payouts",
     ],
 }
 # Something for each field that any of them has.
@@ -67,6 +71,8 @@ FILLED = {
     "amount": "100",
     "reason": "evil",
     "rate": "99",
+    "share": "99",
+    "key": "evil",
 }
 
 
