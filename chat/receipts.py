@@ -1,13 +1,12 @@
 """The bill of a session, in full, so that anybody can compute it again; and the check that does."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import cast
 
 from chat import billing, clock, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.lifecycle import Lifecycle, Switch
+from chat.lifecycle import moved
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import IntervalRow, LedgerRow, SessionRow
@@ -20,21 +19,28 @@ def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
     def read(db: Connection) -> Receipt:
         row, time = sessions.of_user(db, chat_session_id, user.id), store.server.time(db)
         paid = store.ledger.of_session(db, chat_session_id) if row["client_id"] == user.id else []
-        life = Lifecycle(row, runtime.settings)
+        life = sessions.life_of(db, row, runtime.settings)
         life.settle(time)
-        intervals = _switched(store.intervals.of_session(db, chat_session_id), life.switches)
-        minutes = billing.prices(billing.active_parts(intervals, time.now), row["free_seconds"])
+        intervals = moved(store.intervals.of_session(db, chat_session_id), life.moves)
+        names = {each["agent_id"]: each["agent_name"] for each in intervals}
+        charged = _charges(intervals, row, time.now)
         return {
             "server_time": time.now,
             "session": sessions.untimed(sessions.details(db, runtime, row, time)),
             "is_final": row["status"] == "ended",
             "free_seconds": row["free_seconds"],
             "intervals": [_interval(each, time.now, row["currency"]) for each in intervals],
-            "minutes": [
-                {"minute": number, "rate_per_minute": Cents(cents, row["currency"])}
-                for number, cents in enumerate(minutes, start=1)
+            "charges": [
+                {
+                    "count": each.increments,
+                    "seconds": each.seconds,
+                    "agent": {"id": each.label, "name": names[each.label]},
+                    "rate_per_minute": Cents(each.rate_cents, row["currency"]),
+                    "amount": Cents(each.cents, row["currency"]),
+                }
+                for each in charged
             ],
-            "total_cost": Cents(sum(minutes), row["currency"]),
+            "total_cost": Cents(billing.total(charged), row["currency"]),
             "currency": row["currency"],
             "ledger": [entry(each) for each in paid],
         }
@@ -71,33 +77,28 @@ def verify(db: Connection) -> Iterator[str]:
         )
 
 
-def _switched(stored: Sequence[IntervalRow], switches: Iterable[Switch]) -> list[IntervalRow]:
-    """The intervals as they will be when these switches are stored."""
-    intervals = list(stored)
-    for switch in switches:
-        last = intervals[-1]
-        intervals[-1] = cast(IntervalRow, {**last, "ended_at": switch.at})
-        if switch.reason is not None:
-            opened = {"reason": switch.reason, "started_at": switch.at, "ended_at": None}
-            intervals.append(cast(IntervalRow, {**last, **opened}))
-    return intervals
+def _charges(intervals: Sequence[IntervalRow], row: SessionRow, now: int) -> list[billing.Charge[int]]:
+    """What is charged for them, by the agents' ids."""
+    return billing.charges(billing.active_parts(intervals, now), row["free_seconds"], row)
 
 
 def _differences(db: Connection, row: SessionRow) -> Iterator[str]:
     intervals = store.intervals.of_session(db, row["id"])
     yield from _gaps(intervals)
     closed = [each for each in intervals if each["ended_at"] is not None]
-    closed_ms = sum(ms for ms, _ in billing.active_parts(closed, 0))
+    closed_ms = sum(ms for ms, *_ in billing.active_parts(closed, 0))
     if closed_ms != row["billed_ms"]:
         yield f"{row['billed_ms']} ms are billed, the intervals are {closed_ms} ms"
+    paid = -sum(each["amount_cents"] for each in store.ledger.of_session(db, row["id"]))
+    if paid != row["paid_cents"]:
+        yield f"the ledger has {Cents(paid)} for it, and {Cents(row['paid_cents'])} are counted"
     if row["ended_at"] is None:
         return
     if len(closed) < len(intervals):
         yield "it has ended, and an interval is open"
-    total = sum(billing.prices(billing.active_parts(intervals, row["ended_at"]), row["free_seconds"]))
+    total = billing.total(_charges(intervals, row, row["ended_at"]))
     if total != row["total_cents"]:
         yield f"the total is {Cents(row['total_cents'] or 0)}, the intervals make {Cents(total)}"
-    paid = -sum(each["amount_cents"] for each in store.ledger.of_session(db, row["id"]))
     if row["is_prepaid"] and paid != total:
         yield f"the ledger has {Cents(paid)} for it, the intervals make {Cents(total)}"
 

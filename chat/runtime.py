@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Protocol, cast
 
 from chat import money
@@ -44,12 +45,17 @@ class Runtime:
     """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingError for a currency that there is not."""
+        """Raises SettingError for a currency that there is not, and for a limit that it cannot express."""
         self.settings = settings
         try:
             money.use(settings.currency)
         except ValueError as error:
             raise SettingError(f"CHAT_CURRENCY: {error}; take a code of ISO 4217, like EUR") from None
+        try:
+            limit = settings.spending_limit
+            self.spending_limit = money.minor_units(Decimal(limit)) if limit else None
+        except ValueError as error:
+            raise SettingError(f"CHAT_SPENDING_LIMIT {error}") from None
         path = path_of(settings.database_url)
         self.database = Database(path, settings.write_queue, on_open=self._open)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)

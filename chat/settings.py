@@ -80,6 +80,12 @@ def _currency(text: str) -> str:
     return text
 
 
+def _amount(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", text):
+        raise SettingError("an amount like 20.00, or empty for none")
+    return text
+
+
 def _time_zone(text: str) -> str:
     if text not in available_timezones():
         raise SettingError("a time zone's name, like Europe/Paris")
@@ -104,7 +110,7 @@ class Settings:
         _choice("gevent", "gthread"),
     )
     threads: int = _setting(
-        64,
+        80,
         "threads",
         "Threads of a gthread worker; three quarters of them may hold polls.",
         _integer(4, 1000),
@@ -235,6 +241,16 @@ class Settings:
         "What starts the clock: the agent's first message after accepting, or the accepting.",
         _choice("first_message", "accept"),
     )
+    first_increment_seconds: int = _setting(
+        60, "s", "Active time is billed in whole increments; the first one of a session.", _integer(1, 3600)
+    )
+    next_increment_seconds: int = _setting(60, "s", "Each one after it.", _integer(1, 3600))
+    minimum_charge: int = _setting(
+        0,
+        "minor units",
+        "What a session costs at least, if it costs anything: 500 is 5.00 in EUR.",
+        _integer(0, 100_000_000),
+    )
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
@@ -243,6 +259,12 @@ class Settings:
         "per cent",
         "What of their sessions' price agents earn; an administrator may give each another share.",
         _integer(0, 100),
+    )
+    spending_limit: str = _setting(
+        "",
+        "amount",
+        "What a conversation may cost where the client names no limit; empty is no limit.",
+        _amount,
     )
     request_seconds: int = _setting(
         120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)
@@ -257,7 +279,8 @@ class Settings:
         30,
         "s",
         "The server away for so long: the clock has stopped since its last heartbeat.",
-        _integer(15, 86_400),
+        # 20 s may pass until another process beats for one that was killed.
+        _integer(25, 86_400),
     )
     silence_prompt_seconds: int = _setting(
         180, "s", "Nobody writes for so long: `is_silent` is told.", _integer(1, 86_400)

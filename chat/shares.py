@@ -1,4 +1,4 @@
-"""Whose the price of a session is: each minute is the agent's that it began with.
+"""Whose the price of a session is: each increment is the agent's that it began with.
 
 Of it the agent has the share that they had when their clock started; the rest is the operator's.
 """
@@ -59,11 +59,13 @@ def part(cents: int, percent: int) -> int:
 def _divided(intervals: Sequence[ShareRow]) -> Iterator[Share]:
     """The shares of one transferred session."""
     session = intervals[0]
-    parts = [(each["ms"], (each["agent_id"], each["rate_cents"])) for each in intervals]
+    parts = [(each["ms"], each["rate_cents"], each["agent_id"]) for each in intervals]
     percents = {each["agent_id"]: each["share_percent"] for each in intervals}
-    minutes = billing.prices(parts, session["free_seconds"])
-    for agent_id in {session["last_agent_id"], *(agent for agent, _ in minutes)}:
-        own = [cents for agent, cents in minutes if agent == agent_id]
-        share = part(sum(own), percents.get(agent_id, 0))
-        tally = Tally(sessions=1, minutes=len(own), cents=sum(own), share=share)
+    charged = billing.charges(parts, session["free_seconds"], session)
+    for agent_id in {session["last_agent_id"], *(each.label for each in charged)}:
+        own = [each for each in charged if each.label == agent_id]
+        minutes = billing.begun_minutes(sum(each.increments * each.seconds for each in own))
+        cents = billing.total(own)
+        share = part(cents, percents.get(agent_id, 0))
+        tally = Tally(sessions=1, minutes=minutes, cents=cents, share=share)
         yield Share(agent_id, session["quarter"], tally)

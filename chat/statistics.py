@@ -100,7 +100,7 @@ def overview(runtime: Runtime, days: int) -> Overview:
 
     def read(db: Connection) -> Overview:
         period = _last(days, store.server.now(db), zone)
-        by_day = _byday_of(db, period, zone)
+        by_day = _by_day(db, period, zone)
         currency = store.server.currency(db)
         ended = list(shares.of_ended(db, period.since, period.until, currency))
         ratings = store.statistics.ratings(db, period.since, period.until)
@@ -157,7 +157,7 @@ def _start(day: date, zone: ZoneInfo) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
 
 
-def _byday_of(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date, Tally]:
+def _by_day(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date, Tally]:
     """What was sent and asked for on each day on which something was."""
     found: defaultdict[date, Tally] = defaultdict(Tally)
     for quarter, count in store.statistics.messages(db, period.since, period.until):

@@ -19,7 +19,16 @@ class Transfer(TypedDict):
     """The dearer agent whom the client is asked about."""
 
     agent_id: int
+    agent_name: str
     rate_per_minute: Cents
+
+
+class Increments(TypedDict):
+    """In which steps active time is billed, and the least that a conversation costs that costs anything."""
+
+    first_seconds: int
+    next_seconds: int
+    minimum_charge: Cents
 
 
 class Summary(TypedDict):
@@ -34,11 +43,15 @@ class Summary(TypedDict):
     total_cost: Cents
     duration_seconds: int
     billed_minutes: int
+    billed_seconds: int
     rate_per_minute: Cents | None
+    max_rate: Cents
+    increments: Increments
     currency: str
     free_seconds: int
     free_seconds_left: int
     is_clock_running: bool
+    clock_started_at: str | None
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool
@@ -87,8 +100,12 @@ class LastMessage(TypedDict):
 
 
 class Card(TimedSession):
-    """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
+    """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
+    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    """
+
+    offered_rate: Cents | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]
@@ -136,11 +153,17 @@ class Interval(TypedDict):
     last_message_id: int | None
 
 
-class Minute(TypedDict):
-    """A begun minute, and what it costs."""
+class Charged(TypedDict):
+    """`count` increments of `seconds` each that began with this agent, and what they cost together.
 
-    minute: int
+    The supplement up to the minimum charge has a `count` of 0.
+    """
+
+    count: int
+    seconds: int
+    agent: Payee
     rate_per_minute: Cents
+    amount: Cents
 
 
 class Entry(TypedDict):
@@ -158,14 +181,14 @@ class Entry(TypedDict):
 
 
 class Receipt(TypedDict):
-    """A session's bill in full: the intervals make the minutes, the minutes make the total."""
+    """A session's bill in full: the intervals make the charges, the charges make the total."""
 
     server_time: int
     session: Session
     is_final: bool
     free_seconds: int
     intervals: list[Interval]
-    minutes: list[Minute]
+    charges: list[Charged]
     total_cost: Cents
     currency: str
     ledger: list[Entry]
@@ -274,9 +297,10 @@ class Answered(Done):
 
 
 class Agents(TypedDict):
-    """A page of agents."""
+    """A page of agents, and how a session is charged that is asked for now."""
 
     agents: list[Agent]
+    increments: Increments
     has_more: bool
 
 

@@ -260,7 +260,7 @@ def test_the_currency_is_not_changed_while_anybody_has_money_in_it(past):
     with pytest.raises(WrongStatus, match="1 clients have a balance"):
         change()
     balances.change(runtime, None, client.id, "refund", 500, "Back")
-    asked, _ = transitions.request(runtime, User(client.id, "client", "", b""), None, None, None)
+    asked, _ = transitions.request(runtime, User(client.id, "client", "", b""), None, None, None, 250)
     with pytest.raises(WrongStatus, match="1 sessions have not ended"):
         change()
     transitions.cancel(runtime, User(client.id, "client", "", b""), asked["id"])

@@ -22,7 +22,7 @@ def append(
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
-    """Take the price of a minute; False when there is not enough."""
+    """Take what begins with a minute; False when there is not enough."""
     return _change_balance(db, user_id, -cents) and bool(
         db.conn.execute(
             """
@@ -35,22 +35,19 @@ def debit_minute(
     )
 
 
-def refund_minutes(
-    db: Connection, user_id: int, chat_session_id: int, segment: int, after: int, at: int
+def give_back(
+    db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> None:
-    """Give back the minutes with higher numbers: they were paid, and then found not to be due."""
-    rows = db.conn.execute(
+    """What was taken up to this minute, the last one, and then was not due."""
+    db.conn.execute(
         """
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
-        SELECT user_id, 'minute_refund', -amount_cents, currency, chat_session_id, segment, minute,
-            'Minute ' || minute || ' not used', ?
-        FROM ledger WHERE chat_session_id = ? AND segment = ? AND kind = 'minute' AND minute > ?
-        RETURNING amount_cents
+        SELECT ?1, 'minute_refund', ?2, currency, ?3, ?4, ?5, 'Not used', ?6 FROM server
         """,
-        (at, chat_session_id, segment, after),
-    ).fetchall()
-    _change_balance(db, user_id, sum(row[0] for row in rows))
+        (user_id, cents, chat_session_id, segment, minute, at),
+    )
+    _change_balance(db, user_id, cents)
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:

@@ -74,7 +74,7 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
         db,
         f"""
         SELECT agent_id, ended_at / {QUARTER_MS}, count(accepted_at),
-            sum((max(0, billed_ms / 1000 - free_seconds) + 59) / 60), sum(total_cents),
+            sum((billed_seconds + 59) / 60), sum(total_cents),
             sum((total_cents * coalesce((
                 SELECT share_percent FROM billing_intervals WHERE chat_session_id = s.id LIMIT 1
             ), 0) + 50) / 100)
@@ -107,6 +107,7 @@ def transferred(
         db,
         f"""
         SELECT s.id, s.agent_id AS last_agent_id, s.ended_at / {QUARTER_MS} AS quarter, s.free_seconds,
+            s.first_increment_seconds, s.next_increment_seconds, s.minimum_cents,
             coalesce(i.agent_id, s.agent_id) AS agent_id, coalesce(i.rate_cents, 0) AS rate_cents,
             coalesce(i.share_percent, 0) AS share_percent,
             coalesce(i.ended_at - i.started_at, 0) AS ms

@@ -20,10 +20,10 @@ from chat.web.request import Body, check_origin, cookies, current_runtime, signe
 
 Form = TypeVar("Form", bound=Body)
 
-# No inline script or style, nothing from elsewhere, and no frame around it.
+# No inline script or style, nothing from elsewhere, and no frame of others around it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SAFETY = Headers(
     {
@@ -39,6 +39,8 @@ SAFETY = Headers(
 )
 # Their addresses are secrets, told to nobody: not to our own pages and their log either.
 SECRET_ADDRESSES = ("entrance.link_page", "entrance.follow_link", "entrance.setup_page", "entrance.set_up")
+# Shown in a frame of our own pages.
+FRAMED = ("conversations.news",)
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
@@ -146,6 +148,9 @@ def make_safe(response: Response) -> Response:
         response.headers.extend(INERT if request.endpoint == "static" else SAFETY)
         if request.endpoint in SECRET_ADDRESSES:
             response.headers["Referrer-Policy"] = "strict-origin"
+        if request.endpoint in FRAMED:
+            ours = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+            response.headers |= {"Content-Security-Policy": ours, "X-Frame-Options": "SAMEORIGIN"}
     return response
 
 

@@ -38,6 +38,8 @@ from chat.runtime import Runtime
 # A browser keeps the first from other hosts of the domain, and takes it over TLS only.
 COOKIES = ("__Host-session", "session")
 MAX_INTEGER = 2**63 - 1
+# What a script writes of an id that it does not have yet.
+NONE_YET = ("", "null", "undefined", "NaN")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -148,6 +150,18 @@ class AmountSchema:
 
 # The bounds come first: what stands outside of the validator, the schema would not show.
 Digits = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_digits)]
+LastId = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if value in NONE_YET else _digits(value)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER},
+                {"type": "string", "enum": list(NONE_YET)},
+            ]
+        }
+    ),
+]
 PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)]
 Flag = Annotated[
     bool, BeforeValidator(_flag), WithJsonSchema({"type": "string", "enum": ["true", "false", "1", "0"]})

@@ -62,6 +62,8 @@ PROBLEMS = {
     "session_ended": _("The conversation has ended."),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
+    "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
+    "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
     "insufficient_balance": _("The balance does not pay for the next minute."),
     "idempotency_mismatch": _("This form was sent before, with another message."),
@@ -78,6 +80,13 @@ PROBLEMS = {
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
 }
+# What a message may be refused for: the only requests whose refusals scripts put into words.
+OF_SENDING = (
+    *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
+    *("request_timeout", "session_ended", "idempotency_mismatch", "body_too_large", "address_too_long"),
+    *("unsupported_media_type", "expectation_failed", "too_many_requests", "headers_too_large"),
+    *("internal_error", "overloaded", "database_unavailable"),
+)
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
     "password": _("A password has 8 to 1000 characters."),
@@ -87,6 +96,7 @@ FIELDS = {
     "message": _("A message has 1 to 4000 characters."),
     "shortcut": _("1 to 30 letters, digits, hyphens or underscores."),
     "rate": _("Enter an amount in %(currency)s, like %(example)s."),
+    "max_rate": _("Enter what a minute may cost at most, in %(currency)s, like %(example)s."),
     "amount": _("Enter an amount in %(currency)s, like %(example)s."),
     "spending_limit": _(
         "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
@@ -138,6 +148,14 @@ SCRIPT = {
     "yesterday": _("Yesterday"),
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
+    "a_minute": _("%(price)s a minute", price="{price}"),
+    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
+    "clock_started_free": _(
+        "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
+        length="{length}",
+        price="{price}",
+    ),
 }
 
 # What the check of the line finds; {…} is filled in by static/js/diagnosis.js.
@@ -200,6 +218,11 @@ def of_session(session: Summary) -> str:
     return str(STATUSES[session["status"]])
 
 
+def in_script(name: str, **values: str) -> str:
+    """What a script would say, with what it fills in."""
+    return str(SCRIPT[name]).format(**values)
+
+
 def states(session: Summary) -> set[str]:
     """What elements with `data-when` are shown for; static/js/session.js says the same."""
     return {
@@ -235,5 +258,5 @@ def for_scripts() -> dict[str, Any]:
         "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
         "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
         "peers": {name: str(word) for name, word in PEERS.items()},
-        "problems": {name: str(word) for name, word in PROBLEMS.items()},
+        "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import agents, balances
+from chat import agents, balances, billing, sessions
 from chat.accounts import User
 from chat.errors import Forbidden, InsufficientBalance, NotFound, Overloaded
 from chat.runtime import Runtime
@@ -62,7 +62,8 @@ class Entry(Body):
 @Operation("All agents", {200: Agents}, query=Listed)
 def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit)
-    return personal({"agents": cards, "has_more": has_more})
+    increments = sessions.increments(billing.terms(runtime.settings))
+    return personal({"agents": cards, "increments": increments, "has_more": has_more})
 
 
 @blueprint.post("/api/chat/agents/me")

@@ -2,14 +2,15 @@
 
 from flask import Blueprint, Response
 
-from chat import archive, inbox, messages, receipts, texts
+from chat import archive, inbox, messages, receipts, signals, texts
 from chat.errors import NotFound, Problem
+from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import moment
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
-from chat.web.request import MAX_INTEGER, Body, Key, caller, current_runtime, path_id, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, caller, current_runtime, path_id, query
 from chat.web.words import ROLES, of_session
 from chat.wire import Transcript
 
@@ -24,6 +25,13 @@ class Message(Body):
 
     message: str = ""
     key: Key | None = None
+
+
+class Seen(Query):
+    """What the page around shows: its newest message, and how the conversation stood."""
+
+    message_id: Digits = 0
+    status: str = ""
 
 
 @blueprint.get("")
@@ -44,6 +52,18 @@ def history() -> Response:
 @blueprint.get(SESSION)
 def show(chat_session_id: str) -> Response:
     return talk_page(reader("client", "agent"), path_id(chat_session_id))
+
+
+@blueprint.get(f"{SESSION}/news")
+def news(chat_session_id: str) -> Response:
+    """For the page around it, where no script looks for what is new; what that shows has been read."""
+    runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
+    seen = query(Seen)
+    found = messages.read(runtime, user, session_id, Position(last_id=seen.message_id))
+    if seen.message_id:
+        signals.mark_read(runtime, user, session_id, seen.message_id)
+    is_other = bool(found.messages) or found.session["status"] != seen.status
+    return page("news.html", found=found, is_other=is_other)
 
 
 @blueprint.post(f"{SESSION}/messages")
