@@ -45,6 +45,8 @@ side = click.option(
     "--as", "side", type=click.Choice(["client", "agent"]), default="client", show_default=True
 )
 
+key = click.option("--key", help="1 to 64 characters: what was done with it before is not done again.")
+
 
 @chat.command()
 def migrate() -> None:
@@ -135,18 +137,20 @@ def change_currency(code: str | None) -> None:
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def top_up(email: str, amount: str, reason: str) -> None:
+@key
+def top_up(email: str, amount: str, reason: str, key: str | None) -> None:
     """Add to a client's prepaid balance."""
-    _change_balance(email, "top_up", amount, reason)
+    _change_balance(email, "top_up", amount, reason, key)
 
 
 @chat.command()
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def refund(email: str, amount: str, reason: str) -> None:
+@key
+def refund(email: str, amount: str, reason: str, key: str | None) -> None:
     """Pay some of a client's prepaid balance back."""
-    _change_balance(email, "refund", amount, reason)
+    _change_balance(email, "refund", amount, reason, key)
 
 
 @chat.command("set-share")
@@ -163,11 +167,12 @@ def set_share(email: str, percent: int) -> None:
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-@click.option("--key", help="Recorded once with the same key.")
+@key
 @click.option("--take-back", is_flag=True, help="It came back.")
 def pay_out(email: str, amount: str, reason: str, key: str | None, take_back: bool) -> None:
     """Record what an agent was paid."""
     runtime, agent_id, cents = _runtime(), _agent(email)["id"], _cents(amount)
+    _check_key(key)
     kind: earnings.Kind = "taken_back" if take_back else "payout"
     _or_fail(lambda: earnings.pay_out(runtime, None, agent_id, kind, cents, reason, key))
     owed = earnings.statement(runtime, None, agent_id)["accounts"][0]
@@ -286,9 +291,15 @@ def _cents(text: str) -> int:
         raise click.ClickException(f"{text!r} must be {money.described()}") from None
 
 
-def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str) -> None:
+def _check_key(key: str | None) -> None:
+    if key is not None and not texts.is_key(key):
+        raise click.ClickException(f"{key!r} is no key; it has 1 to 64 printable ASCII characters")
+
+
+def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str, key: str | None) -> None:
     runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
-    left = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason))
+    _check_key(key)
+    left, _ = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason, key))
     click.echo(f"{email}: {left} {runtime.settings.currency}")
 
 

@@ -311,9 +311,10 @@ class ChangedAgent(Done):
 
 
 class NewBalance(Done):
-    """What is left."""
+    """What is left; `duplicate` if it had been asked for before, and then what was left."""
 
     balance: Cents
+    duplicate: NotRequired[Literal[True]]
 
 
 class PaidOut(Done):

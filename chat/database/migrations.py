@@ -493,3 +493,12 @@ def m010_shares(db: Connection) -> None:
         ),
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m011_keys(db: Connection) -> None:
+    # NULL is no key. The row itself is what was asked for with it.
+    db.conn.execute("ALTER TABLE ledger ADD COLUMN key TEXT CHECK (length(key) BETWEEN 1 AND 64)")
+    db.conn.execute(
+        "CREATE UNIQUE INDEX ledger_by_key ON ledger (coalesce(actor_id, 0), key) WHERE key IS NOT NULL"
+    )

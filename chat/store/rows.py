@@ -187,6 +187,7 @@ class LedgerRow(TypedDict):
     actor_id: int | None
     reason: str
     created_at: int
+    key: str | None
 
 
 class PayoutRow(TypedDict):

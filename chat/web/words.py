@@ -66,7 +66,9 @@ PROBLEMS = {
     "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
     "insufficient_balance": _("The balance does not pay for the next minute."),
-    "idempotency_mismatch": _("This form was sent before, with another message."),
+    "idempotency_mismatch": _(
+        "This form was sent before, with other content; look at what has come of it, and send it again."
+    ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
     "address_too_long": _("That is too long."),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import earnings
@@ -10,9 +10,8 @@ from chat.accounts import User
 from chat.errors import Forbidden, IdempotencyMismatch, NotFound, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import personal
-from chat.web.api.sending import IdempotencyKey
 from chat.web.contract import Operation
-from chat.web.request import Body, Digits, Id, Query, Some, Text, validated, written
+from chat.web.request import Body, Digits, Id, IdempotencyKey, Query, Some, Text, idempotency_key, written
 from chat.web.tables import table
 from chat.wire import PaidOut, Statement
 
@@ -58,10 +57,8 @@ def show(runtime: Runtime, user: User, asked: Asked) -> Response:
     refuses=(Forbidden, NotFound, IdempotencyMismatch, Overloaded),
 )
 def pay_out(runtime: Runtime, user: User, asked: Payment) -> Response:
-    header = request.headers.get("Idempotency-Key")
-    key = None if header is None else validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
     payout, is_old = earnings.pay_out(
-        runtime, user, asked.agent_id, asked.kind, asked.amount, asked.reason, key
+        runtime, user, asked.agent_id, asked.kind, asked.amount, asked.reason, idempotency_key()
     )
     paid: PaidOut = {"success": True, "payout": payout}
     return personal({**paid, "duplicate": True}) if is_old else personal(paid, 201)

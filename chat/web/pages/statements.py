@@ -1,15 +1,14 @@
 """What an agent earns and was paid: for themselves, and for the administrator who pays them."""
 
-import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import earnings, statistics
 from chat.accounts import User
-from chat.errors import DatabaseUnavailable, Problem
-from chat.web.page import form, page, reader, see
+from chat.errors import Problem
+from chat.web.page import form, form_key, page, reader, see
 from chat.web.request import Body, Digits, Key, Query, current_runtime, path_id, query
 from chat.web.tables import table
 from chat.web.typed import Amount
@@ -68,11 +67,8 @@ def pay_out(user_id: str) -> Response:
 
 
 def _page(agent_id: int, problem: Problem | None = None) -> Response:
-    found: Any = earnings.statement(current_runtime(), reader("admin"), agent_id)
-    # Of the same payout while nobody knows whether it was stored.
-    is_unknown = isinstance(problem, DatabaseUnavailable)
-    key = (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
-    return page("admin/earnings.html", problem=problem, statement=found, key=key)
+    found = earnings.statement(current_runtime(), reader("admin"), agent_id)
+    return page("admin/earnings.html", problem=problem, statement=found, key=form_key(problem))
 
 
 def _table(user: User, agent_id: int) -> Response:
