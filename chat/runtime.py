@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol, cast
 
+from chat import books
 from chat.database import native
 from chat.database.connection import path_of
 from chat.database.database import Database
@@ -57,12 +58,13 @@ class Runtime:
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
-        """Bring the database to the newest schema, and the clock to the wall clock's time.
+        """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.
 
         Raises NewerSchema, and DatabaseUnavailable.
         """
         self.database.migrate()
         self.database.write(server.anchor)
+        self.database.write(lambda db: books.begin(db, self.settings))
 
     def start(self) -> None:
         """Begin to hear the other processes; say how to set up what nobody runs yet."""

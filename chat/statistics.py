@@ -1,8 +1,8 @@
 """What the administrator and the agents see of the past: counts by day, earnings, ratings.
 
-A session is counted on the day that it was asked for; its money and its rating on the day that it ended.
-Minutes are the billed ones, each the agent's that it began with. A transferred session is one of each agent
-who has a minute of it, and of the one that it ended with.
+A session is counted on the day that it was asked for; its money and its rating on the day that it ended, a
+credit on the day of its note, for who bears it. Minutes are the billed ones, each the agent's that it began
+with. A transferred session is one of each agent who has a minute of it, and of the one that it ended with.
 """
 
 from collections import Counter, defaultdict
@@ -115,6 +115,7 @@ def overview(runtime: Runtime, days: int) -> Overview:
         ratings = store.statistics.ratings(db, period.since, period.until)
         agents = _agents(db, shares, ratings)
         ended, cents = store.statistics.ended(db, period.since, period.until)
+        credited = sum(row[2] for row in store.statistics.credited(db, period.since, period.until, None))
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,
@@ -122,7 +123,7 @@ def overview(runtime: Runtime, days: int) -> Overview:
             "totals": {
                 **_talk(_sum(by_day.values())),
                 "ended": ended,
-                "revenue": Cents(cents),
+                "revenue": Cents(cents - credited),
                 "minutes": sum(agent["minutes"] for agent in agents),
                 "rating": _mean(_stars(ratings)),
             },
@@ -144,7 +145,7 @@ def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
     by_day = {day: Tally() for day in period.days}
     for share in shares:
         if (day := _day(share.quarter, zone)) in by_day:
-            by_day[day] += share.tally
+            by_day[day].update(share.tally)
     total = _earned(_sum(by_day.values()))
     return {
         "days": [{"day": day, **_earned(tally)} for day, tally in by_day.items()],
@@ -185,6 +186,8 @@ def _shares(db: Connection, since: int, until: int, agent_id: int | None = None)
     """What each agent (or one, and whom they shared with) has of the sessions that ended."""
     for agent, quarter, sessions, minutes, cents in store.statistics.earned(db, since, until, agent_id):
         yield _Share(agent, quarter, Tally(sessions=sessions, minutes=minutes, cents=cents))
+    for agent, quarter, cents in store.statistics.credited(db, since, until, agent_id):
+        yield _Share(agent, quarter, Tally(cents=-cents))
     intervals = store.statistics.transferred(db, since, until, agent_id)
     for _, of_session in groupby(intervals, key=itemgetter("id")):
         yield from _divided(list(of_session))
@@ -201,11 +204,11 @@ def _divided(intervals: Sequence[ShareRow]) -> Iterator[_Share]:
 
 
 def _agents(db: Connection, shares: Iterable[_Share], ratings: Counts) -> list[AgentEarned]:
-    """Those who had a session, by revenue."""
+    """Those who had a session, or gave some of one back, by revenue."""
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
     for share in shares:
         tallies[share.agent_id].update(share.tally)
-    had_one = {agent_id: tally for agent_id, tally in tallies.items() if tally["sessions"]}
+    had_one = {agent: tally for agent, tally in tallies.items() if tally["sessions"] or tally["cents"]}
     names = store.statistics.names(db, had_one)
     found: list[AgentEarned] = []
     for agent_id, tally in had_one.items():
@@ -253,4 +256,7 @@ def _mean(stars: Counter[int]) -> float | None:
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+    total = Tally()
+    for tally in tallies:  # Not `+`, which drops what is below zero: a day may have more credits than talks.
+        total.update(tally)
+    return total

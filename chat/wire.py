@@ -94,13 +94,6 @@ class Card(TimedSession):
     messages: NotRequired[list[Message] | None]
 
 
-class Transcript(TypedDict):
-    """A whole conversation."""
-
-    session: TimedSession
-    messages: list[Message]
-
-
 class Agent(TypedDict):
     """An agent, as everybody may see them."""
 
@@ -147,7 +140,7 @@ class Entry(TypedDict):
     """A change of a prepaid balance."""
 
     id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount: Cents
     chat_session_id: int | None
     minute: int | None
@@ -156,18 +149,97 @@ class Entry(TypedDict):
     created_at: str
 
 
+class Operator(TypedDict):
+    """Who runs the server; the address in lines."""
+
+    name: str
+    address: str
+    tax_number: str
+
+
+class Vat(TypedDict):
+    """What of an amount is value-added tax, at a `rate` in per cent; or why there is none."""
+
+    rate: str | None
+    note: str
+    net: Cents
+    vat: Cents
+
+
+class Line(TypedDict):
+    """Minutes that follow each other at one agent's price; `net_rate` is that without tax, four decimals."""
+
+    first_minute: int
+    last_minute: int
+    agent: Payee
+    rate_per_minute: Cents
+    net_rate: str
+    amount: Cents
+
+
+class Credit(TypedDict):
+    """A credit note: what of a receipt was given back, to the balance or (to be paid back) otherwise."""
+
+    number: int
+    receipt: int
+    issued_at: str
+    amount: Cents
+    currency: str
+    vat: Vat
+    reason: str
+    is_to_balance: bool
+    hash: str
+
+
+class Remark(TypedDict):
+    """A question about a receipt, or the answer."""
+
+    id: int
+    by: Literal["client", "agent", "admin"]
+    name: str
+    remark: str
+    created_at: str
+
+
 class Receipt(TypedDict):
-    """A session's bill in full: the intervals make the minutes, the minutes make the total."""
+    """A session's bill in full: the intervals make the minutes, the minutes make the total.
+
+    With a `number` it is as it was issued, names included, but for `session`, `credits` and `remarks`. It
+    `is_part` for an agent who handed the session over: their own intervals and minutes.
+    """
 
     server_time: int
     session: Session
     is_final: bool
+    is_part: bool
+    number: int | None
+    issued_at: str | None
+    hash: str | None
+    operator: Operator
+    client: Payee
+    agent: Payee | None
     free_seconds: int
     intervals: list[Interval]
+    active_milliseconds: int
+    active_seconds: int
     minutes: list[Minute]
+    lines: list[Line]
     total_cost: Cents
+    vat: Vat
     currency: str
     ledger: list[Entry]
+    credits: list[Credit]
+    credited: Cents
+    remaining: Cents
+    remarks: list[Remark]
+
+
+class Transcript(TypedDict):
+    """A whole conversation, and what it costs."""
+
+    session: TimedSession
+    messages: list[Message]
+    receipt: Receipt
 
 
 class Balance(TypedDict):
@@ -248,6 +320,19 @@ class NewBalance(Done):
     """What is left."""
 
     balance: Cents
+
+
+class Remarked(Done):
+    """What was said about a receipt."""
+
+    remark: Remark
+
+
+class CreditedBack(Done):
+    """The credit note; `duplicate` if its key had been used before."""
+
+    credit: Credit
+    duplicate: NotRequired[Literal[True]]
 
 
 class SignedInUser(TypedDict):

@@ -1,6 +1,7 @@
 """The append-only ledger of prepaid balances; `users.balance_cents` is its sum."""
 
 from chat.database.connection import Connection
+from chat.store import books
 from chat.store.rows import LedgerRow, WrongBalanceRow
 
 
@@ -8,31 +9,51 @@ def append(
     db: Connection, user_id: int, kind: str, amount_cents: int, actor_id: int | None, reason: str, now: int
 ) -> bool:
     """Change a balance by hand; False when it would go below zero."""
-    return _change_balance(db, user_id, amount_cents) and bool(
-        db.conn.execute(
-            """
-            INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            (user_id, kind, amount_cents, actor_id, reason, now),
-        ).rowcount
+    if not _change_balance(db, user_id, amount_cents):
+        return False
+    db.conn.execute(
+        """
+        INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+        (user_id, kind, amount_cents, actor_id, reason, now),
     )
+    books.seal_ledger(db)
+    return True
+
+
+def credit(
+    db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
+) -> int:
+    """Give back some of what a session has cost; the entry's id."""
+    _change_balance(db, user_id, cents)
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, actor_id, reason, created_at)
+        VALUES (?, 'credit', ?, ?, ?, ?, ?)
+        """,
+        (user_id, cents, chat_session_id, actor_id, reason, now),
+    )
+    books.seal_ledger(db)
+    return int(cursor.lastrowid or 0)
 
 
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
     """Take the price of a minute; False when there is not enough."""
-    return _change_balance(db, user_id, -cents) and bool(
-        db.conn.execute(
-            """
-            INSERT INTO ledger
-                (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-            VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
-            """,
-            (user_id, -cents, chat_session_id, segment, minute, at),
-        ).rowcount
+    if not _change_balance(db, user_id, -cents):
+        return False
+    db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
+        VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+        """,
+        (user_id, -cents, chat_session_id, segment, minute, at),
     )
+    books.seal_ledger(db)
+    return True
 
 
 def refund_minutes(
@@ -51,6 +72,7 @@ def refund_minutes(
         (at, chat_session_id, segment, after),
     ).fetchall()
     _change_balance(db, user_id, sum(row[0] for row in rows))
+    books.seal_ledger(db)
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:
@@ -58,6 +80,11 @@ def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:
     return db.conn.execute(
         "SELECT * FROM ledger WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
     ).fetchall()
+
+
+def everything(db: Connection) -> list[LedgerRow]:
+    """All entries, in order."""
+    return db.conn.execute("SELECT * FROM ledger ORDER BY id").fetchall()
 
 
 def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[LedgerRow]:

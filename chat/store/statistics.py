@@ -83,6 +83,23 @@ def earned(db: Connection, since: int, until: int, agent_id: int | None) -> Coun
     )
 
 
+def credited(db: Connection, since: int, until: int, agent_id: int | None) -> Counts:
+    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents)."""
+    return _counts(
+        db,
+        f"""
+        SELECT share.value ->> 'agent_id' AS bearer, issued_at / {QUARTER_MS}, sum(share.value ->> 'cents')
+        FROM books, json_each(content, '$.shares') AS share
+        WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
+            AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+        GROUP BY 1, 2
+        """,
+        since=since,
+        until=until,
+        agent_id=agent_id,
+    )
+
+
 def transferred(db: Connection, since: int, until: int, agent_id: int | None) -> list[ShareRow]:
     """The billed intervals, in order, of the transferred sessions that ended (or those that an agent was in).
 

@@ -21,7 +21,7 @@ PAGES = {
     "/earnings?days=7": {"agent"},
     "/sessions": OWN,
     "/sessions/{id}": OWN,
-    "/sessions/{id}/receipt": OWN,
+    "/sessions/{id}/receipt": EVERYBODY,
     "/sessions/{id}/transcript.txt": EVERYBODY,
     "/sessions/{id}/transcript.json": EVERYBODY,
     "/profile": EVERYBODY,
@@ -33,6 +33,7 @@ PAGES = {
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
+    "/admin/books": {"admin"},
 }
 # What each role can send.
 FORMS = {
@@ -51,6 +52,8 @@ FORMS = {
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
+        "/sessions/{id}/receipt/remarks",
+        "/sessions/{id}/receipt/credits",
     ],
 }
 # Something for each field that any of them has.
@@ -66,6 +69,8 @@ FILLED = {
     "kind": "top_up",
     "amount": "100",
     "reason": "evil",
+    "remark": "evil",
+    "key": "evil",
     "rate": "99",
 }
 

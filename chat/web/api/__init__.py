@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    books,
     description,
     diagnosis,
     fetching,
@@ -24,6 +25,7 @@ ALL = tuple(
         sessions,
         signals,
         agents,
+        books,
         login,
         operation,
         diagnosis,

@@ -1,17 +1,18 @@
-"""One conversation: what its forms do, its receipt and its transcript; and the list of all."""
+"""One conversation: what its forms do, its transcript; and the list of all."""
 
 from flask import Blueprint, Response
+from flask_babel import gettext, ngettext
 
-from chat import archive, inbox, messages, receipts, texts
+from chat import archive, inbox, messages, texts
 from chat.errors import NotFound, Problem
 from chat.web.answer import PERSONAL, encode
-from chat.web.language import moment
+from chat.web.language import exact, moment, money
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Key, caller, current_runtime, path_id, query
 from chat.web.words import ROLES, of_session
-from chat.wire import Transcript
+from chat.wire import Receipt, Transcript
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
 
@@ -73,13 +74,6 @@ def act(chat_session_id: str, action: str) -> Response:
     return see("conversations.show", chat_session_id=session_id, **notice)
 
 
-@blueprint.get(f"{SESSION}/receipt")
-def receipt(chat_session_id: str) -> Response:
-    runtime, user = current_runtime(), reader("client", "agent")
-    found = receipts.of_session(runtime, user, path_id(chat_session_id))
-    return page("receipt.html", receipt=found, session=found["session"])
-
-
 @blueprint.get(f"{SESSION}/transcript.<kind>")
 def transcript(chat_session_id: str, kind: str) -> Response:
     session_id = path_id(chat_session_id)
@@ -103,8 +97,27 @@ def _text(found: Transcript) -> str:
     session = found["session"]
     names = [side["name"] for side in (session["client"], session["agent"]) if side]
     shown = [" / ".join(names), f"{moment(session['created_at'])}, {of_session(session)}"]
+    shown += _sums(found["receipt"])
     for message in found["messages"]:
         role = ROLES[message["sender_type"]]
         shown += ["", f"[{moment(message['created_at'])}] {message['sender_name']} ({role}):"]
         shown += [f"    {line}" for line in texts.lines(message["message"])]
     return "\n".join([*shown, ""])
+
+
+def _sums(receipt: Receipt) -> list[str]:
+    """What it costs, as the receipt says."""
+
+    def shown(amount: int) -> str:
+        return money(amount, receipt["currency"])
+
+    title = gettext("Receipt %(number)d", number=receipt["number"]) if receipt["number"] else gettext("Bill")
+    lines = [title, f"{gettext('Active time')}: {exact(receipt['active_milliseconds'])}"]
+    for line in receipt["lines"]:
+        count, rate = line["last_minute"] - line["first_minute"] + 1, shown(line["rate_per_minute"])
+        minutes = ngettext("%(num)d minute", "%(num)d minutes", count)
+        lines.append(f"{minutes} \N{MULTIPLICATION SIGN} {rate} = {shown(line['amount'])}")
+    lines.append(f"{gettext('Total')}: {shown(receipt['total_cost'])}")
+    if receipt["credits"]:
+        lines.append(f"{gettext('Credited')}: {shown(receipt['credited'])}")
+    return lines
