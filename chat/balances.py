@@ -7,7 +7,7 @@ from chat.accounts import User
 from chat.changes import Change, publish, settle_each
 from chat.database.connection import Connection
 from chat.errors import Forbidden, InsufficientBalance, InvalidParameter, NotFound, existing
-from chat.money import Cents
+from chat.money import LARGEST, Cents
 from chat.receipts import entry
 from chat.runtime import Runtime
 from chat.wire import Balance
@@ -38,8 +38,8 @@ def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents
     """
     if actor is not None and actor.role != "admin":
         raise Forbidden("Only an administrator changes balances.")
-    if not 1 <= cents <= 100_000_000:
-        raise InvalidParameter("amount must be from 0.01 to 1000000.00", field="amount")
+    if not 1 <= cents <= LARGEST:
+        raise InvalidParameter(f"amount must be from {Cents(1)} to {Cents(LARGEST)}", field="amount")
     reason = texts.checked(reason, "reason", 500)
 
     def write(db: Connection) -> tuple[int, list[Change]]:

@@ -7,7 +7,6 @@ and `previous_hash`. Amounts are whole cents, instants milliseconds since 1970.
 import json
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import groupby
 from typing import Any, cast
 
 from typing_extensions import TypedDict
@@ -20,8 +19,9 @@ from chat.store.rows import BookRow, IntervalRow, SessionRow
 
 # What is agreed when an agent accepts or takes over.
 TERMS = (
-    *("client_id", "agent_id", "segment", "rate_cents", "currency", "free_seconds", "is_prepaid"),
-    *("earlier_minutes", "earlier_cents"),
+    *("client_id", "agent_id", "agent_since", "segment", "rate_cents", "max_rate_cents", "currency"),
+    *("free_seconds", "free_agent_id", "is_prepaid", "minimum_cents"),
+    *("first_increment_seconds", "next_increment_seconds"),
 )
 # The columns of a session that may change after its end.
 LIVING = (
@@ -46,11 +46,13 @@ class Person(TypedDict):
 
 
 class Charge(TypedDict):
-    """A begun minute: what it costs, and who earned it."""
+    """Increments that began one after the other: what they cost, and who earned it (see billing.Charge)."""
 
-    minute: int
-    cents: int
+    count: int
+    seconds: int
+    rate_cents: int
     agent_id: int
+    cents: int
 
 
 class Tax(TypedDict):
@@ -74,7 +76,7 @@ class Content(Tax):
     intervals: list[IntervalRow]
     active_ms: int
     free_seconds: int
-    minutes: list[Charge]
+    charges: list[Charge]
     currency: str
 
 
@@ -103,11 +105,16 @@ class Credited(Tax):
 
 def content(row: SessionRow, intervals: Sequence[IntervalRow], settings: Settings, now: int) -> Content:
     """What the receipt says; of a session that goes on, what it would say if it ended now."""
-    parts = [(each, billing.ms(each, now)) for each in intervals if each["reason"] == "active"]
-    labels = billing.prices(((ms, each) for each, ms in parts), row["free_seconds"])
-    minutes: list[Charge] = [
-        {"minute": number, "cents": each["rate_cents"], "agent_id": each["agent_id"]}
-        for number, each in enumerate(labels, start=1)
+    parts = billing.active_parts(intervals, now)
+    charges: list[Charge] = [
+        {
+            "count": each.increments,
+            "seconds": each.seconds,
+            "rate_cents": each.rate_cents,
+            "agent_id": each.label,
+            "cents": each.cents,
+        }
+        for each in billing.charges(parts, row["free_seconds"], row)
     ]
     agent: Person | None = None
     if row["agent_id"] is not None:
@@ -119,11 +126,11 @@ def content(row: SessionRow, intervals: Sequence[IntervalRow], settings: Setting
         "agent": agent,
         "session": lasting(row),
         "intervals": [cast(IntervalRow, dict(cast(Any, each))) for each in intervals],
-        "active_ms": sum(ms for _, ms in parts),
+        "active_ms": sum(ms for ms, *_ in parts),
         "free_seconds": row["free_seconds"],
-        "minutes": minutes,
+        "charges": charges,
         "currency": row["currency"],
-        **tax(sum(each["cents"] for each in minutes), settings.vat_rate, settings.vat_note),
+        **tax(sum(each["cents"] for each in charges), settings.vat_rate, settings.vat_note),
     }
 
 
@@ -199,10 +206,10 @@ def tax(total_cents: int, vat_rate: str, vat_note: str) -> Tax:
     }
 
 
-def shares(minutes: Sequence[Charge], earlier: Iterable[Credited], cents: int) -> list[Share]:
-    """Who bears a credit: in proportion to what is left to each agent of the minutes that they earned."""
+def shares(charges: Sequence[Charge], earlier: Iterable[Credited], cents: int) -> list[Share]:
+    """Who bears a credit: in proportion to what is left to each agent of what they earned."""
     left: dict[int, int] = {}
-    for charge in minutes:
+    for charge in charges:
         left[charge["agent_id"]] = left.get(charge["agent_id"], 0) + charge["cents"]
     for credit in earlier:
         for share in credit["shares"]:
@@ -215,12 +222,6 @@ def shares(minutes: Sequence[Charge], earlier: Iterable[Credited], cents: int) -
         found.append({"agent_id": agent_id, "cents": until - given})
         given = until
     return [share for share in found if share["cents"]]
-
-
-def runs(minutes: Sequence[Charge]) -> list[list[Charge]]:
-    """The minutes in order, those of one agent and price together."""
-    grouped = groupby(minutes, key=lambda each: (each["agent_id"], each["cents"]))
-    return [list(group) for _, group in grouped]
 
 
 def _agreed(row: SessionRow) -> dict[str, object]:

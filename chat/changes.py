@@ -10,7 +10,7 @@ from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
-from chat.lifecycle import ABSENCES, Lifecycle
+from chat.lifecycle import ABSENCES, AUTOMATIC, Cut, Lifecycle
 from chat.live import topics
 from chat.runtime import Runtime
 from chat.settings import Settings
@@ -49,7 +49,7 @@ def change(
 
     def settle_and_act(db: Connection) -> tuple[list[Change], TimedSession]:
         arrived, time = arrive(db, runtime.settings, [user.id]), store.server.time(db)
-        life = Lifecycle(existing(find(db, chat_session_id, user.id)), runtime.settings)
+        life = sessions.life_of(db, existing(find(db, chat_session_id, user.id)), runtime.settings)
         life.settle(time)
         act(db, life, time.now)
         saved = save(db, life)
@@ -85,7 +85,7 @@ def wake(db: Connection, settings: Settings) -> list[Change]:
     time = store.server.time(db)
     if time.now - time.heartbeat_at <= settings.outage_seconds * 1000:
         return []
-    changes = settle_each(db, settings, store.sessions.active(db))
+    changes = settle_each(db, settings, store.sessions.touched_by_outage(db))
     store.server.beat(db, time.now)
     return changes
 
@@ -94,7 +94,7 @@ def look(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) ->
     """Whether anything has happened by itself in these; stores nothing."""
     time, found = store.server.time(db), Look([], [])
     for chat_session_id in chat_session_ids:
-        life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
+        life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         life.settle(time)
         if store.sessions.differences(life.row, life.session):
             found.happened.append(chat_session_id)
@@ -114,7 +114,7 @@ def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[i
     """Store what has happened by itself, and let a session go on when both are there again."""
     time, changes = store.server.time(db), list[Change]()
     for chat_session_id in chat_session_ids:
-        life = Lifecycle(existing(store.sessions.by_id(db, chat_session_id)), settings)
+        life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         life.settle(time)
         if life.session["pause_reason"] in ABSENCES:
             life.resume(time.now)
@@ -133,8 +133,11 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
     head = message_revision or store.revision.advance(db)
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
-    for switch in life.switches:
-        store.intervals.switch(db, life.row["id"], *switch)
+    for move in life.moves:
+        if isinstance(move, Cut):
+            store.intervals.cut(db, life.row["id"], *move, AUTOMATIC)
+        else:
+            store.intervals.switch(db, life.row["id"], *move)
     _settle_money(db, life)
     books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
@@ -160,13 +163,12 @@ def _left_the_queue(life: Lifecycle) -> bool:
 
 def _settle_money(db: Connection, life: Lifecycle) -> None:
     """What a prepaid session took, and what of it is given back."""
-    client_id, chat_session_id, segment = life.row["client_id"], life.row["id"], life.row["segment"]
-    for minute, cents, at in life.debits:
-        if not store.ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):
+    client_id, chat_session_id = life.row["client_id"], life.row["id"]
+    for segment, minute, cents, at in life.debits:
+        if cents < 0:
+            store.ledger.give_back(db, client_id, chat_session_id, segment, minute, -cents, at)
+        elif not store.ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):
             raise InsufficientBalance
-    if life.refund_after is not None:
-        now = store.server.now(db)
-        store.ledger.refund_minutes(db, client_id, chat_session_id, segment, life.refund_after, now)
 
 
 def _move_up(db: Connection, life: Lifecycle) -> list[Change]:

@@ -14,14 +14,17 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, exports, messages, store, texts, verify
+from chat import accounts, balances, currency, exports, messages, money, store, texts, verify
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
 from chat.money import Cents
 from chat.runtime import Runtime
+from chat.settings import SettingError
 from chat.store.rows import UserRow
 
+# Of units, and perhaps decimals.
+AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 RETRY_SECONDS = 1.0
 # A poll is held for 25 s; a server that says nothing for longer has gone.
 TAIL_TIMEOUT_SECONDS = 60
@@ -31,8 +34,11 @@ TAIL_TIMEOUT_SECONDS = 60
 @with_appcontext
 def chat() -> None:
     """Tête-à-tête: people, tokens and conversations."""
-    click.get_current_context().call_on_close(_runtime().close)
+    context = click.get_current_context()
+    context.call_on_close(_runtime().close)
     _or_fail(_runtime().prepare)
+    if context.invoked_subcommand != "currency":
+        _or_fail(_runtime().check_currency)
 
 
 side = click.option(
@@ -114,6 +120,17 @@ def set_rate(email: str, rate: str) -> None:
         raise click.ClickException(f"{email} is no agent")
     _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
+
+
+@chat.command("currency")
+@click.argument("code", required=False)
+def change_currency(code: str | None) -> None:
+    """Print the currency of the database, or change it while no session is open and no balance is left."""
+    runtime = _runtime()
+    if code:
+        _or_fail(lambda: currency.change(runtime, code))
+        click.echo("Look at the agents' rates, and let them take requests again.")
+    click.echo(runtime.database.read(store.server.currency))
 
 
 @chat.command("top-up")
@@ -237,9 +254,10 @@ def _user(email: str) -> UserRow:
 
 
 def _cents(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
-        raise click.ClickException(f"{text!r} is no amount; write it like 2.50")
-    return int(Decimal(text) * 100)
+    try:
+        return money.minor_units(Decimal(text if AMOUNT.fullmatch(text) else "NaN"))
+    except ValueError:
+        raise click.ClickException(f"{text!r} must be {money.described()}") from None
 
 
 def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str) -> None:
@@ -253,6 +271,8 @@ def _or_fail(call: Any) -> Any:
         return call()
     except Problem as problem:
         raise click.ClickException(problem.detail or problem.title) from None
+    except SettingError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _url() -> str:

@@ -87,6 +87,10 @@ def _content(
         books.read(each) for each in store.books.of_session(db, "credit", chat_session_id)
     ]
     credited = sum(each["total_cents"] for each in earlier)
+    if bill["currency"] != runtime.settings.currency:
+        raise InvalidParameter(
+            f"amount is in {bill['currency']}, which is no longer used here.", field="amount"
+        )
     if not 1 <= cents <= bill["total_cents"] - credited:
         raise InvalidParameter(
             f"amount must be from 0.01 to {Cents(bill['total_cents'] - credited)}, what is left of it.",
@@ -111,7 +115,7 @@ def _content(
         "actor_id": actor.id,
         "is_to_balance": is_to_balance,
         "ledger_id": ledger_id,
-        "shares": books.shares(bill["minutes"], earlier, cents),
+        "shares": books.shares(bill["charges"], earlier, cents),
         "vat_rate": bill["vat_rate"],
         "vat_note": bill["vat_note"],
         "net_cents": after["net_cents"] - before["net_cents"],

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from io import StringIO
 from typing import TypedDict
@@ -19,7 +19,7 @@ from chat.store.rows import BookRow, MonthRow
 
 COLUMNS = (
     *("sequence", "kind", "number", "issued_at", "session", "client_id", "client", "agents", "text"),
-    *("active_seconds", "minutes", "currency", "net", "vat_rate", "vat", "total", "receipt", "hash"),
+    *("active_seconds", "charges", "currency", "net", "vat_rate", "vat", "total", "receipt", "hash"),
 )
 MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 # A spreadsheet would take such a cell for a formula.
@@ -109,18 +109,19 @@ def _cells(row: BookRow) -> dict[str, object]:
             "kind": content["row"]["kind"],
             "client_id": content["row"]["user_id"],
             "text": _safe(content["row"]["reason"]),
-            "minutes": content["row"]["minute"] or "",
-            "total": Cents(content["row"]["amount_cents"]),
+            "charges": f"minute {content['row']['minute']}" if content["row"]["minute"] else "",
+            "currency": content["row"].get("currency", ""),
+            "total": Cents(content["row"]["amount_cents"], content["row"].get("currency", "")),
         }
     sign = 1 if row["kind"] == "receipt" else -1
     cells |= {
         "client_id": content["client"]["id"],
         "client": _safe(content["client"]["name"]),
         "currency": content["currency"],
-        "net": Cents(sign * content["net_cents"]),
+        "net": Cents(sign * content["net_cents"], content["currency"]),
         "vat_rate": content["vat_rate"],
-        "vat": Cents(sign * content["vat_cents"]),
-        "total": Cents(sign * content["total_cents"]),
+        "vat": Cents(sign * content["vat_cents"], content["currency"]),
+        "total": Cents(sign * content["total_cents"], content["currency"]),
     }
     if row["kind"] == "credit":
         return cells | {"text": _safe(content["reason"]), "receipt": content["receipt"]}
@@ -129,12 +130,16 @@ def _cells(row: BookRow) -> dict[str, object]:
         "agents": _safe(", ".join(names)),
         "text": _safe(content["vat_note"]),
         "active_seconds": f"{content['active_ms'] // 1000}.{content['active_ms'] % 1000:03d}",
-        "minutes": " + ".join(map(_priced, books.runs(content["minutes"]))),
+        "charges": " + ".join(_priced(each, content["currency"]) for each in content["charges"]),
     }
 
 
-def _priced(run: Sequence[Charge]) -> str:
-    return f"{len(run)} x {Cents(run[0]['cents'])}"
+def _priced(charge: Charge, currency: str) -> str:
+    amount = Cents(charge["cents"], currency)
+    if not charge["count"]:
+        return f"{amount} up to the minimum charge"
+    rate = Cents(charge["rate_cents"], currency)
+    return f"{amount} ({charge['count']} x {charge['seconds']} s at {rate} a minute)"
 
 
 def _safe(text: str) -> str:

@@ -84,7 +84,7 @@ def send(
         if time.now - min(seen_at(row, side), time.heartbeat_at) >= SEEN_AGAIN_MS:
             told = changes.arrive(db, runtime.settings, [user.id])
             row = sessions.of_user(db, chat_session_id, user.id)
-        life = Lifecycle(row, runtime.settings)
+        life = sessions.life_of(db, row, runtime.settings)
         life.settle(time)
         if life.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))

@@ -1,20 +1,19 @@
 """The bill of a session, in full, so that anybody can compute it again; frozen once it has a number."""
 
-from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from chat import billing, books, clock, sessions, store
 from chat.accounts import User
 from chat.books import Charge, Content, Credited
 from chat.database.connection import Connection
 from chat.errors import existing
-from chat.lifecycle import Lifecycle, Switch
+from chat.lifecycle import moved
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import BookRow, IntervalRow, LedgerRow, RemarkRow, SessionRow
 from chat.store.server import Time
-from chat.wire import Credit, Entry, Interval, Line, Receipt, Remark, Vat
+from chat.wire import Charged, Credit, Entry, Interval, Receipt, Remark, Vat
 
 
 def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
@@ -37,7 +36,7 @@ def show(db: Connection, runtime: Runtime, user: User, chat_session_id: int) -> 
     paid = store.ledger.of_session(db, chat_session_id) if is_payer else []
     notes = [] if is_part else store.books.of_session(db, "credit", chat_session_id)
     credits = [credit(each) for each in notes]
-    credited = sum(each["amount"] for each in credits)
+    credited, currency = sum(each["amount"] for each in credits), content["currency"]
     return {
         "server_time": time.now,
         "session": _session(db, runtime, row, time, content, is_part),
@@ -50,20 +49,17 @@ def show(db: Connection, runtime: Runtime, user: User, chat_session_id: int) -> 
         "client": content["client"],
         "agent": content["agent"],
         "free_seconds": content["free_seconds"],
-        "intervals": [_interval(each, time.now) for each in content["intervals"]],
+        "intervals": [_interval(each, time.now, currency) for each in content["intervals"]],
         "active_milliseconds": content["active_ms"],
         "active_seconds": content["active_ms"] // 1000,
-        "minutes": [
-            {"minute": each["minute"], "rate_per_minute": Cents(each["cents"])} for each in content["minutes"]
-        ],
-        "lines": [_line(run, content) for run in books.runs(content["minutes"])],
-        "total_cost": Cents(content["total_cents"]),
+        "charges": [_charged(each, content) for each in content["charges"]],
+        "total_cost": Cents(content["total_cents"], currency),
         "vat": _vat(content),
-        "currency": content["currency"],
+        "currency": currency,
         "ledger": [entry(each) for each in paid],
         "credits": credits,
-        "credited": Cents(credited),
-        "remaining": Cents(content["total_cents"] - credited),
+        "credited": Cents(credited, currency),
+        "remaining": Cents(content["total_cents"] - credited, currency),
         "remarks": [] if is_part else [remark(each) for each in store.remarks.of_session(db, row["id"])],
     }
 
@@ -83,12 +79,13 @@ def entry(row: LedgerRow) -> Entry:
     return {
         "id": row["id"],
         "kind": row["kind"],
-        "amount": Cents(row["amount_cents"]),
+        "amount": Cents(row["amount_cents"], row["currency"]),
         "chat_session_id": row["chat_session_id"],
         "minute": row["minute"],
         "actor_id": row["actor_id"],
         "reason": row["reason"],
         "created_at": clock.text(row["created_at"]),
+        "currency": row["currency"],
     }
 
 
@@ -99,7 +96,7 @@ def credit(row: BookRow) -> Credit:
         "number": row["number"],
         "receipt": said["receipt"],
         "issued_at": clock.text(row["issued_at"]),
-        "amount": Cents(said["total_cents"]),
+        "amount": Cents(said["total_cents"], said["currency"]),
         "currency": said["currency"],
         "vat": _vat(said),
         "reason": said["reason"],
@@ -121,29 +118,17 @@ def remark(row: RemarkRow) -> Remark:
 
 def _so_far(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Content:
     """What the receipt would say now, stored or not."""
-    life = Lifecycle(row, runtime.settings)
+    life = sessions.life_of(db, row, runtime.settings)
     life.settle(time)
-    intervals = _switched(store.intervals.of_session(db, row["id"]), life.switches)
+    intervals = moved(store.intervals.of_session(db, row["id"]), life.moves)
     return books.content(life.session, intervals, runtime.settings, time.now)
-
-
-def _switched(stored: Sequence[IntervalRow], switches: Iterable[Switch]) -> list[IntervalRow]:
-    """The intervals as they will be when these switches are stored."""
-    intervals = list(stored)
-    for switch in switches:
-        last = intervals[-1]
-        intervals[-1] = cast(IntervalRow, {**last, "ended_at": switch.at})
-        if switch.reason is not None:
-            opened = {"reason": switch.reason, "started_at": switch.at, "ended_at": None}
-            intervals.append(cast(IntervalRow, {**last, **opened}))
-    return intervals
 
 
 def _part(content: Content, agent_id: int) -> Content:
     """What one agent has of it."""
     intervals = [each for each in content["intervals"] if each["agent_id"] == agent_id]
-    minutes = [each for each in content["minutes"] if each["agent_id"] == agent_id]
-    total = sum(each["cents"] for each in minutes)
+    charges = [each for each in content["charges"] if each["agent_id"] == agent_id]
+    total = sum(each["cents"] for each in charges)
     return {
         **content,
         **books.tax(total, content["vat_rate"], content["vat_note"]),
@@ -154,7 +139,7 @@ def _part(content: Content, agent_id: int) -> Content:
             for each in intervals
             if each["reason"] == "active"
         ),
-        "minutes": minutes,
+        "charges": charges,
     }
 
 
@@ -169,18 +154,18 @@ def _session(
     return {**session, "rating": None, "rating_comment": None} if is_part else session
 
 
-def _line(run: Sequence[Charge], content: Content) -> Line:
-    """Minutes that follow each other, at one price of one agent."""
+def _charged(charge: Charge, content: Content) -> Charged:
+    """On the wire; `net_rate` is the rate without tax."""
     names = {each["agent_id"]: each["agent_name"] for each in content["intervals"]}
-    first, cents = run[0], run[0]["cents"]
-    net = Decimal(cents) / (100 + Decimal(content["vat_rate"] or 0))
+    units = Decimal(str(Cents(charge["rate_cents"], content["currency"])))
+    net = units * 100 / (100 + Decimal(content["vat_rate"] or 0))
     return {
-        "first_minute": first["minute"],
-        "last_minute": run[-1]["minute"],
-        "agent": {"id": first["agent_id"], "name": names[first["agent_id"]]},
-        "rate_per_minute": Cents(cents),
+        "count": charge["count"],
+        "seconds": charge["seconds"],
+        "agent": {"id": charge["agent_id"], "name": names[charge["agent_id"]]},
+        "rate_per_minute": Cents(charge["rate_cents"], content["currency"]),
         "net_rate": str(net.quantize(Decimal("0.0001"))),
-        "amount": Cents(cents * len(run)),
+        "amount": Cents(charge["cents"], content["currency"]),
     }
 
 
@@ -188,12 +173,12 @@ def _vat(said: Content | Credited) -> Vat:
     return {
         "rate": said["vat_rate"] or None,
         "note": said["vat_note"],
-        "net": Cents(said["net_cents"]),
-        "vat": Cents(said["vat_cents"]),
+        "net": Cents(said["net_cents"], said["currency"]),
+        "vat": Cents(said["vat_cents"], said["currency"]),
     }
 
 
-def _interval(row: IntervalRow, now: int) -> Interval:
+def _interval(row: IntervalRow, now: int, currency: str) -> Interval:
     return {
         "started_at": clock.text(row["started_at"]),
         "ended_at": clock.text_or_none(row["ended_at"]),
@@ -201,7 +186,7 @@ def _interval(row: IntervalRow, now: int) -> Interval:
         "reason": row["reason"],
         "is_billed": row["reason"] == "active",
         "agent": {"id": row["agent_id"], "name": row["agent_name"]},
-        "rate_per_minute": Cents(row["rate_cents"]),
+        "rate_per_minute": Cents(row["rate_cents"], currency),
         "first_message_id": row["first_message_id"],
         "last_message_id": row["last_message_id"],
     }

@@ -2,17 +2,18 @@
 
 from typing import cast
 
-from chat import clock, lifecycle, store
+from chat import clock, store
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
 from chat.database.connection import Connection
 from chat.errors import CursorReset, existing
+from chat.lifecycle import Lifecycle, is_due
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store.rows import SessionRow, Side, StandingRow, delivered_id
+from chat.store.rows import SessionRow, Side, StandingRow, TermsRow, delivered_id
 from chat.store.server import Time
-from chat.wire import Participant, Session, Summary, TimedSession, Transfer
+from chat.wire import Increments, Participant, Session, Summary, TimedSession, Transfer
 
 OTHER: dict[Side, Side] = {"client": "agent", "agent": "client"}
 
@@ -52,9 +53,32 @@ def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     return runtime.database.read(show)
 
 
+def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
+    """What happens to it from now on."""
+    return Lifecycle(row, settings, lambda: store.intervals.of_session(db, row["id"]))
+
+
+def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> SessionRow:
+    """The row as it stands at this instant, whether that is stored yet or not."""
+    if not is_due(row, time, settings):
+        return row
+    life = life_of(db, row, settings)
+    life.settle(time)
+    return life.session
+
+
+def increments(terms: TermsRow) -> Increments:
+    """How is charged, on the wire."""
+    return {
+        "first_seconds": terms["first_increment_seconds"],
+        "next_seconds": terms["next_increment_seconds"],
+        "minimum_charge": Cents(terms["minimum_cents"]),
+    }
+
+
 def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> Summary:
     """The `session` object of the wire, as it stands at this instant."""
-    row, now = lifecycle.settled(row, time, settings), time.now
+    row, now = settled(db, row, time, settings), time.now
     so_far = bill(row, now)
     is_open = row["status"] != "ended"
     exhausted = exhausted_at(row, now) if is_open else None
@@ -65,15 +89,19 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "pause_reason": row["pause_reason"],
         "position": _position(db, row),
         "duration_minutes": so_far.duration_minutes,
-        "total_cost": Cents(so_far.cents),
+        "total_cost": Cents(so_far.cents, row["currency"]),
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
-        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
+        "billed_seconds": so_far.billed_seconds,
+        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
+        "max_rate": Cents(row["max_rate_cents"], row["currency"]),
+        "increments": increments(row),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
-        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),
+        "clock_started_at": clock.text_or_none(row["clock_started_at"]),
+        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"], row["currency"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],
         "last_message_id": row["last_message_id"],
@@ -81,7 +109,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "agent_read_id": row["agent_read_id"],
         "client_delivered_id": row["client_delivered_id"],
         "agent_delivered_id": row["agent_delivered_id"],
-        "transfer": _transfer(row),
+        "transfer": offer(row),
     }
 
 
@@ -116,6 +144,17 @@ def untimed(session: TimedSession) -> Session:
     return cast(Session, {name: value for name, value in session.items() if name != "server_time"})
 
 
+def offer(row: SessionRow) -> Transfer | None:
+    """The dearer agent whom the client is asked about, if they are."""
+    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
+        return None
+    return {
+        "agent_id": row["transfer_agent_id"],
+        "agent_name": row["transfer_agent_name"] or "",
+        "rate_per_minute": Cents(row["transfer_rate_cents"], row["currency"]),
+    }
+
+
 def receipt_address(chat_session_id: int) -> str:
     """Where the receipt is, on the API."""
     return f"/api/chat/sessions/{chat_session_id}/receipt"
@@ -126,9 +165,3 @@ def _position(db: Connection, row: SessionRow) -> int | None:
     if row["status"] != "waiting":
         return None
     return store.sessions.ahead(db, row["id"], row["agent_id"]) + 1
-
-
-def _transfer(row: SessionRow) -> Transfer | None:
-    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
-        return None
-    return {"agent_id": row["transfer_agent_id"], "rate_per_minute": Cents(row["transfer_rate_cents"])}

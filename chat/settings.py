@@ -80,6 +80,12 @@ def _currency(text: str) -> str:
     return text
 
 
+def _amount(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", text):
+        raise SettingError("an amount like 20.00, or empty for none")
+    return text
+
+
 def _time_zone(text: str) -> str:
     if text not in available_timezones():
         raise SettingError("a time zone's name, like Europe/Paris")
@@ -115,7 +121,7 @@ class Settings:
         _choice("gevent", "gthread"),
     )
     threads: int = _setting(
-        64,
+        80,
         "threads",
         "Threads of a gthread worker; three quarters of them may hold polls.",
         _integer(4, 1000),
@@ -231,7 +237,12 @@ class Settings:
         "A worker is replaced after about so many; 0 is never.",
         _integer(0, 1_000_000_000),
     )
-    currency: str = _setting("EUR", "ISO 4217", "What all amounts are in.", _currency)
+    currency: str = _setting(
+        "EUR",
+        "ISO 4217",
+        "What all amounts are in; that of the database, which `chat currency` changes.",
+        _currency,
+    )
     operator_name: str = _setting("", "text", "Whose name stands on receipts; with its legal form.", str)
     operator_address: str = _setting(
         "", "text", "The address below it; a bar (U+007C) begins the next line.", _lines
@@ -252,8 +263,24 @@ class Settings:
         "What starts the clock: the agent's first message after accepting, or the accepting.",
         _choice("first_message", "accept"),
     )
+    first_increment_seconds: int = _setting(
+        60, "s", "Active time is billed in whole increments; the first one of a session.", _integer(1, 3600)
+    )
+    next_increment_seconds: int = _setting(60, "s", "Each one after it.", _integer(1, 3600))
+    minimum_charge: int = _setting(
+        0,
+        "minor units",
+        "What a session costs at least, if it costs anything: 500 is 5.00 in EUR.",
+        _integer(0, 100_000_000),
+    )
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
+    )
+    spending_limit: str = _setting(
+        "",
+        "amount",
+        "What a conversation may cost where the client names no limit; empty is no limit.",
+        _amount,
     )
     request_seconds: int = _setting(
         120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)
@@ -268,7 +295,8 @@ class Settings:
         30,
         "s",
         "The server away for so long: the clock has stopped since its last heartbeat.",
-        _integer(15, 86_400),
+        # 20 s may pass until another process beats for one that was killed.
+        _integer(25, 86_400),
     )
     silence_prompt_seconds: int = _setting(
         180, "s", "Nobody writes for so long: `is_silent` is told.", _integer(1, 86_400)

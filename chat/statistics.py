@@ -196,11 +196,13 @@ def _shares(db: Connection, since: int, until: int, agent_id: int | None = None)
 def _divided(intervals: Sequence[ShareRow]) -> Iterator[_Share]:
     """The shares of one transferred session."""
     session = intervals[0]
-    parts = [(each["ms"], (each["agent_id"], each["rate_cents"])) for each in intervals]
-    minutes = billing.prices(parts, session["free_seconds"])
-    for agent_id in {session["last_agent_id"], *(agent for agent, _ in minutes)}:
-        own = [cents for agent, cents in minutes if agent == agent_id]
-        yield _Share(agent_id, session["quarter"], Tally(sessions=1, minutes=len(own), cents=sum(own)))
+    parts = [(each["ms"], each["rate_cents"], each["agent_id"]) for each in intervals]
+    charged = billing.charges(parts, session["free_seconds"], session)
+    for agent_id in {session["last_agent_id"], *(each.label for each in charged)}:
+        own = [each for each in charged if each.label == agent_id]
+        minutes = billing.begun_minutes(sum(each.increments * each.seconds for each in own))
+        tally = Tally(sessions=1, minutes=minutes, cents=billing.total(own))
+        yield _Share(agent_id, session["quarter"], tally)
 
 
 def _agents(db: Connection, shares: Iterable[_Share], ratings: Counts) -> list[AgentEarned]:

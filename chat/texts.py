@@ -63,6 +63,13 @@ def email(text: str) -> str:
     return normalize("NFC", normalize("NFC", text.strip()).lower())
 
 
+def folded(text: str) -> str:
+    """As it is searched: without capitals and accents. `ÉCOLE`, `école` → `ecole`."""
+    if text.isascii():
+        return text.lower()
+    return "".join(each for each in normalize("NFKD", text).casefold() if category(each) != "Mn")
+
+
 def spellings(password: str) -> list[str]:
     """The ways in which keyboards write it; the first is the one to hash (NFC, as in RFC 8265)."""
     return list(dict.fromkeys((normalize("NFC", password), password, normalize("NFD", password))))

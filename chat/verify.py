@@ -13,6 +13,8 @@ from chat.store.rows import BookRow, IntervalRow, LedgerRow, SessionRow
 
 # Above every revision.
 EVER = 2**62
+# The fields of a charge, as billing.Charge has them.
+CHARGED = ("count", "seconds", "rate_cents", "agent_id", "cents")
 OF_MINUTES = ("minute", "minute_refund")
 
 
@@ -106,7 +108,7 @@ def _row(row: SessionRow, intervals: Sequence[IntervalRow]) -> Iterator[str]:
         if first["ended_at"] != second["started_at"]:
             yield f"interval {second['id']} does not begin where interval {first['id']} ends"
     closed = [each for each in intervals if each["ended_at"] is not None]
-    closed_ms = sum(ms for ms, _ in billing.active_parts(closed, 0))
+    closed_ms = sum(ms for ms, *_ in billing.active_parts(closed, 0))
     if closed_ms != row["billed_ms"]:
         yield f"{row['billed_ms']} ms are billed, the intervals are {closed_ms} ms"
     last = intervals[-1] if intervals else None
@@ -177,20 +179,32 @@ def _agreed(
 def _money(row: SessionRow, intervals: Sequence[IntervalRow], paid: Sequence[LedgerRow]) -> Iterator[str]:
     """The totals, by the intervals that are closed; and what was taken from the balance."""
     closed = [each for each in intervals if each["ended_at"] is not None]
-    charged = billing.prices(billing.active_parts(closed, 0), row["free_seconds"])
-    total, earlier = sum(charged), row["earlier_minutes"]
-    if sum(charged[:earlier]) != row["earlier_cents"] or earlier > len(charged):
-        yield (
-            f"{earlier} minutes of agents before cost {Cents(row['earlier_cents'])}, "
-            f"the intervals make {Cents(sum(charged[:earlier]))}"
-        )
+    charged = billing.charges(billing.active_parts(closed, 0), row["free_seconds"], row)
+    total = billing.total(charged)
+    if row["segment"] or row["earlier_seconds"] or row["earlier_cent_seconds"]:
+        yield from _earlier(row, closed)
     if row["limit_cents"] is not None and total > row["limit_cents"]:
         yield f"it costs {Cents(total)}, above its limit of {Cents(row['limit_cents'])}"
-    if row["ended_at"] is not None and row["total_cents"] is None:
-        yield f"it has no total, the intervals make {Cents(total)}"
-    elif row["ended_at"] is not None and total != row["total_cents"]:
-        yield f"the total is {Cents(row['total_cents'] or 0)}, the intervals make {Cents(total)}"
+    if row["ended_at"] is not None:
+        seconds = sum(each.increments * each.seconds for each in charged)
+        if row["total_cents"] is None:
+            yield f"it has no total, the intervals make {Cents(total)}"
+        elif total != row["total_cents"]:
+            yield f"the total is {Cents(row['total_cents'])}, the intervals make {Cents(total)}"
+        if seconds != row["billed_seconds"]:
+            yield f"{row['billed_seconds']} s are billed, the intervals make {seconds} s"
     yield from _taken(row, total, [each for each in paid if each["kind"] in OF_MINUTES])
+
+
+def _earlier(row: SessionRow, closed: Sequence[IntervalRow]) -> Iterator[str]:
+    """What began with the agents before."""
+    before = [each for each in closed if each["started_at"] < (row["agent_since"] or 0)]
+    charged = billing.charges(billing.active_parts(before, 0), row["free_seconds"], row)
+    seconds = sum(each.increments * each.seconds for each in charged)
+    cent_seconds = sum(each.increments * each.seconds * each.rate_cents for each in charged)
+    if (seconds, cent_seconds) != (row["earlier_seconds"], row["earlier_cent_seconds"]):
+        said = row["earlier_seconds"], row["earlier_cent_seconds"]
+        yield f"{said} (cent-)seconds are of agents before, the intervals make {seconds, cent_seconds}"
 
 
 def _taken(row: SessionRow, total: int, minutes: Sequence[LedgerRow]) -> Iterator[str]:
@@ -200,9 +214,10 @@ def _taken(row: SessionRow, total: int, minutes: Sequence[LedgerRow]) -> Iterato
     taken = -sum(each["amount_cents"] for each in minutes)
     if row["is_prepaid"] and row["ended_at"] is not None and taken != total:
         yield f"the ledger has {Cents(taken)} for it, the intervals make {Cents(total)}"
+    if taken != row["paid_cents"]:
+        yield f"{Cents(row['paid_cents'])} are paid, the ledger has {Cents(taken)}"
     last = max((each["minute"] or 0 for each in minutes if each["segment"] == row["segment"]), default=0)
-    is_exact = last or not (row["segment"] or (row["is_prepaid"] and not row["rate_cents"]))
-    if is_exact and row["paid_minutes"] != last:
+    if (last or not row["segment"]) and row["paid_minutes"] != last:
         yield f"{row['paid_minutes']} minutes are paid, the ledger has {last}"
     for each in minutes:
         if each["user_id"] != row["client_id"]:
@@ -244,13 +259,15 @@ def _intervals(intervals: Sequence[IntervalRow], content: Content, number: int) 
 def _sums(content: Content, number: int) -> Iterator[str]:
     """A receipt adds up by itself."""
     parts = billing.active_parts(content["intervals"], 0)
-    charged = billing.prices(parts, content["free_seconds"])
-    tax = books.tax(sum(charged), content["vat_rate"], content["vat_note"])
-    if sum(ms for ms, _ in parts) != content["active_ms"]:
+    session: Any = content["session"]
+    charged = billing.charges(parts, content["free_seconds"], session)
+    total = billing.total(charged)
+    tax = books.tax(total, content["vat_rate"], content["vat_note"])
+    if sum(ms for ms, *_ in parts) != content["active_ms"]:
         yield f"receipt {number} says {content['active_ms']} ms, and its intervals are others"
-    said, total = [each["cents"] for each in content["minutes"]], Cents(sum(charged))
-    if charged != said or total != content["total_cents"]:
-        yield f"receipt {number} says {Cents(content['total_cents'])}, its intervals make {total}"
+    said = [tuple(each[name] for name in CHARGED) for each in content["charges"]]  # type: ignore[literal-required]
+    if [tuple(each) for each in charged] != said or total != content["total_cents"]:
+        yield f"receipt {number} says {Cents(content['total_cents'])}, its intervals make {Cents(total)}"
     if (tax["net_cents"], tax["vat_cents"]) != (content["net_cents"], content["vat_cents"]):
         yield f"the tax on receipt {number} is not {content['vat_rate'] or 0} per cent"
 

@@ -1,7 +1,7 @@
 """The shapes of the wire: what clients are told of sessions, messages, agents and money.
 
 Instants are text, `YYYY-MM-DD HH:MM:SS` UTC, but for `server_time`, in milliseconds since 1970; amounts are
-numbers with two decimals. docs/api.md says what each field means.
+numbers with the decimals of their currency. docs/api.md says what each field means.
 """
 
 from typing import Literal, NotRequired
@@ -19,7 +19,16 @@ class Transfer(TypedDict):
     """The dearer agent whom the client is asked about."""
 
     agent_id: int
+    agent_name: str
     rate_per_minute: Cents
+
+
+class Increments(TypedDict):
+    """In which steps active time is billed, and the least that a conversation costs that costs anything."""
+
+    first_seconds: int
+    next_seconds: int
+    minimum_charge: Cents
 
 
 class Summary(TypedDict):
@@ -34,11 +43,15 @@ class Summary(TypedDict):
     total_cost: Cents
     duration_seconds: int
     billed_minutes: int
+    billed_seconds: int
     rate_per_minute: Cents | None
+    max_rate: Cents
+    increments: Increments
     currency: str
     free_seconds: int
     free_seconds_left: int
     is_clock_running: bool
+    clock_started_at: str | None
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool
@@ -87,8 +100,12 @@ class LastMessage(TypedDict):
 
 
 class Card(TimedSession):
-    """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
+    """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
+    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    """
+
+    offered_rate: Cents | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]
@@ -129,11 +146,18 @@ class Interval(TypedDict):
     last_message_id: int | None
 
 
-class Minute(TypedDict):
-    """A begun minute, and what it costs."""
+class Charged(TypedDict):
+    """`count` increments of `seconds` each that began with this agent, and what they cost together.
 
-    minute: int
+    The supplement up to the minimum charge has a `count` of 0. `net_rate` is without tax, four decimals.
+    """
+
+    count: int
+    seconds: int
+    agent: Payee
     rate_per_minute: Cents
+    net_rate: str
+    amount: Cents
 
 
 class Entry(TypedDict):
@@ -147,6 +171,7 @@ class Entry(TypedDict):
     actor_id: int | None
     reason: str
     created_at: str
+    currency: str
 
 
 class Operator(TypedDict):
@@ -164,17 +189,6 @@ class Vat(TypedDict):
     note: str
     net: Cents
     vat: Cents
-
-
-class Line(TypedDict):
-    """Minutes that follow each other at one agent's price; `net_rate` is that without tax, four decimals."""
-
-    first_minute: int
-    last_minute: int
-    agent: Payee
-    rate_per_minute: Cents
-    net_rate: str
-    amount: Cents
 
 
 class Credit(TypedDict):
@@ -222,8 +236,7 @@ class Receipt(TypedDict):
     intervals: list[Interval]
     active_milliseconds: int
     active_seconds: int
-    minutes: list[Minute]
-    lines: list[Line]
+    charges: list[Charged]
     total_cost: Cents
     vat: Vat
     currency: str
@@ -304,9 +317,10 @@ class Answered(Done):
 
 
 class Agents(TypedDict):
-    """A page of agents."""
+    """A page of agents, and how a session is charged that is asked for now."""
 
     agents: list[Agent]
+    increments: Increments
     has_more: bool
 
 

@@ -1,8 +1,10 @@
 """What a session costs, case by case; after each, the bill is computed again from its receipt alone."""
 
 import re
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 import pytest
@@ -73,14 +75,31 @@ a rate of nothing = 150 s, 3 min, 0.00 (active)
     0 rate anna 0; 0 talk; 150 end
 a rate of one cent = 150 s, 3 min, 0.03
     0 rate anna 1; 0 talk; 150 end
-the rate is the one at accept = 61 s, 2 min, 8.00
+the rate is the one that was shown = 61 s, 2 min, 5.00
     0 ask; 5 rate anna 400; 9 accept; 9 say agent; 70 end
+a rate raised beyond all measure = 61 s, 2 min, 5.00
+    0 ask; 5 rate anna 99999999; 9 accept; 9 say agent; 70 end
+the rate has fallen by the accept = 61 s, 2 min, 2.00
+    0 ask; 5 rate anna 100; 9 accept; 9 say agent; 70 end
+it has fallen, and risen again = 61 s, 2 min, 5.00
+    0 ask; 5 rate anna 100; 6 rate anna 400; 9 accept; 9 say agent; 70 end
+the client was shown another rate = 0 s, 0 min, 0.00
+    0 rate anna 400; 0 refused RateChanged ask anna none 250; 0 ask anna none 400; 10 cancel
+the client was shown a higher rate = 61 s, 2 min, 5.00
+    0 ask anna none 400; 9 rate anna 400; 9 accept; 9 say agent; 70 end
 a new rate is for the next session = 150 s, 3 min, 7.50
     0 talk; 30 rate anna 999; 150 end
 a new rate is for the next session, pause or not = 61 s, 2 min, 5.00
     0 talk; 30 rate anna 999; 40 pause client; 50 resume client; 71 end
 any agent, at their own rate = 61 s, 2 min, 2.00
-    0 ask any; 5 accept ben; 5 say agent; 66 end
+    0 ask any none 250; 5 accept ben; 5 say agent; 66 end
+any agent, at the maximum = 61 s, 2 min, 5.00
+    0 ask any none 250; 5 accept dora; 5 say agent; 66 end
+any agent for nothing = 61 s, 2 min, 0.00
+    0 ask any none 0; 5 accept dora; 5 say agent; 66 end
+any agent, handed over at no more than their own rate = 146 s, 3 min, 4.50
+    0 ask any none 400; 5 accept ben; 5 say agent; 66 transfer anna; 70 shows rate_per_minute 1.00;
+    80 refused OfferChanged agree anna 400; 90 answer yes; 90 say agent; 151 end
 
 shorter than the free seconds = 59 s, 0 min, 0.00 (active)
     free_seconds=60; 0 talk; 59 end
@@ -112,6 +131,18 @@ transferred within the free seconds = 91 s, 1 min, 1.00 (active transfer active)
     free_seconds=60; 0 talk; 30 transfer ben; 40 say agent; 101 end
 a transfer gives no free seconds back = 61 s, 2 min, 5.00
     free_seconds=60; 0 talk; 70 transfer ben; 70 say agent; 80 end; 90 talk; 151 end
+one that ran for less than a second uses no free seconds = 60 s, 0 min, 0.00
+    free_seconds=60; 0 talk; 0.9 end; 30 talk; 90 end
+one whose clock started while the client was gone uses none = 60 s, 0 min, 0.00
+    free_seconds=60; 0 met; 5 leave client; 20 say agent; 100 end agent; 110 talk; 170 end
+transferred before it ran, it takes its free seconds along = 61 s, 1 min, 1.00
+    free_seconds=60; 0 met; 10 transfer ben; 20 say agent; 81 end
+a transfer does not use up the next agent's free seconds = 60 s, 0 min, 0.00
+    free_seconds=60; 0 talk; 10 transfer ben; 10 say agent; 70 end; 80 talk ben; 140 end
+nor while that session is open = 60 s, 0 min, 0.00
+    free_seconds=60; 0 talk; 10 transfer ben; 10 say agent; 20 ask any; 20 accept ben; 20 say agent; 80 end
+but those of the agent who accepted are used = 60 s, 1 min, 2.50
+    free_seconds=60; 0 met; 10 transfer ben; 10 say agent; 20 end; 30 talk; 90 end
 
 paused by the client = 120 s, 2 min, 5.00 (active paused_by_client active)
     0 talk; 60 pause client; 120 resume client; 180 end
@@ -189,6 +220,14 @@ the agent stays away after an outage = 120 s, 2 min, 5.00
     0 talk; 60 crash; 120 leave agent; 3660 boot; 3700 say agent; 3760 end
 away already before the outage = 120 s, 2 min, 5.00
     0 talk; 50 leave client; 60 crash; 120 boot; 200 come client; 270 end
+an outage, and the last sign of life is older = 120 s, 2 min, 5.00 (active outage active)
+    0 talk; 50 leave client; 60 crash; 120 boot; 120 come client; 180 end
+an outage, and who had gone long before = 30 s, 1 min, 2.50 (active client_absent)
+    0 talk; 30 leave client; 78 crash; 3660 boot; 3800 end agent
+an outage, and who had gone before a pause = 50 s, 1 min, 2.50 (active client_absent paused_by_agent)
+    0 talk; 50 leave client; 55 pause agent; 60 crash; 3660 boot; 3800 end agent
+an outage, and who comes back in time after a pause = 55 s, 1 min, 2.50 (active paused_by_agent)
+    0 talk; 20 leave client; 55 pause agent; 60 crash; 3660 boot; 3700 come client; 3800 end agent
 an outage in a pause = 120 s, 2 min, 5.00 (active paused_by_client active)
     0 talk; 60 pause client; 70 crash; 3670 boot; 3680 resume client; 3740 end
 an hour's outage before the session's first heartbeat = 60 s, 1 min, 2.50
@@ -260,6 +299,67 @@ a receipt read before anybody noticed the limit = 120 s, 2 min, 5.00 (active spe
 a receipt read before anybody noticed the absence = 60 s, 1 min, 2.50 (active client_absent)
     0 talk; 60 leave client; 250 agrees; 250 end agent
 
+free minutes, then an agent with a rate = 65 s, 2 min, 0.00 (active transfer active)
+    prepaid=1; 0 top_up 1000; 0 rate ben 0; 0 talk ben; 62 transfer anna; 62 answer yes; 70 say agent; 73 end;
+    73 shows balance 10.00
+many free minutes, then an agent with a rate = 260 s, 5 min, 2.50
+    prepaid=1; 0 top_up 1000; 0 rate ben 0; 0 talk ben; 150 say client; 200 transfer anna; 200 answer yes;
+    200 say agent; 260 end; 260 shows balance 7.50
+a rate, then free minutes, then a rate = 184 s, 4 min, 5.00
+    prepaid=1; 0 top_up 1000; 0 rate ben 0; 0 talk; 59 transfer ben; 59 say agent; 122 transfer anna;
+    122 answer yes; 122 say agent; 181 sweep; 181 shows balance 5.00; 184 end; 184 shows balance 5.00
+free minutes within the free seconds = 61 s, 1 min, 2.50
+    prepaid=1; free_seconds=60; 0 top_up 1000; 0 rate ben 0; 0 talk ben; 40 transfer anna; 40 answer yes;
+    40 say agent; 61 end; 61 shows balance 7.50
+
+the client had gone before the silence = 290 s, 5 min, 12.50 (active client_absent client_absent)
+    0 talk; 290 leave client; 400 end agent
+the client had gone before the silence, and comes back = 310 s, 6 min, 15.00
+    0 talk; 290 leave client; 400 come client; 420 end
+the client had gone before the silence, and the agent wrote = 290 s, 5 min, 12.50
+    0 talk; 290 leave client; 310 sweep; 320 say agent; 400 end agent
+the agent had gone before the silence = 290 s, 5 min, 12.50 (active agent_absent agent_absent)
+    0 talk; 290 leave agent; 400 end
+the client had gone before the limit = 110 s, 2 min, 5.00 (active client_absent client_absent)
+    0 talk; 0 limit 500; 110 leave client; 130 shows pause_reason spending_limit; 200 shows total_cost 5.00;
+    200 end agent
+the client had gone before the limit, by more than a minute's end = 115 s, 2 min, 5.00
+    0 talk; 0 limit 750; 115 leave client; 155 sweep; 155 shows billed_minutes 3; 160 sweep;
+    160 shows billed_minutes 2; 300 end agent
+the client had gone before the limit, and comes back = 120 s, 2 min, 5.00
+    0 talk; 0 limit 500; 90 leave client; 130 sweep; 200 come client; 230 end
+the client had gone before the balance was empty = 110 s, 2 min, 5.00 (active client_absent client_absent)
+    prepaid=1; 0 top_up 500; 0 talk; 110 leave client; 130 sweep; 300 end agent; 300 shows balance 0.00
+the client had gone before the balance was empty, by a minute = 95 s, 2 min, 5.00
+    prepaid=1; 0 top_up 750; 0 talk; 95 leave client; 139 sweep; 139 shows balance 0.00; 300 end agent;
+    300 shows balance 2.50
+the client had gone before the agent's pause = 60 s, 1 min, 2.50 (active client_absent paused_by_agent)
+    0 talk; 60 leave client; 90 pause agent; 200 end agent
+the client had gone before the agent's pause, and comes back = 120 s, 2 min, 5.00
+    0 talk; 60 leave client; 90 pause agent; 150 come client; 200 resume agent; 260 end
+the client comes back within 45 s of the agent's pause = 90 s, 2 min, 5.00 (active paused_by_agent)
+    0 talk; 60 leave client; 90 pause agent; 104 come client; 200 end
+the agent had gone before the client's pause = 60 s, 1 min, 2.50 (active agent_absent paused_by_client)
+    0 talk; 60 leave agent; 104 pause client; 200 end
+gone before a pause and after it = 60 s, 1 min, 2.50 (active client_absent paused_by_agent client_absent)
+    0 talk; 60 leave client; 70 pause agent; 80 resume agent; 200 end agent
+gone before two pauses = 60 s, 1 min, 2.50
+    0 talk; 60 leave client; 70 pause agent; 80 resume agent; 90 pause agent; 200 resume agent; 300 end agent
+the client had gone before the transfer = 120 s, 2 min, 3.50 (active client_absent transfer active)
+    0 talk; 60 leave client; 90 transfer ben; 200 come client; 200 say agent; 260 end
+the client had gone before the transfer, and the new agent wrote = 121 s, 3 min, 4.50
+    0 talk; 60 leave client; 90 transfer ben; 95 say agent; 200 come client; 261 end
+the client had gone before two transfers = 121 s, 3 min, 7.50
+    0 rate dora 250; 0 talk; 50 transfer dora; 50 say agent; 60 leave client; 70 transfer ben; 70 say agent;
+    80 transfer dora; 200 come client; 200 answer yes; 200 say agent; 261 end
+gone before a transfer, and a minute given back = 121 s, 3 min, 4.50
+    prepaid=1; 0 top_up 1000; 0 talk; 59 leave client; 80 transfer ben; 90 say agent; 99 sweep;
+    99 shows balance 5.00; 200 come client; 262 end; 262 shows balance 5.50
+an absence that the end comes before is none = 104 s, 2 min, 5.00 (active)
+    0 talk; 60 leave client; 104 end agent
+the agent who leaves it by a transfer is no longer awaited = 100 s, 2 min, 5.00 (active transfer)
+    0 talk; 50 transfer dora; 60 leave anna; 100 answer yes; 200 end
+
 silence is told at 180 s = 200 s, 4 min, 10.00 (active)
     0 talk; 179 shows is_silent False; 180 shows is_silent True; 200 end
 silence pauses at 300 s = 300 s, 5 min, 12.50 (active inactive)
@@ -289,6 +389,22 @@ transferred to a dearer agent, no answer = 181 s, 4 min, 10.00 (active)
     0 talk; 90 transfer dora; 181 end
 the client agreed to that rate and no other = 180 s, 3 min, 9.00
     0 talk; 60 transfer dora; 70 rate dora 900; 120 answer yes; 120 say agent; 180 end
+the rate has fallen since it was offered = 180 s, 3 min, 8.00
+    0 talk; 60 transfer dora; 70 rate dora 300; 120 answer yes; 120 say agent; 180 end
+a dearer offer in the place of the one that was read = 180 s, 3 min, 7.50
+    0 talk; 60 transfer dora; 70 rate dora 900; 80 transfer dora;
+    90 refused OfferChanged agree dora 400; 180 end
+another agent in the place of the one that was read = 180 s, 3 min, 7.50
+    0 rate ben 400; 0 talk; 60 transfer dora; 70 transfer ben; 80 refused OfferChanged agree dora 400;
+    180 end
+agreed to nothing that is offered = 180 s, 3 min, 7.50
+    0 talk; 60 refused OfferChanged agree dora 400; 180 end
+agreed twice is agreed once = 180 s, 3 min, 9.00
+    0 talk; 60 transfer dora; 120 agree dora 400; 120 agree dora 400; 120 say agent; 180 end
+agreed to an offer that was refused = 180 s, 3 min, 7.50
+    0 talk; 60 transfer dora; 70 answer no; 80 refused OfferChanged agree dora 400; 180 end
+agreed to less than it costs by now = 180 s, 3 min, 9.00
+    0 talk; 60 transfer dora; 120 answer yes; 120 say agent; 130 refused OfferChanged agree dora 399; 180 end
 the new agent never writes = 90 s, 2 min, 5.00 (active transfer)
     0 talk; 90 transfer ben; 150 say client; 250 end
 transferred as a minute ends = 120 s, 2 min, 3.50
@@ -321,10 +437,29 @@ debited at the end at the latest = 121 s, 3 min, 7.50
     prepaid=1; 0 top_up 1000; 0 talk; 121 end; 121 shows balance 2.50
 an empty balance stops the clock at the boundary = 120 s, 2 min, 5.00 (active balance)
     prepaid=1; 0 top_up 600; 0 talk; 250 shows pause_reason balance; 250 end; 250 shows balance 1.00
-nothing paid, nothing begun = 0 s, 0 min, 0.00
-    prepaid=1; 0 talk; 90 end; 90 shows balance 0.00
+nothing paid, nothing asked = 0 s, 0 min, 0.00
+    prepaid=1; 0 refused InsufficientBalance ask; 0 top_up 249; 0 refused InsufficientBalance ask;
+    0 top_up 1; 0 ask; 10 cancel; 10 shows balance 2.50
+nothing paid, and any agent = 0 s, 0 min, 0.00
+    prepaid=1; 0 top_up 250; 0 refused InsufficientBalance ask any none 251; 0 ask any none 250; 10 cancel
+nothing left at accept = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 5 shows pause_reason balance; 10 say agent;
+    20 shows clock_started_at None; 90 end; 90 shows balance 0.00
+nothing left at accept, where that starts the clock = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; billing_starts=accept; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept;
+    5 shows pause_reason balance; 90 end
+topped up after the accept = 60 s, 1 min, 2.50 (balance active)
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 10 say agent; 20 top_up 250; 30 resume client;
+    90 end
+nothing left at accept, and nobody tops it up = 0 s, 0 min, 0.00 ()
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 904 shows status paused;
+    905 shows end_reason spending_limit
+handed over with nothing left = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 250; 0 talk; 60 transfer cora; 61 shows pause_reason balance; 90 end
 nothing paid, and free seconds = 60 s, 0 min, 0.00 (active balance)
     prepaid=1; free_seconds=60; 0 talk; 90 end
+nothing paid, and no free seconds left = 60 s, 0 min, 0.00
+    prepaid=1; free_seconds=60; 0 talk; 90 end; 100 refused InsufficientBalance ask
 topped up and resumed = 121 s, 3 min, 7.50 (active balance active)
     prepaid=1; 0 top_up 250; 0 talk; 100 sweep; 100 refused InsufficientBalance resume client;
     110 refused Forbidden resume agent; 120 top_up 500; 130 resume client; 191 end; 191 shows balance 0.00
@@ -358,6 +493,82 @@ a balance, and free seconds = 180 s, 2 min, 5.00 (active balance)
     61 shows balance 2.50; 250 end; 250 shows balance 0.00
 a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
     prepaid=1; 0 rate anna 0; 0 talk; 100 end
+
+60/1, within the first minute = 3 s, 1 min, 2.50
+    next_increment_seconds=1; 0 talk; 3 end
+60/1, a second more = 61 s, 2 min, 2.54
+    next_increment_seconds=1; 0 talk; 61 end
+60/1, two seconds more = 62 s, 2 min, 2.58
+    next_increment_seconds=1; 0 talk; 62 end
+1/1 = 7 s, 1 min, 0.29
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk; 7 end
+1/1, less than half a cent = 2 s, 1 min, 0.00
+    first_increment_seconds=1; next_increment_seconds=1; 0 rate anna 14; 0 talk; 2 end
+1/1, half a cent = 2 s, 1 min, 0.01
+    first_increment_seconds=1; next_increment_seconds=1; 0 rate anna 15; 0 talk; 2 end
+1/1, five minutes and 0.9 s = 300 s, 5 min, 12.50
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk; 150 say client; 300.9 end
+360/360 = 1 s, 6 min, 15.00
+    first_increment_seconds=360; next_increment_seconds=360; 0 talk; 1 end
+360/360, a second more = 361 s, 12 min, 30.00
+    first_increment_seconds=360; next_increment_seconds=360; 0 talk; 200 say client; 361 end
+30/6, after free seconds = 102 s, 1 min, 1.75
+    first_increment_seconds=30; next_increment_seconds=6; free_seconds=60; 0 talk; 102 end
+1/1, transferred: rounded once = 14 s, 1 min, 0.41
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk; 7 transfer ben; 7 say agent; 14 end
+60/1, transferred within the first = 62 s, 2 min, 2.53
+    next_increment_seconds=1; 0 talk; 7 transfer ben; 7 say agent; 62 end
+1/1, a limit = 24 s, 1 min, 1.00 (active spending_limit)
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk; 0 limit 100; 90 end
+60/1, a limit = 84 s, 2 min, 3.50 (active spending_limit)
+    next_increment_seconds=1; 0 talk; 0 limit 350; 200 end
+360/360, a limit below the first = 0 s, 0 min, 0.00
+    first_increment_seconds=360; next_increment_seconds=360; 0 talk; 0 limit 1499; 90 end
+1/1, prepaid: taken ahead, and given back = 61 s, 2 min, 2.54
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
+    1 shows balance 7.50; 60 sweep; 60 shows balance 7.50; 61 sweep; 61 shows balance 5.00; 61 end;
+    61 shows balance 7.46
+1/1, prepaid, and the last cent of it = 72 s, 2 min, 3.00 (active balance)
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 300; 0 talk; 61 sweep;
+    61 shows balance 0.00; 100 end; 100 shows balance 0.00
+1/1, prepaid, and topped up = 84 s, 2 min, 3.50 (active balance active balance)
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 300; 0 talk; 80 sweep;
+    80 top_up 50; 90 resume client; 200 end; 200 shows balance 0.00
+1/1, prepaid, no more is taken than the limit = 24 s, 1 min, 1.00
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 0 limit 100;
+    10 sweep; 10 shows balance 9.00; 90 end; 90 shows balance 9.00
+360/360, prepaid = 400 s, 12 min, 30.00
+    prepaid=1; first_increment_seconds=360; next_increment_seconds=360; 0 top_up 5000; 0 talk; 1 sweep;
+    1 shows balance 35.00; 200 say client; 400 end; 400 shows balance 20.00
+a minimum charge = 20 s, 1 min, 5.00
+    minimum_charge=500; 0 talk; 20 end
+a minimum charge that is reached = 121 s, 3 min, 7.50
+    minimum_charge=500; 0 talk; 121 end
+no minimum charge for nothing = 0 s, 0 min, 0.00
+    minimum_charge=500; 0 met; 20 end
+nor at a rate of nothing = 90 s, 2 min, 0.00
+    minimum_charge=500; 0 rate anna 0; 0 talk; 90 end
+nor within the free seconds = 60 s, 0 min, 0.00
+    minimum_charge=500; free_seconds=60; 0 talk; 60 end
+a minimum charge, once for all agents = 90 s, 2 min, 5.00
+    minimum_charge=500; 0 talk; 40 transfer ben; 50 say agent; 100 end
+a limit below the minimum charge = 0 s, 0 min, 0.00
+    minimum_charge=500; 0 talk; 0 limit 499; 90 end
+a limit above the minimum charge = 180 s, 3 min, 7.50 (active spending_limit)
+    minimum_charge=500; 0 talk; 0 limit 999; 250 end
+a minimum charge, prepaid = 121 s, 3 min, 7.50
+    prepaid=1; minimum_charge=500; 0 top_up 1000; 0 talk; 1 sweep; 1 shows balance 5.00; 120 sweep;
+    120 shows balance 5.00; 121 end; 121 shows balance 2.50
+a balance below the minimum charge = 0 s, 0 min, 0.00
+    prepaid=1; minimum_charge=500; 0 top_up 499; 0 refused InsufficientBalance ask; 0 top_up 1; 0 ask;
+    1 pay_back 1; 2 accept; 2 say agent; 90 end; 90 shows balance 4.99
+
+a minute is whose it is when its first second is complete = 61 s, 2 min, 3.50
+    0 talk; 60.085 transfer ben; 60.085 say agent; 61 end
+and not when it has begun by the clock = 61 s, 2 min, 5.00
+    0 talk; 61 transfer ben; 61 say agent; 61.9 end
+parts of seconds add up = 62 s, 2 min, 5.00
+    0 talk; 20.9 pause client; 30 resume client; 50.9 pause client; 60 resume client; 80.9 end
 two sessions on one balance = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 750; 0 talk cora; 0 talk; 20 sweep; 70 sweep; 250 end; 250 shows balance 0.00
 """
@@ -441,37 +652,45 @@ def runtime_of(tmp_path_factory):
         runtime.close()
 
 
-def priced(receipt: dict[str, Any]) -> tuple[int, list[int]]:
-    """From the design and not from the code: (active seconds, the price of each begun minute).
+def priced(receipt: dict[str, Any]) -> tuple[int, list[tuple[int, int, int]], int]:
+    """From the design and not from the code: (active seconds, each begun increment, the total).
 
-    The first second after the free ones begins a minute, and so does every 60th from there. It costs the
-    rate of the interval in which that second is complete.
+    The first second after the free ones begins an increment, and so does the first one after each. It costs
+    the rate of the interval in which that second is complete. An increment is (seconds, rate, agent's id).
     """
-    prices, active_ms = [], 0
+    increments, active_ms, begins = [], 0, receipt["free_seconds"] + 1
+    terms = receipt["session"]["increments"]
     for interval in receipt["intervals"]:
         if interval["is_billed"]:
             earlier_seconds = active_ms // 1000
             active_ms += interval["milliseconds"]
             for second in range(earlier_seconds + 1, active_ms // 1000 + 1):
-                if second > receipt["free_seconds"] and (second - receipt["free_seconds"]) % 60 == 1:
-                    prices.append(interval["rate_per_minute"])
-    return active_ms // 1000, prices
+                if second == begins:
+                    seconds = terms["next_seconds" if increments else "first_seconds"]
+                    increments.append((seconds, interval["rate_per_minute"], interval["agent"]["id"]))
+                    begins += seconds
+    exact = Fraction(sum(seconds * rate for seconds, rate, _ in increments), 60)
+    total = max(floor(exact + Fraction(1, 2)), terms["minimum_charge"]) if exact else 0
+    return active_ms // 1000, increments, total
 
 
 def agrees(story: Story) -> dict[str, Any]:
     """The receipt of the story's session, once it is found to agree with itself."""
     receipt = story.receipt()
     session, intervals = receipt["session"], receipt["intervals"]
-    seconds, prices = priced(receipt)
-    assert (session["duration_seconds"], session["billed_minutes"]) == (seconds, len(prices))
-    assert [minute["rate_per_minute"] for minute in receipt["minutes"]] == prices
-    assert receipt["total_cost"] == session["total_cost"] == sum(prices)
+    seconds, increments, total = priced(receipt)
+    billed = sum(length for length, *_ in increments)
+    assert (session["duration_seconds"], session["billed_seconds"]) == (seconds, billed)
+    charged = [charge for charge in receipt["charges"] for _ in range(charge["count"])]
+    assert [(each["seconds"], each["rate_per_minute"], each["agent"]["id"]) for each in charged] == increments
+    assert receipt["total_cost"] == session["total_cost"] == total
+    assert sum(charge["amount"] for charge in receipt["charges"]) == total
     assert all(interval["milliseconds"] >= 0 for interval in intervals)
     assert all(before["ended_at"] == after["started_at"] for before, after in pairwise(intervals))
     assert session["spending_limit"] is None or receipt["total_cost"] <= session["spending_limit"]
     assert story.balance() >= 0
     if receipt["is_final"] and story.runtime.settings.prepaid:
-        assert -sum(entry["amount"] for entry in receipt["ledger"]) == sum(prices)
+        assert -sum(entry["amount"] for entry in receipt["ledger"]) == total
     return receipt
 
 

@@ -90,9 +90,12 @@ def happen(story, event, *words):
 def test_a_bill_holds_whatever_happens(runtime_of, limit, balance, events, **chosen):
     story = Story(runtime_of(**chosen))
     try:
+        # Who asks can pay for a minute; when the agent accepts they may have less.
         if chosen["prepaid"]:
-            story.top_up(balance)
+            story.top_up(balance + RATES["anna"])
         story.ask("anna", limit)
+        if chosen["prepaid"]:
+            story.pay_back(RATES["anna"])
         story.accept()
         story.say("agent")
         for wait, (event, *words) in events:

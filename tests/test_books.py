@@ -94,7 +94,7 @@ def test_a_receipt_is_numbered_and_frozen(house):
         house.server.database.write(write)
     again = house.receipt(client, first).json
     for part in (
-        *("number", "issued_at", "hash", "client", "agent", "intervals", "minutes", "lines"),
+        *("number", "issued_at", "hash", "client", "agent", "intervals", "charges"),
         *("vat", "operator", "total_cost", "ledger"),
     ):
         assert again[part] == receipts[0][part], part
@@ -108,7 +108,7 @@ def test_a_receipt_is_numbered_and_frozen(house):
         5.0,
         {"rate": "20", "note": "", "net": 4.17, "vat": 0.83},
     )
-    assert again["lines"][0]["net_rate"] == "2.0833"
+    assert again["charges"][0]["net_rate"] == "2.0833"
 
 
 def test_the_hash_is_that_of_the_content_and_names_the_one_before(house):
@@ -163,7 +163,7 @@ def test_who_handed_it_over_keeps_their_part(house):
     assert part.json["number"] == whole.json["number"]
     stranger = house.server.person("agent")
     assert house.receipt(stranger, id).status == 404
-    assert house.receipt(house.admin, id).json["minutes"] == whole.json["minutes"]
+    assert house.receipt(house.admin, id).json["charges"] == whole.json["charges"]
 
 
 def test_a_client_asks_and_is_answered(house):
@@ -243,7 +243,7 @@ def test_the_books_as_a_table_add_up(house, run):
     assert [row["kind"] for row in mine] == ["receipt", "credit"]
     assert [row["total"] for row in mine] == ["5.00", "-2.50"]
     assert (mine[0]["client"], mine[1]["text"]) == ("'=1+1", "'@SUM(A1)")
-    assert mine[0]["minutes"] == "2 x 2.50"
+    assert mine[0]["charges"] == "5.00 (2 x 60 s at 2.50 a minute)"
     for row in rows:
         if row["kind"] in ("receipt", "credit"):
             assert round(float(row["net"]) + float(row["vat"]), 2) == float(row["total"])
@@ -297,7 +297,7 @@ def test_the_same_sums_wherever_a_receipt_is_shown(house):
         for words in (shown, "€5.00", f"Receipt {receipt['number']}"):
             assert words in text, words
         found = json.loads(Visitor(house.server, who).request("GET", f"/sessions/{id}/transcript.json").body)
-        assert found["receipt"]["minutes"] == receipt["minutes"]
+        assert found["receipt"]["charges"] == receipt["charges"]
 
 
 def test_the_example_of_the_documentation_is_what_happens(tmp_path):
@@ -326,9 +326,12 @@ def test_the_example_of_the_documentation_is_what_happens(tmp_path):
             at_ms += each["milliseconds"]
         by_hand = re.findall(r"\| ([0-9.]+) s \|$", example, re.MULTILINE)
         assert sum(map(Decimal, by_hand)) * 1000 == receipt["active_milliseconds"] == 122_700
-        assert [str(each["rate_per_minute"]) for each in receipt["minutes"]] == ["2.50", "2.50", "1.00"]
+        assert [(each["count"], str(each["rate_per_minute"])) for each in receipt["charges"]] == [
+            (2, "2.50"),
+            (1, "1.00"),
+        ]
         (row,) = csv.DictReader(io.StringIO(exports.table(runtime, None, None)))
-        for name in ("active_seconds", "minutes", "net", "vat_rate", "vat", "total"):
+        for name in ("active_seconds", "charges", "net", "vat_rate", "vat", "total"):
             assert f"`{name}` {row[name]}" in example.replace("\n", " "), name
     finally:
         story.close()

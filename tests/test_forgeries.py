@@ -31,7 +31,7 @@ session {plain} = UPDATE chat_sessions SET free_seconds = 60 WHERE id = {plain}
 session {plain} = UPDATE chat_sessions SET rate_cents = 200 WHERE id = {plain}
 session {handed} = UPDATE chat_sessions SET segment = 0 WHERE id = {handed}
 session {handed} = UPDATE chat_sessions SET previous_agent_id = NULL WHERE id = {handed}
-session {handed} = UPDATE chat_sessions SET earlier_cents = earlier_cents + 1 WHERE id = {handed}
+session {handed} = UPDATE chat_sessions SET earlier_cent_seconds = 1 WHERE id = {handed}
 session {plain} = UPDATE chat_sessions SET last_message_id = 0 WHERE id = {plain}
 session {plain} = UPDATE chat_sessions SET billed_ms = billed_ms + 1000 WHERE id = {plain}
 session {plain} = UPDATE chat_sessions SET status = 'active', end_reason = NULL, ended_at = NULL
@@ -71,8 +71,11 @@ session {open} = UPDATE chat_sessions SET agent_id = {cora} WHERE id = {open}
 session {open} = UPDATE chat_sessions SET billed_ms = 0 WHERE id = {open}
 session {open} = UPDATE chat_sessions SET running_since = running_since + 30000 WHERE id = {open}
 session {open} = UPDATE chat_sessions SET running_since = NULL WHERE id = {open}
-session {open} = UPDATE chat_sessions SET earlier_minutes = 0, earlier_cents = 0 WHERE id = {open}
+session {open} = UPDATE chat_sessions SET earlier_seconds = 0, earlier_cent_seconds = 0 WHERE id = {open}
 session {open} = UPDATE chat_sessions SET paid_minutes = paid_minutes + 5 WHERE id = {open}
+session {open} = UPDATE chat_sessions SET paid_cents = 0 WHERE id = {open}
+session {open} = UPDATE chat_sessions SET next_increment_seconds = 1 WHERE id = {open}
+session {plain} = UPDATE chat_sessions SET minimum_cents = 100 WHERE id = {plain}
 session {open} = UPDATE chat_sessions SET limit_cents = 1 WHERE id = {open}
 session {open} = UPDATE billing_intervals SET started_at = started_at + 10000 WHERE chat_session_id = {open}
     AND ended_at IS NULL; UPDATE chat_sessions SET running_since = running_since + 10000 WHERE id = {open}

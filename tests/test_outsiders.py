@@ -37,7 +37,6 @@ IN_PATH = {
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
     "kind": ["txt", "json", "xml"],
-    "answer": ["agree", "refuse"],
     "filename": ["css/tokens.css"],
 }
 ACTIONS = {
@@ -82,7 +81,8 @@ BODIES = {
     **dict.fromkeys(
         (f"sessions.{name}" for name in ("accept", "decline", "cancel", "end", "pause")), NOTHING
     ),
-    **dict.fromkeys(("sessions.resume", "sessions.answer_transfer"), NOTHING),
+    **dict.fromkeys(("sessions.resume", "sessions.refuse"), NOTHING),
+    "sessions.agree": [{"agent_id": AGENT, "rate_per_minute": 5}],
     "sessions.limit": [{"spending_limit": 5}],
     "sessions.transfer": [{"agent_id": AGENT}],
     "sessions.rating": [{"rating": 1, "comment": "?"}],
@@ -101,9 +101,9 @@ BODIES = {
     "entrance.choose_language": [{"language": "en"}],
     "profile.change": [{"name": ""}],
     "profile.change_password": [{"password": "wrong horse", "new_password": "correct horse"}],
-    "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "message": "Bonjour"}],
+    "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "rate": "5", "message": "Bonjour"}],
     "conversations.send": [{"message": "Coucou"}],
-    "conversations.act": [{"spending_limit": "5", "rating": "1", "agent_id": AGENT}],
+    "conversations.act": [{"spending_limit": "5", "rating": "1", "agent_id": AGENT, "rate": "5"}],
     "desk.switch": [{"available": "1"}],
     "desk.save_reply": [{"shortcut": "own", "message": "own"}],
     "desk.delete_reply": NOTHING,

@@ -54,7 +54,7 @@ def test_fifty_ends_a_sweep_and_a_killed_worker_charge_once(start, run):
     assert {answer.status for answer in answers} == {200}
     assert {answer.json["session"]["total_cost"] for answer in answers} == {12.5}
     receipt = client.get(f"/api/chat/sessions/{asked}/receipt").json
-    assert (receipt["total_cost"], len(receipt["minutes"])) == (12.5, 5)
+    assert (receipt["total_cost"], receipt["charges"][0]["count"]) == (12.5, 5)
     assert minutes_of(client) == [1, 2, 3, 4, 5]
     assert client.get("/api/chat/balance").json["balance"] == 87.5
     assert run(server, "verify").startswith("All totals and balances are right.\n")

@@ -69,6 +69,14 @@ def test_a_name_is_what_is_seen_of_it(site):
     assert row["name"] == "Ana\u00efs 👩🏽‍⚕️"
 
 
+@pytest.mark.parametrize(
+    "email", ["a@b", "@b.example", "a@.example", "a@b.", "a@b..example", "a b@c.example", "a"]
+)
+def test_what_no_mail_can_reach_is_no_email(site, email):
+    page, _ = sign_up(site, "Zoé", email)
+    assert (page.status, page.path) == (400, "/signup")
+
+
 def test_two_spellings_of_an_email_are_one(site):
     local = fresh()
     email = f"{local}\u00e9@Mail.example"

@@ -10,10 +10,15 @@ from unicodedata import normalize
 from sqlite_utils import Migrations
 
 from chat.database.connection import Connection
+from chat.money import decimals
 
 migrations = Migrations("chat")
 
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class OddAmounts(RuntimeError):
+    """The database has hundredths of a currency that has none."""
 
 
 class NewerSchema(RuntimeError):
@@ -342,6 +347,89 @@ def m006_histories(db: Connection) -> None:
 
 
 @migrations()
+def m007_rules(db: Connection) -> None:
+    active = "FROM billing_intervals WHERE chat_session_id = chat_sessions.id AND reason = 'active'"
+    for statement in (
+        *(
+            f"ALTER TABLE chat_sessions ADD COLUMN {column}"
+            for column in (
+                # Fixed when it is asked for.
+                "first_increment_seconds INTEGER NOT NULL DEFAULT 60 CHECK (first_increment_seconds > 0)",
+                "next_increment_seconds INTEGER NOT NULL DEFAULT 60 CHECK (next_increment_seconds > 0)",
+                "minimum_cents INTEGER NOT NULL DEFAULT 0 CHECK (minimum_cents >= 0)",
+                # Whose free seconds it has: those of the agent who accepted it.
+                "free_agent_id INTEGER REFERENCES users (id)",
+                # Of one that has ended: the seconds of all begun increments.
+                "billed_seconds INTEGER NOT NULL DEFAULT 0 CHECK (billed_seconds >= 0)",
+                # What the ledger has for it.
+                "paid_cents INTEGER NOT NULL DEFAULT 0 CHECK (paid_cents >= 0)",
+                # When the clock last stopped; when the agent accepted or took over; when the last outage
+                # was known to be over.
+                "stopped_at INTEGER",
+                "agent_since INTEGER",
+                "excused_at INTEGER",
+            )
+        ),
+        # Seconds of increments that began with earlier agents, and the sum of those times cents a minute.
+        "ALTER TABLE chat_sessions RENAME COLUMN earlier_minutes TO earlier_seconds",
+        "ALTER TABLE chat_sessions RENAME COLUMN earlier_cents TO earlier_cent_seconds",
+        f"""
+        UPDATE chat_sessions SET earlier_seconds = 60 * earlier_seconds,
+            earlier_cent_seconds = 60 * earlier_cent_seconds,
+            free_agent_id = CASE WHEN free_seconds > 0 THEN coalesce((SELECT agent_id FROM billing_intervals
+                WHERE chat_session_id = chat_sessions.id ORDER BY id LIMIT 1), agent_id) END,
+            billed_seconds = CASE WHEN status = 'ended'
+                THEN (max(0, billed_ms / 1000 - free_seconds) + 59) / 60 * 60 ELSE 0 END,
+            paid_cents = (SELECT coalesce(-sum(amount_cents), 0) FROM ledger
+                WHERE chat_session_id = chat_sessions.id),
+            stopped_at = (SELECT max(ended_at) {active}),
+            agent_since = coalesce((SELECT max(started_at) FROM billing_intervals
+                WHERE chat_session_id = chat_sessions.id AND reason = 'transfer'), accepted_at)
+        """,
+        "CREATE INDEX chat_sessions_free ON chat_sessions (client_id, free_agent_id) WHERE free_seconds > 0",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m008_consent(db: Connection) -> None:
+    for statement in (
+        # What the client agreed to pay a minute at most: what was shown at the request, or named for any
+        # agent, or agreed to at a transfer.
+        """
+        ALTER TABLE chat_sessions ADD COLUMN max_rate_cents INTEGER NOT NULL DEFAULT 0
+        CHECK (max_rate_cents >= 0)
+        """,
+        # When the clock first ran with this agent.
+        "ALTER TABLE chat_sessions ADD COLUMN clock_started_at INTEGER",
+        """
+        UPDATE chat_sessions AS s SET
+            max_rate_cents = max(rate_cents, (
+                SELECT coalesce(max(rate_cents), 0) FROM billing_intervals WHERE chat_session_id = s.id
+            )),
+            clock_started_at = (
+                SELECT min(started_at) FROM billing_intervals i
+                WHERE chat_session_id = s.id AND i.agent_id = s.agent_id AND reason = 'active'
+            )
+        """,
+    ):
+        db.conn.execute(statement)
+    # Nobody was told what a request to any agent may cost: it is asked for again.
+    for (waiting_id,) in db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
+    ).fetchall():
+        db.conn.execute("UPDATE revision SET head = head + 1")
+        db.conn.execute(
+            """
+            UPDATE chat_sessions SET status = 'ended', end_reason = 'expired', ended_at = created_at,
+                total_cents = 0, due_at = NULL, owner_revision = revision.head, revision = revision.head
+            FROM revision WHERE chat_sessions.id = ?
+            """,
+            (waiting_id,),
+        )
+
+
+@migrations()
 def m009_books(db: Connection) -> None:
     append_only = [
         f"""
@@ -399,4 +487,35 @@ def _widen_ledger(db: Connection) -> None:
     db.conn.execute("DROP TABLE ledger")
     db.conn.execute("ALTER TABLE ledger_wide RENAME TO ledger")
     for statement in others:
+        db.conn.execute(statement)
+
+
+@migrations()
+def m010_money(db: Connection) -> None:
+    # Until now all amounts were hundredths, also of what has none, or more.
+    used = db.conn.execute("SELECT DISTINCT currency FROM chat_sessions WHERE accepted_at IS NOT NULL")
+    if odd := [row[0] for row in used if decimals(row[0]) != 2]:
+        raise OddAmounts(
+            f"The database has sessions in {odd[0]} from before its amounts had that currency's decimals: "
+            "nobody can say what they were meant to be. Begin a new database. Nothing was changed."
+        )
+    for statement in (
+        # "" until a process says what its setting is; see chat/store/server.py.
+        "ALTER TABLE server ADD COLUMN currency TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE ledger ADD COLUMN currency TEXT NOT NULL DEFAULT ''",
+        "DROP TRIGGER ledger_no_UPDATE",
+        """
+        CREATE TRIGGER ledger_no_UPDATE BEFORE UPDATE ON ledger
+        WHEN OLD.currency <> '' OR NEW.currency = ''
+        BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END
+        """,
+        *(
+            f"""
+            CREATE TRIGGER {table}_currency BEFORE INSERT ON {table}
+            WHEN NEW.currency <> (SELECT currency FROM server)
+            BEGIN SELECT raise(ABORT, 'the database has another currency'); END
+            """
+            for table in ("chat_sessions", "ledger")
+        ),
+    ):
         db.conn.execute(statement)

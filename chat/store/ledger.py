@@ -13,8 +13,8 @@ def append(
         return False
     db.conn.execute(
         """
-        INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at)
+        VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?)
         """,
         (user_id, kind, amount_cents, actor_id, reason, now),
     )
@@ -29,8 +29,9 @@ def credit(
     _change_balance(db, user_id, cents)
     cursor = db.conn.execute(
         """
-        INSERT INTO ledger (user_id, kind, amount_cents, chat_session_id, actor_id, reason, created_at)
-        VALUES (?, 'credit', ?, ?, ?, ?, ?)
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
+        VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
         """,
         (user_id, cents, chat_session_id, actor_id, reason, now),
     )
@@ -41,14 +42,14 @@ def credit(
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
-    """Take the price of a minute; False when there is not enough."""
+    """Take what begins with a minute; False when there is not enough."""
     if not _change_balance(db, user_id, -cents):
         return False
     db.conn.execute(
         """
         INSERT INTO ledger
-            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-        VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
         """,
         (user_id, -cents, chat_session_id, segment, minute, at),
     )
@@ -56,23 +57,19 @@ def debit_minute(
     return True
 
 
-def refund_minutes(
-    db: Connection, user_id: int, chat_session_id: int, segment: int, after: int, at: int
+def give_back(
+    db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> None:
-    """Give back the minutes with higher numbers: they were paid, and then found not to be due."""
-    rows = db.conn.execute(
+    """What was taken up to this minute, the last one, and then was not due."""
+    db.conn.execute(
         """
         INSERT INTO ledger
-            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-        SELECT user_id, 'minute_refund', -amount_cents, chat_session_id, segment, minute,
-            'Minute ' || minute || ' not used', ?
-        FROM ledger WHERE chat_session_id = ? AND segment = ? AND kind = 'minute' AND minute > ?
-        RETURNING amount_cents
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        SELECT ?1, 'minute_refund', ?2, currency, ?3, ?4, ?5, 'Not used', ?6 FROM server
         """,
-        (at, chat_session_id, segment, after),
-    ).fetchall()
-    _change_balance(db, user_id, sum(row[0] for row in rows))
-    books.seal_ledger(db)
+        (user_id, cents, chat_session_id, segment, minute, at),
+    )
+    _change_balance(db, user_id, cents)
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:

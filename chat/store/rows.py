@@ -1,7 +1,8 @@
 """The rows that the store gives: their keys, types and units.
 
-Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1. At run time a row is
-whatever can be asked for these keys.
+Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1; amounts (`…_cents`)
+are minor units of the row's currency, or else of the database's. At run time a row is whatever can be asked
+for these keys.
 """
 
 from typing import Literal
@@ -64,7 +65,15 @@ class PeerRow(StandingRow):
     agent_seen_at: int
 
 
-class SessionRow(ChangedRow, PeerRow):
+class TermsRow(TypedDict):
+    """How a session is charged, whoever the agent is."""
+
+    first_increment_seconds: int
+    next_increment_seconds: int
+    minimum_cents: int
+
+
+class SessionRow(ChangedRow, PeerRow, TermsRow):
     """A chat session, with both people's names and last signs of life, and the client's balance.
 
     What each column means stands beside it in chat/database/migrations.py.
@@ -82,18 +91,26 @@ class SessionRow(ChangedRow, PeerRow):
     client_read_id: int
     agent_read_id: int
     rate_cents: int
+    max_rate_cents: int
     currency: str
     free_seconds: int
+    free_agent_id: int | None
     is_prepaid: int
     limit_cents: int | None
     warned_seconds: int | None
     is_clock_started: int
+    clock_started_at: int | None
     billed_ms: int
     running_since: int | None
-    earlier_minutes: int
-    earlier_cents: int
+    stopped_at: int | None
+    billed_seconds: int
+    earlier_seconds: int
+    earlier_cent_seconds: int
     paid_minutes: int
+    paid_cents: int
     segment: int
+    agent_since: int | None
+    excused_at: int | None
     total_cents: int | None
     transfer_agent_id: int | None
     transfer_rate_cents: int | None
@@ -102,12 +119,17 @@ class SessionRow(ChangedRow, PeerRow):
     due_at: int | None
     client_name: str
     agent_name: str | None
+    transfer_agent_name: str | None
     balance_cents: int
 
 
 class CardRow(SessionRow):
-    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters."""
+    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
+    `offered_cents` is what a minute of a request would bring the agent who looks at it.
+    """
+
+    offered_cents: int | None
     last_message: str | None
     last_sender_type: Side | None
     last_message_at: str | None
@@ -158,6 +180,7 @@ class LedgerRow(TypedDict):
     user_id: int
     kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount_cents: int
+    currency: str
     chat_session_id: int | None
     segment: int | None
     minute: int | None
@@ -276,7 +299,7 @@ class ReplyRow(TypedDict):
     message: str
 
 
-class ShareRow(TypedDict):
+class ShareRow(TermsRow):
     """A billed interval of a transferred session that ended in a `quarter` of an hour since 1970."""
 
     id: int

@@ -6,12 +6,13 @@ from typing import Any
 
 from chat import clock
 from chat.database.connection import Connection
-from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side
+from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
 
-# With both people's names and last signs of life, and the client's balance.
+# With both people's names and last signs of life, the client's balance, and who would go on.
 COLUMNS = """
     s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
-    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
+    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
+    (SELECT name FROM users WHERE id = s.transfer_agent_id) AS transfer_agent_name
 """
 TABLES = """
     chat_sessions s
@@ -19,7 +20,14 @@ TABLES = """
     LEFT JOIN users agent ON agent.id = s.agent_id
 """
 # The columns that belong to other tables.
-_JOINED = {"client_name", "client_seen_at", "balance_cents", "agent_name", "agent_seen_at"}
+_JOINED = {
+    "client_name",
+    "client_seen_at",
+    "balance_cents",
+    "agent_name",
+    "agent_seen_at",
+    "transfer_agent_name",
+}
 
 
 def insert(
@@ -31,14 +39,17 @@ def insert(
     due_at: int,
     now: int,
     revision: int,
+    terms: TermsRow,
 ) -> int:
-    """The id of a new request, to one agent or (None) to any."""
+    """The id of a new request, to one agent or (None) to any; a minute costs `rate_cents` at most."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents,
-            created_at, last_activity_at, due_at, owner_revision, revision)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :limit_cents,
-            :now, :now, :due_at, :revision, :revision)
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, max_rate_cents,
+            limit_cents, currency, created_at, last_activity_at, due_at, owner_revision, revision,
+            first_increment_seconds, next_increment_seconds, minimum_cents)
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents, :limit_cents,
+            (SELECT currency FROM server), :now, :now, :due_at, :revision, :revision,
+            :first_increment_seconds, :next_increment_seconds, :minimum_cents)
         """,
         {
             "client_id": client_id,
@@ -48,6 +59,7 @@ def insert(
             "due_at": due_at,
             "now": now,
             "revision": revision,
+            **terms,
         },
     )
     return int(cursor.lastrowid or 0)
@@ -167,21 +179,25 @@ def postpone(db: Connection, later: Iterable[tuple[int | None, int, int]]) -> No
     db.conn.executemany("UPDATE chat_sessions SET due_at = ? WHERE id = ? AND revision = ?", later)
 
 
-def active(db: Connection) -> list[int]:
-    """The ids of all that are active."""
+def touched_by_outage(db: Connection) -> list[int]:
+    """The ids of all that are active, and of the paused ones whose clock has run since somebody was seen."""
     rows = db.conn.execute(
-        "SELECT id FROM chat_sessions WHERE status = 'active' AND due_at IS NOT NULL"
+        f"""
+        SELECT s.id FROM {TABLES} WHERE due_at IS NOT NULL AND (status = 'active'
+            OR (status = 'paused' AND (stopped_at > client.seen_at OR stopped_at > agent.seen_at)))
+        """
     ).fetchall()
     return [row[0] for row in rows]
 
 
 def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | None = None) -> list[int]:
-    """The ids of the active ones of these users, or of those among them last seen before then."""
+    """The ids of the active ones of these users, or of those among them last seen before then; and of the
+    paused ones whose clock has run since they were seen."""
     return _of_users(
         db,
         """
-        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id WHERE status = 'active'
-            AND status <> 'ended'
+        SELECT id FROM chat_sessions s JOIN gone ON s.{side}_id = gone.user_id
+        WHERE (status = 'active' OR (status = 'paused' AND stopped_at > gone.seen_at)) AND status <> 'ended'
         """,
         user_ids,
         seen_before,
@@ -236,18 +252,12 @@ def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], fi
 
 
 def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
-    """Whether this pair has used its free seconds, or is about to."""
+    """Whether a session that this agent accepted has used the pair's free seconds, or is about to."""
     row = db.conn.execute(
         """
         SELECT EXISTS (
-            SELECT 1 FROM chat_sessions s WHERE client_id = ?1 AND free_seconds > 0
-                AND (
-                    (agent_id = ?2 AND status <> 'ended')
-                    OR EXISTS (
-                        SELECT 1 FROM billing_intervals i
-                        WHERE i.chat_session_id = s.id AND i.agent_id = ?2 AND reason = 'active'
-                    )
-                )
+            SELECT 1 FROM chat_sessions WHERE client_id = ? AND free_agent_id = ? AND free_seconds > 0
+                AND (status <> 'ended' OR billed_ms >= 1000)
         )
         """,
         (client_id, agent_id),
@@ -294,7 +304,7 @@ def _of_users(
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
+            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
         )
         {select.format(side="client")} UNION {select.format(side="agent")}
         """,

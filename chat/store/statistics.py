@@ -71,7 +71,7 @@ def earned(db: Connection, since: int, until: int, agent_id: int | None) -> Coun
         db,
         f"""
         SELECT agent_id, ended_at / {QUARTER_MS}, count(accepted_at),
-            sum((max(0, billed_ms / 1000 - free_seconds) + 59) / 60), sum(total_cents)
+            sum((billed_seconds + 59) / 60), sum(total_cents)
         FROM chat_sessions
         WHERE status = 'ended' AND segment = 0 AND ended_at >= :since AND ended_at < :until
             AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
@@ -114,6 +114,7 @@ def transferred(db: Connection, since: int, until: int, agent_id: int | None) ->
         db,
         f"""
         SELECT s.id, s.agent_id AS last_agent_id, s.ended_at / {QUARTER_MS} AS quarter, s.free_seconds,
+            s.first_increment_seconds, s.next_increment_seconds, s.minimum_cents,
             coalesce(i.agent_id, s.agent_id) AS agent_id, coalesce(i.rate_cents, 0) AS rate_cents,
             coalesce(i.ended_at - i.started_at, 0) AS ms
         FROM chat_sessions s

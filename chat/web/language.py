@@ -12,8 +12,10 @@ from flask_babel import Babel, format_currency, format_date, format_decimal, for
 from markupsafe import Markup, escape
 
 from chat.clock import text
+from chat.money import Cents, decimals
 from chat.settings import Settings
 from chat.web.answer import encode
+from chat.web.typed import typed
 
 LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
@@ -24,6 +26,8 @@ UNSEEN = r"\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 LINK = re.compile(rf"""\b(?:https?://|www\.)[^\s<>"'{UNSEEN}]*[^\s<>"'.,;:!?)\]{UNSEEN}]""")
 # With a direction of its own, whatever turns around what it stands in.
 LINK_MARKUP = Markup('<a dir="ltr" href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
+# Between a currency's code and digits stands a space, as browsers write it too.
+CODE = re.compile(r"(?<=[A-Z])(?=[0-9])")
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -35,7 +39,7 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, unit_price, day, short_day, clock, moment, duration, exact):
+    for function in (money, typed, decimals, unit_price, day, short_day, clock, moment, duration, exact):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -54,8 +58,9 @@ def _select() -> str | None:
 
 
 def money(cents: int, currency: str) -> str:
-    """12,50 €"""
-    return str(format_currency(Decimal(cents) / 100, currency))
+    """12,50 €, 1 250 JPY: with as many decimals as the currency has."""
+    written = str(format_currency(Decimal(str(Cents(cents, currency))), currency))
+    return CODE.sub("\u00a0", written)
 
 
 def unit_price(amount: str, currency: str) -> str:

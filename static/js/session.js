@@ -22,18 +22,36 @@ function states(session, bill) {
   return found;
 }
 
+// The seconds of the increments that so many billable ones begin, as in chat/billing.py.
+function billedSeconds(seconds, { first_seconds: first, next_seconds: next }) {
+  return seconds <= 0 ? 0 : first + Math.ceil(Math.max(0, seconds - first) / next) * next;
+}
+
+// With what has come since the server said so: within the minimum charge that is paid already.
+function costOf(session, more) {
+  const { total_cost: said, billed_seconds: billed, increments: { minimum_charge: least } } = session;
+  const metered = said === least ? Math.min(said, billed * (session.rate_per_minute ?? 0) / 60) : said;
+  return more === 0 ? said : Math.max(least, metered + more);
+}
+
 // What it costs so many seconds after the server said so.
 function billOf(session, later) {
   const passed = session.is_clock_running ? later : 0;
   const seconds = session.duration_seconds + passed;
-  const billed = Math.ceil(Math.max(0, seconds - session.free_seconds) / 60);
-  const rate = session.rate_per_minute ?? 0;
+  const billed = billedSeconds(seconds - session.free_seconds, session.increments);
+  const more = Math.max(0, billed - session.billed_seconds) * (session.rate_per_minute ?? 0) / 60;
   return {
     seconds,
-    minutes: billed,
-    cost: session.total_cost + Math.max(0, billed - session.billed_minutes) * rate,
+    minutes: Math.ceil(billed / 60),
+    cost: costOf(session, more),
     left: session.seconds_left === null ? null : Math.max(0, session.seconds_left - passed),
   };
+}
+
+// That the clock has started; chat/web/words.py says the same.
+export function clockText({ rate_per_minute, free_seconds, currency }) {
+  const text = free_seconds ? words.clock_started_free : words.clock_started;
+  return text.replace("{price}", money(rate_per_minute, currency)).replace("{length}", minutes(free_seconds));
 }
 
 export class SessionView {
@@ -53,9 +71,19 @@ export class SessionView {
     set("position", session.position ?? "");
     if (session.rate_per_minute !== null) set("rate", money(session.rate_per_minute, session.currency));
     if (session.spending_limit !== null) set("limit", money(session.spending_limit, session.currency));
-    if (session.transfer) set("transfer-rate", money(session.transfer.rate_per_minute, session.currency));
+    if (session.transfer) this.#offer(session.transfer, money(session.transfer.rate_per_minute, session.currency));
     for (const meter of this.#all("meter")) meter.classList.toggle("is-still", !session.is_clock_running);
     this.#tick();
+  }
+
+  // What is agreed to is what is read: who, and at which price.
+  #offer({ agent_id, agent_name, rate_per_minute }, price) {
+    const set = (name, value) => this.#all(name).forEach((element) => Object.assign(element, value));
+    set("transfer-name", { textContent: agent_name });
+    set("transfer-rate", { textContent: words.a_minute.replace("{price}", price) });
+    set("agree", { textContent: words.agree.replace("{price}", price) });
+    set("offer-agent", { value: agent_id });
+    set("offer-rate", { value: rate_per_minute });
   }
 
   // Another agent's from now on: nothing can be done here.

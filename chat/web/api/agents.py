@@ -3,16 +3,15 @@
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
-from chat import agents, balances
+from chat import agents, balances, billing, sessions
 from chat.accounts import User
 from chat.errors import Forbidden, InsufficientBalance, NotFound, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.request import (
-    MAX_AMOUNT,
     MAX_INTEGER,
     Amount,
     Body,
@@ -20,15 +19,13 @@ from chat.web.request import (
     Id,
     PageSize,
     Query,
+    Some,
     Text,
     written,
 )
 from chat.wire import Agents, Balance, ChangedAgent, NewBalance
 
 blueprint = Blueprint("agents", __name__)
-
-# How a change is described; chat/balances.py is what checks it.
-SOME = WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MAX_AMOUNT, "multipleOf": 0.01})
 
 
 class Listed(Query):
@@ -57,7 +54,7 @@ class Entry(Body):
 
     user_id: Id
     kind: Literal["top_up", "refund"]
-    amount: Annotated[Amount, SOME]
+    amount: Some
     reason: Annotated[Text, written(500)]
 
 
@@ -65,7 +62,8 @@ class Entry(Body):
 @Operation("All agents", {200: Agents}, query=Listed)
 def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit)
-    return personal({"agents": cards, "has_more": has_more})
+    increments = sessions.increments(billing.terms(runtime.settings))
+    return personal({"agents": cards, "increments": increments, "has_more": has_more})
 
 
 @blueprint.post("/api/chat/agents/me")

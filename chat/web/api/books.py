@@ -10,10 +10,9 @@ from chat.accounts import User
 from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import PERSONAL, personal
-from chat.web.api.agents import SOME
 from chat.web.api.sending import IdempotencyKey
 from chat.web.contract import Operation
-from chat.web.request import Amount, Body, Query, Text, validated, written
+from chat.web.request import Body, Query, Some, Text, validated, written
 from chat.wire import CreditedBack, Remarked
 
 blueprint = Blueprint("bookkeeping", __name__)
@@ -30,7 +29,7 @@ class Remark(Body):
 class Credit(Body):
     """How much is given back, and why."""
 
-    amount: Annotated[Amount, SOME]
+    amount: Some
     reason: Annotated[Text, written(credits.REASON_CHARACTERS)]
 
 

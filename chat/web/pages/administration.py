@@ -11,8 +11,9 @@ from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
-from chat.web.page import Amount, check_form, form, page, reader, see
+from chat.web.page import check_form, form, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, path_id, query
+from chat.web.typed import Amount
 
 blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 

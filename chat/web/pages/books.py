@@ -6,8 +6,9 @@ from flask import Blueprint, Response, request
 
 from chat import credits, exports, receipts
 from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem
-from chat.web.page import Amount, form, page, reader, see
+from chat.web.page import form, page, reader, see
 from chat.web.request import Body, Key, current_runtime, path_id
+from chat.web.typed import Amount
 
 blueprint = Blueprint("books", __name__)
 RECEIPT = "/sessions/<chat_session_id>/receipt"

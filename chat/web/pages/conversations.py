@@ -1,16 +1,17 @@
 """One conversation: what its forms do, its transcript; and the list of all."""
 
 from flask import Blueprint, Response
-from flask_babel import gettext, ngettext
+from flask_babel import gettext
 
-from chat import archive, inbox, messages, texts
+from chat import archive, inbox, messages, signals, texts
 from chat.errors import NotFound, Problem
+from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import exact, moment, money
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
-from chat.web.request import MAX_INTEGER, Body, Key, caller, current_runtime, path_id, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, caller, current_runtime, path_id, query
 from chat.web.words import ROLES, of_session
 from chat.wire import Receipt, Transcript
 
@@ -25,6 +26,13 @@ class Message(Body):
 
     message: str = ""
     key: Key | None = None
+
+
+class Seen(Query):
+    """What the page around shows: its newest message, and how the conversation stood."""
+
+    message_id: Digits = 0
+    status: str = ""
 
 
 @blueprint.get("")
@@ -45,6 +53,18 @@ def history() -> Response:
 @blueprint.get(SESSION)
 def show(chat_session_id: str) -> Response:
     return talk_page(reader("client", "agent"), path_id(chat_session_id))
+
+
+@blueprint.get(f"{SESSION}/news")
+def news(chat_session_id: str) -> Response:
+    """For the page around it, where no script looks for what is new; what that shows has been read."""
+    runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
+    seen = query(Seen)
+    found = messages.read(runtime, user, session_id, Position(last_id=seen.message_id))
+    if seen.message_id:
+        signals.mark_read(runtime, user, session_id, seen.message_id)
+    is_other = bool(found.messages) or found.session["status"] != seen.status
+    return page("news.html", found=found, is_other=is_other)
 
 
 @blueprint.post(f"{SESSION}/messages")
@@ -113,10 +133,11 @@ def _sums(receipt: Receipt) -> list[str]:
 
     title = gettext("Receipt %(number)d", number=receipt["number"]) if receipt["number"] else gettext("Bill")
     lines = [title, f"{gettext('Active time')}: {exact(receipt['active_milliseconds'])}"]
-    for line in receipt["lines"]:
-        count, rate = line["last_minute"] - line["first_minute"] + 1, shown(line["rate_per_minute"])
-        minutes = ngettext("%(num)d minute", "%(num)d minutes", count)
-        lines.append(f"{minutes} \N{MULTIPLICATION SIGN} {rate} = {shown(line['amount'])}")
+    for charge in receipt["charges"]:
+        count = f"{charge['count']} \N{MULTIPLICATION SIGN} {charge['seconds']} s"
+        what = gettext("%(count)s at %(price)s a minute", count=count, price=shown(charge["rate_per_minute"]))
+        named = what if charge["count"] else gettext("Up to the minimum charge")
+        lines.append(f"{named} = {shown(charge['amount'])}")
     lines.append(f"{gettext('Total')}: {shown(receipt['total_cost'])}")
     if receipt["credits"]:
         lines.append(f"{gettext('Credited')}: {shown(receipt['credited'])}")
