@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chat import agents, errors, receipts, store
+from chat import agents, errors, store, verify
 from chat.runtime import Runtime
 from chat.settings import from_environment
 from tests.story import Story
@@ -417,6 +417,8 @@ transferred there and back = 161 s, 3 min, 6.00
     0 talk; 30 transfer ben; 40 say agent; 110 transfer anna; 110 answer yes; 120 say agent; 181 end
 transferred in a pause = 120 s, 2 min, 3.50
     0 talk; 60 pause client; 70 transfer ben; 80 say agent; 90 resume client; 150 end
+handed on before a word = 60 s, 1 min, 2.50 (active transfer)
+    0 talk; 60 transfer ben; 70 transfer cora; 75 answer yes; 80 agrees; 140 end
 transferred before the clock started = 61 s, 2 min, 2.00 (active)
     0 met; 10 transfer ben; 20 say agent; 81 end
 transferred where billing starts at accept = 121 s, 3 min, 4.50
@@ -698,7 +700,7 @@ def agrees(story: Story) -> dict[str, Any]:
 def audit(story: Story) -> None:
     """Of every session: `verify` finds nothing, the receipt agrees, and a second end changes nothing."""
     mine = {f"user {user.id}" for user in story.people.values()} | {f"session {id}" for id in story.asked}
-    differences = story.runtime.database.read(lambda db: list(receipts.verify(db)))
+    differences = story.runtime.database.read(lambda db: list(verify.differences(db)))
     assert [difference for difference in differences if difference.split(":")[0] in mine] == []
     for story.id, story.client in story.asked.items():  # noqa: B020
         receipt = agrees(story)

@@ -178,7 +178,7 @@ class LedgerRow(TypedDict):
 
     id: int
     user_id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount_cents: int
     currency: str
     chat_session_id: int | None
@@ -188,6 +188,58 @@ class LedgerRow(TypedDict):
     reason: str
     created_at: int
     key: str | None
+
+
+class PayoutRow(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    agent_id: int
+    kind: Literal["payout", "taken_back"]
+    amount_cents: int
+    currency: str
+    key: str | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+
+
+BookKind = Literal["terms", "receipt", "credit", "ledger"]
+
+
+class BookRow(TypedDict):
+    """An entry of the books; all but `sequence` and `hash` is in its `content`, which is JSON."""
+
+    sequence: int
+    content: str
+    hash: str
+    kind: BookKind
+    number: int
+    chat_session_id: int | None
+    issued_at: int
+    previous_hash: str
+    key: str | None
+
+
+class MonthRow(TypedDict):
+    """How many receipts and credits there are of a time, and what they come to."""
+
+    receipts: int
+    credits: int
+    total_cents: int
+    credited_cents: int
+
+
+class RemarkRow(TypedDict):
+    """What somebody said about a receipt."""
+
+    id: int
+    chat_session_id: int
+    user_id: int
+    name: str
+    role: Literal["client", "agent", "admin"]
+    remark: str
+    created_at: int
 
 
 class WrongBalanceRow(TypedDict):
@@ -211,6 +263,7 @@ class UserRow(TypedDict):
     rate_cents: int
     is_available: int
     balance_cents: int
+    share_percent: int | None
     language: str | None
     headline: str
     disabled_at: int | None
@@ -271,6 +324,7 @@ class ShareRow(TermsRow):
     free_seconds: int
     agent_id: int
     rate_cents: int
+    share_percent: int
     ms: int
 
 
