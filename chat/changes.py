@@ -6,7 +6,7 @@ settle what has happened by itself → act → store → COMMIT → publish
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from chat import sessions, store
+from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
@@ -140,6 +140,7 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
         else:
             store.intervals.switch(db, life.row["id"], *move, share)
     _settle_money(db, life)
+    books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
 

@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, currency, earnings, messages, money, receipts, store, texts
+from chat import accounts, balances, currency, earnings, exports, messages, money, store, texts, verify
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -187,15 +187,27 @@ def statement(email: str) -> None:
     click.echo(earnings.as_csv(found), nl=False)
 
 
-@chat.command()
-def verify() -> None:
-    """Compute every total and balance again; exit with 1 and the differences if there are any."""
-    differences = _runtime().database.read(lambda db: list(receipts.verify(db)))
-    for difference in differences:
+@chat.command("verify")
+@click.option("--since", help="A head that was printed before: its entries must be there still.")
+def verify_books(since: str | None) -> None:
+    """Compute every bill again; print the books' head, exit with 1 and the differences if there are any."""
+    found, head = _runtime().database.read(
+        lambda db: (list(verify.differences(db, since)), store.books.newest(db))
+    )
+    for difference in found:
         click.echo(difference)
-    if differences:
+    if found:
         raise SystemExit(1)
     click.echo("All totals and balances are right.")
+    if head is not None:
+        click.echo(f"The books have {head['sequence']} entries; their head is {head['hash']}")
+
+
+@chat.command("books")
+@click.option("--month", help="Like 2026-11; without it, all there is.")
+def print_books(month: str | None) -> None:
+    """Print the books as CSV: receipts, credits and the ledger."""
+    click.echo(_or_fail(lambda: exports.table(_runtime(), None, month)), nl=False)
 
 
 @chat.command()

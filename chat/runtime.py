@@ -6,7 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol, cast
 
-from chat import money
+from chat import books, money
 from chat.database import native
 from chat.database.connection import Connection, path_of
 from chat.database.database import Database
@@ -71,12 +71,13 @@ class Runtime:
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
-        """Bring the database to the newest schema, and the clock to the wall clock's time.
+        """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.
 
         Raises NewerSchema, and DatabaseUnavailable.
         """
         self.database.migrate()
         self.database.write(server.anchor)
+        self.database.write(lambda db: books.begin(db, self.settings))
 
     def check_currency(self) -> None:
         """Raises SettingError where the database's amounts are in another currency than the setting says."""

@@ -31,10 +31,13 @@ class Share(NamedTuple):
 def of_ended(
     db: Connection, since: int, until: int, currency: str, agent_id: int | None = None
 ) -> Iterator[Share]:
-    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended."""
+    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended,
+    less what was given back of them."""
     for agent, quarter, *counts in store.statistics.earned(db, since, until, currency, agent_id):
         tally = Tally(dict(zip(("sessions", "minutes", "cents", "share"), counts, strict=True)))
         yield Share(agent, quarter, tally)
+    for agent, quarter, cents, share in store.statistics.credited(db, since, until, currency, agent_id):
+        yield Share(agent, quarter, Tally(cents=-cents, share=-share))
     intervals = store.statistics.transferred(db, since, until, currency, agent_id)
     for _, of_session in groupby(intervals, key=itemgetter("id")):
         yield from _divided(list(of_session))

@@ -1,8 +1,8 @@
 """What the administrator and the agents see of the past: counts by day, earnings, ratings.
 
-A session is counted on the day that it was asked for; its money and its rating on the day that it ended.
-Minutes are the billed ones, each the agent's that it began with. A transferred session is one of each agent
-who has a minute of it, and of the one that it ended with.
+A session is counted on the day that it was asked for; its money and its rating on the day that it ended, a
+credit on the day of its note, for who bears it. Minutes are the billed ones, each the agent's that it began
+with. A transferred session is one of each agent who has a minute of it, and of the one that it ended with.
 """
 
 from collections import Counter, defaultdict
@@ -106,6 +106,8 @@ def overview(runtime: Runtime, days: int) -> Overview:
         ratings = store.statistics.ratings(db, period.since, period.until)
         agents = _agents(db, ended, ratings)
         count, cents = store.statistics.ended(db, period.since, period.until)
+        credits = store.statistics.credited(db, period.since, period.until, currency, None)
+        credited = sum(cents for _, _, cents, _ in credits)
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,
@@ -113,7 +115,7 @@ def overview(runtime: Runtime, days: int) -> Overview:
             "totals": {
                 **_talk(_sum(by_day.values())),
                 "ended": count,
-                "revenue": Cents(cents),
+                "revenue": Cents(cents - credited),
                 "minutes": sum(agent["minutes"] for agent in agents),
                 "rating": _mean(_stars(ratings)),
             },
@@ -134,7 +136,7 @@ def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
     by_day = {day: Tally() for day in period.days}
     for share in own:
         if (day := day_of(share.quarter, zone)) in by_day:
-            by_day[day] += share.tally
+            by_day[day].update(share.tally)
     total = _earned(_sum(by_day.values()))
     return {
         "days": [{"day": day, **_earned(tally)} for day, tally in by_day.items()],
@@ -168,11 +170,11 @@ def _by_day(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date
 
 
 def _agents(db: Connection, ended: Iterable[Share], ratings: Counts) -> list[AgentEarned]:
-    """Those who had a session, by revenue."""
+    """Those who had a session, or gave some of one back, by revenue."""
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
     for share in ended:
         tallies[share.agent_id].update(share.tally)
-    had_one = {agent_id: tally for agent_id, tally in tallies.items() if tally["sessions"]}
+    had_one = {agent: tally for agent, tally in tallies.items() if tally["sessions"] or tally["cents"]}
     names = store.statistics.names(db, had_one)
     found: list[AgentEarned] = []
     for agent_id, tally in had_one.items():
@@ -221,4 +223,7 @@ def _mean(stars: Counter[int]) -> float | None:
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+    total = Tally()
+    for tally in tallies:  # Not `+`, which drops what is below zero: a day may have more credits than talks.
+        total.update(tally)
+    return total

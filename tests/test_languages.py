@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 # Pages of one kind that differ only by what their query says.
 QUERY_VARIANTS = 2
 # Said the same in every language.
-NAMES = {"Tête-à-tête", "JSON"}
+NAMES = {"Tête-à-tête", "JSON", "CSV"}
 UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"

@@ -178,7 +178,7 @@ class LedgerRow(TypedDict):
 
     id: int
     user_id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount_cents: int
     currency: str
     chat_session_id: int | None
@@ -201,6 +201,44 @@ class PayoutRow(TypedDict):
     key: str | None
     actor_id: int | None
     reason: str
+    created_at: int
+
+
+BookKind = Literal["terms", "receipt", "credit", "ledger"]
+
+
+class BookRow(TypedDict):
+    """An entry of the books; all but `sequence` and `hash` is in its `content`, which is JSON."""
+
+    sequence: int
+    content: str
+    hash: str
+    kind: BookKind
+    number: int
+    chat_session_id: int | None
+    issued_at: int
+    previous_hash: str
+    key: str | None
+
+
+class MonthRow(TypedDict):
+    """How many receipts and credits there are of a time, and what they come to."""
+
+    receipts: int
+    credits: int
+    total_cents: int
+    credited_cents: int
+
+
+class RemarkRow(TypedDict):
+    """What somebody said about a receipt."""
+
+    id: int
+    chat_session_id: int
+    user_id: int
+    name: str
+    role: Literal["client", "agent", "admin"]
+    remark: str
     created_at: int
 
 

@@ -42,6 +42,7 @@ LEDGER = {
     "refund": _("Refund"),
     "minute": _("Minute"),
     "minute_refund": _("Minute given back"),
+    "credit": _("Credit"),
 }
 PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
 PROBLEMS = {
@@ -107,6 +108,8 @@ FIELDS = {
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
+    "remark": _("Write 1 to 2000 characters."),
+    "month": _("A month is written like 2026-11."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
 # In minor units.
@@ -118,6 +121,8 @@ NOTICES = {
     "password": _("The password is changed; other devices are signed out."),
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
+    "asked": _("Sent."),
+    "credited": _("The credit note is written."),
 }
 # What the scripts of a page say by themselves.
 SCRIPT = {

@@ -23,7 +23,7 @@ PAGES = {
     "/sessions": OWN,
     "/sessions/{id}": OWN,
     "/sessions/{id}/news": OWN,
-    "/sessions/{id}/receipt": OWN,
+    "/sessions/{id}/receipt": EVERYBODY,
     "/sessions/{id}/transcript.txt": EVERYBODY,
     "/sessions/{id}/transcript.json": EVERYBODY,
     "/profile": EVERYBODY,
@@ -37,6 +37,7 @@ PAGES = {
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
+    "/admin/books": {"admin"},
 }
 # What each role can send.
 FORMS = {
@@ -56,6 +57,8 @@ FORMS = {
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
         "/admin/people/{agent}/payouts",
+        "/sessions/{id}/receipt/remarks",
+        "/sessions/{id}/receipt/credits",
     ],
 }
 # Something for each field that any of them has.
@@ -71,9 +74,10 @@ FILLED = {
     "kind": "top_up",
     "amount": "100",
     "reason": "evil",
+    "remark": "evil",
+    "key": "evil",
     "rate": "99",
     "share": "99",
-    "key": "evil",
 }
 
 

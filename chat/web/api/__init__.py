@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    books,
     description,
     diagnosis,
     earnings,
@@ -26,6 +27,7 @@ ALL = tuple(
         signals,
         agents,
         earnings,
+        books,
         login,
         operation,
         diagnosis,
