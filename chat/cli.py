@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, currency, exports, messages, money, store, texts, verify
+from chat import accounts, balances, currency, earnings, exports, messages, money, store, texts, verify
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -44,6 +44,8 @@ def chat() -> None:
 side = click.option(
     "--as", "side", type=click.Choice(["client", "agent"]), default="client", show_default=True
 )
+
+key = click.option("--key", help="1 to 64 characters: what was done with it before is not done again.")
 
 
 @chat.command()
@@ -115,9 +117,7 @@ def set_up() -> None:
 @click.argument("rate")
 def set_rate(email: str, rate: str) -> None:
     """Set what a minute with an agent costs, like 2.50, from the next session on."""
-    cents, row = _cents(rate), _user(email)
-    if row["role"] != "agent":
-        raise click.ClickException(f"{email} is no agent")
+    cents, row = _cents(rate), _agent(email)
     _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
 
@@ -137,18 +137,54 @@ def change_currency(code: str | None) -> None:
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def top_up(email: str, amount: str, reason: str) -> None:
+@key
+def top_up(email: str, amount: str, reason: str, key: str | None) -> None:
     """Add to a client's prepaid balance."""
-    _change_balance(email, "top_up", amount, reason)
+    _change_balance(email, "top_up", amount, reason, key)
 
 
 @chat.command()
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def refund(email: str, amount: str, reason: str) -> None:
+@key
+def refund(email: str, amount: str, reason: str, key: str | None) -> None:
     """Pay some of a client's prepaid balance back."""
-    _change_balance(email, "refund", amount, reason)
+    _change_balance(email, "refund", amount, reason, key)
+
+
+@chat.command("set-share")
+@click.argument("email")
+@click.argument("percent", type=click.IntRange(0, 100))
+def set_share(email: str, percent: int) -> None:
+    """Set what of their sessions' price an agent earns, in per cent, for clocks that start from now on."""
+    agent = _agent(email)
+    _runtime().database.write(lambda db: store.users.update(db, agent["id"], share_percent=percent))
+    click.echo(f"{email}: {percent} %")
+
+
+@chat.command("pay-out")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+@key
+@click.option("--take-back", is_flag=True, help="It came back.")
+def pay_out(email: str, amount: str, reason: str, key: str | None, take_back: bool) -> None:
+    """Record what an agent was paid."""
+    runtime, agent_id, cents = _runtime(), _agent(email)["id"], _cents(amount)
+    _check_key(key)
+    kind: earnings.Kind = "taken_back" if take_back else "payout"
+    _or_fail(lambda: earnings.pay_out(runtime, None, agent_id, kind, cents, reason, key))
+    owed = earnings.statement(runtime, None, agent_id)["accounts"][0]
+    click.echo(f"{email}: {owed['balance']} {owed['currency']} are owed")
+
+
+@chat.command()
+@click.argument("email")
+def statement(email: str) -> None:
+    """Print what an agent earned and was paid, by month, as CSV."""
+    found = _or_fail(lambda: earnings.statement(_runtime(), None, _agent(email)["id"]))
+    click.echo(earnings.as_csv(found), nl=False)
 
 
 @chat.command("verify")
@@ -253,6 +289,13 @@ def _user(email: str) -> UserRow:
     return row
 
 
+def _agent(email: str) -> UserRow:
+    row = _user(email)
+    if row["role"] != "agent":
+        raise click.ClickException(f"{email} is no agent")
+    return row
+
+
 def _cents(text: str) -> int:
     try:
         return money.minor_units(Decimal(text if AMOUNT.fullmatch(text) else "NaN"))
@@ -260,9 +303,15 @@ def _cents(text: str) -> int:
         raise click.ClickException(f"{text!r} must be {money.described()}") from None
 
 
-def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str) -> None:
+def _check_key(key: str | None) -> None:
+    if key is not None and not texts.is_key(key):
+        raise click.ClickException(f"{key!r} is no key; it has 1 to 64 printable ASCII characters")
+
+
+def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str, key: str | None) -> None:
     runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
-    left = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason))
+    _check_key(key)
+    left, _ = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason, key))
     click.echo(f"{email}: {left} {runtime.settings.currency}")
 
 

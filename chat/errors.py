@@ -112,7 +112,7 @@ class InsufficientBalance(Problem):
 
 class IdempotencyMismatch(Problem):
     code, status = "idempotency_mismatch", 409
-    title = "This key was used before, with another message."
+    title = "This key was used before, with other content."
 
 
 class CursorReset(Problem):

@@ -276,6 +276,12 @@ class Settings:
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
+    agent_share: int = _setting(
+        100,
+        "per cent",
+        "What of their sessions' price agents earn; an administrator may give each another share.",
+        _integer(0, 100),
+    )
     spending_limit: str = _setting(
         "",
         "amount",

@@ -80,6 +80,11 @@ def lines(text: str) -> list[str]:
     return ["".join("\ufffd" if _is_control(each) else each for each in line) for line in text.splitlines()]
 
 
+def is_key(text: str) -> bool:
+    """Whether it may be the key of something that is to be done once."""
+    return 1 <= len(text) <= 64 and text.isascii() and text.isprintable()
+
+
 def _is_unseen(character: str) -> bool:
     kind = category(character)
     if kind == "Cf":

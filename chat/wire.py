@@ -264,6 +264,47 @@ class Balance(TypedDict):
     has_more: bool
 
 
+class Month(TypedDict):
+    """What an agent earned in a month (`2026-11`) and was paid; `balance` is what is owed at its end."""
+
+    month: str
+    sessions: int
+    minutes: int
+    gross: Cents
+    share: Cents
+    paid_out: Cents
+    balance: Cents
+
+
+class Account(TypedDict):
+    """An agent's months in one currency, in order; `balance` is what is owed now."""
+
+    currency: str
+    months: list[Month]
+    balance: Cents
+
+
+class Payout(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    kind: Literal["payout", "taken_back"]
+    amount: Cents
+    currency: str
+    actor_id: int | None
+    reason: str
+    created_at: str
+
+
+class Statement(TypedDict):
+    """All that an agent earned and was paid; the first account is in the database's currency."""
+
+    agent: Payee
+    share_percent: int
+    accounts: list[Account]
+    payouts: list[Payout]
+
+
 class Done(TypedDict):
     """There is no more to say."""
 
@@ -331,9 +372,17 @@ class ChangedAgent(Done):
 
 
 class NewBalance(Done):
-    """What is left."""
+    """What is left; `duplicate` if it had been asked for before, and then what was left."""
 
     balance: Cents
+    duplicate: NotRequired[Literal[True]]
+
+
+class PaidOut(Done):
+    """A payout that is stored; `duplicate` if it had been before."""
+
+    payout: Payout
+    duplicate: NotRequired[Literal[True]]
 
 
 class Remarked(Done):

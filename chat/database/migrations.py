@@ -519,3 +519,47 @@ def m010_money(db: Connection) -> None:
         ),
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m010_shares(db: Connection) -> None:
+    for statement in (
+        # NULL is the setting; of each interval it is the one that the agent had when the clock started.
+        "ALTER TABLE users ADD COLUMN share_percent INTEGER CHECK (share_percent BETWEEN 0 AND 100)",
+        "ALTER TABLE billing_intervals ADD COLUMN "
+        "share_percent INTEGER NOT NULL DEFAULT 100 CHECK (share_percent BETWEEN 0 AND 100)",
+        # What agents were paid, and (below zero) what of it was taken back.
+        """
+        CREATE TABLE payouts (
+            id INTEGER PRIMARY KEY,
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            kind TEXT NOT NULL CHECK (kind IN ('payout', 'taken_back')),
+            amount_cents INTEGER NOT NULL
+                CHECK (amount_cents <> 0 AND (amount_cents > 0) = (kind = 'payout')),
+            currency TEXT NOT NULL,
+            key TEXT CHECK (length(key) BETWEEN 1 AND 64),
+            actor_id INTEGER REFERENCES users (id),
+            reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX payouts_agent ON payouts (agent_id, id)",
+        "CREATE UNIQUE INDEX payouts_by_key ON payouts (coalesce(actor_id, 0), key) WHERE key IS NOT NULL",
+        *(
+            f"""
+            CREATE TRIGGER payouts_no_{verb} BEFORE {verb} ON payouts
+            BEGIN SELECT raise(ABORT, 'the payouts are append-only'); END
+            """
+            for verb in ("UPDATE", "DELETE")
+        ),
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m011_keys(db: Connection) -> None:
+    # NULL is no key. The row itself is what was asked for with it.
+    db.conn.execute("ALTER TABLE ledger ADD COLUMN key TEXT CHECK (length(key) BETWEEN 1 AND 64)")
+    db.conn.execute(
+        "CREATE UNIQUE INDEX ledger_by_key ON ledger (coalesce(actor_id, 0), key) WHERE key IS NOT NULL"
+    )

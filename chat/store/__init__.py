@@ -10,6 +10,7 @@ from chat.store import (
     ledger,
     links,
     messages,
+    payouts,
     remarks,
     replies,
     revision,

@@ -6,20 +6,27 @@ from chat.store.rows import LedgerRow, WrongBalanceRow
 
 
 def append(
-    db: Connection, user_id: int, kind: str, amount_cents: int, actor_id: int | None, reason: str, now: int
-) -> bool:
-    """Change a balance by hand; False when it would go below zero."""
+    db: Connection,
+    user_id: int,
+    kind: str,
+    amount_cents: int,
+    actor_id: int | None,
+    reason: str,
+    now: int,
+    key: str | None = None,
+) -> int | None:
+    """Change a balance: the id of the entry, or None when it would go below zero."""
     if not _change_balance(db, user_id, amount_cents):
-        return False
-    db.conn.execute(
+        return None
+    cursor = db.conn.execute(
         """
-        INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at)
-        VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?)
+        INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at, key)
+        VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?, ?)
         """,
-        (user_id, kind, amount_cents, actor_id, reason, now),
+        (user_id, kind, amount_cents, actor_id, reason, now, key),
     )
     books.seal_ledger(db)
-    return True
+    return cursor.lastrowid
 
 
 def credit(
@@ -37,6 +44,22 @@ def credit(
     )
     books.seal_ledger(db)
     return int(cursor.lastrowid or 0)
+
+
+def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
+    """What this actor (None: the console) did with the key."""
+    row: LedgerRow | None = db.conn.execute(
+        "SELECT * FROM ledger WHERE coalesce(actor_id, 0) = coalesce(?, 0) AND key = ?", (actor_id, key)
+    ).fetchone()
+    return row
+
+
+def balance_after(db: Connection, entry: LedgerRow) -> int:
+    """What was left after this entry."""
+    row = db.conn.execute(
+        "SELECT sum(amount_cents) FROM ledger WHERE user_id = ? AND id <= ?", (entry["user_id"], entry["id"])
+    ).fetchone()
+    return int(row[0])
 
 
 def debit_minute(
@@ -70,6 +93,7 @@ def give_back(
         (user_id, cents, chat_session_id, segment, minute, at),
     )
     _change_balance(db, user_id, cents)
+    books.seal_ledger(db)
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:

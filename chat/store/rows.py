@@ -171,6 +171,7 @@ class IntervalRow(TypedDict):
     ended_at: int | None
     first_message_id: int | None
     last_message_id: int | None
+    share_percent: int
 
 
 class LedgerRow(TypedDict):
@@ -184,6 +185,21 @@ class LedgerRow(TypedDict):
     chat_session_id: int | None
     segment: int | None
     minute: int | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+    key: str | None
+
+
+class PayoutRow(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    agent_id: int
+    kind: Literal["payout", "taken_back"]
+    amount_cents: int
+    currency: str
+    key: str | None
     actor_id: int | None
     reason: str
     created_at: int
@@ -248,6 +264,7 @@ class UserRow(TypedDict):
     rate_cents: int
     is_available: int
     balance_cents: int
+    share_percent: int | None
     language: str | None
     headline: str
     disabled_at: int | None
@@ -308,6 +325,7 @@ class ShareRow(TermsRow):
     free_seconds: int
     agent_id: int
     rate_cents: int
+    share_percent: int
     ms: int
 
 

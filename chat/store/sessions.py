@@ -204,6 +204,14 @@ def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | 
     )
 
 
+def prepaid_of_client(db: Connection, client_id: int) -> list[int]:
+    """The ids of the client's open sessions that are paid from the balance."""
+    rows = db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE client_id = ? AND status <> 'ended' AND is_prepaid", (client_id,)
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:
     """The ids of those that are paused because somebody, or the server, was away."""
     return _of_users(

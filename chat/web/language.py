@@ -39,7 +39,8 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, typed, decimals, unit_price, day, short_day, clock, moment, duration, exact):
+    formats = (money, typed, decimals, unit_price, day, short_day, month, clock, moment, duration, exact)
+    for function in formats:
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -90,6 +91,11 @@ def full_date(value: str | int) -> str:
 def short_day(value: date) -> str:
     """Nov 23"""
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
+
+
+def month(value: str) -> str:
+    """November 2026, of `2026-11`."""
+    return str(format_date(date.fromisoformat(f"{value}-01"), "MMMM yyyy"))
 
 
 def clock(value: str | int) -> str:

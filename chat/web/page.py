@@ -12,7 +12,14 @@ from werkzeug.exceptions import HTTPException
 from chat import inbox
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Problem
+from chat.errors import (
+    CrossSite,
+    DatabaseUnavailable,
+    Forbidden,
+    FormExpired,
+    NotAuthenticated,
+    Problem,
+)
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import INERT, compressed
@@ -115,6 +122,12 @@ def check_form() -> None:
         expected = csrf_token(user, sent.partition(".")[0])
         if not hmac.compare_digest(sent.encode(), expected.encode()):
             raise FormExpired
+
+
+def form_key(problem: Problem | None = None) -> str:
+    """So that a form does it once: a new one, or the same while nobody knows whether it did."""
+    is_unknown = isinstance(problem, DatabaseUnavailable)
+    return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
 
 
 def page(template: str, status: int = 200, problem: Problem | None = None, **content: Any) -> Response:

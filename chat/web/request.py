@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from chat import accounts, limits, money
+from chat import accounts, limits, money, texts
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
@@ -125,7 +125,7 @@ def _flag(value: Any) -> bool:
 
 
 def _key(value: str) -> str:
-    if not (1 <= len(value) <= 64 and value.isascii() and value.isprintable()):
+    if not texts.is_key(value):
         raise PydanticCustomError("key", "must be 1 to 64 printable ASCII characters")
     return value
 
@@ -200,6 +200,23 @@ class Query(BaseModel):
 
 class Body(BaseModel):
     """A JSON object; what it does not know, it leaves alone."""
+
+
+class IdempotencyKey(Body):
+    """With the same key nothing is done twice."""
+
+    idempotency_key: Key = Field(alias="Idempotency-Key")
+
+
+def idempotency_key() -> str | None:
+    """What the header `Idempotency-Key` says, if it is there; raises InvalidParameter."""
+    header = request.headers.get("Idempotency-Key")
+    return None if header is None else parsed_key(header)
+
+
+def parsed_key(header: str) -> str:
+    """The same of what it says; raises InvalidParameter."""
+    return validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
 
 
 def caller() -> Caller:

@@ -44,6 +44,7 @@ LEDGER = {
     "minute_refund": _("Minute given back"),
     "credit": _("Credit"),
 }
+PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
     "invalid_request": _("The request cannot be read."),
@@ -66,7 +67,9 @@ PROBLEMS = {
     "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
     "insufficient_balance": _("The balance does not pay for the next minute."),
-    "idempotency_mismatch": _("This form was sent before, with another message."),
+    "idempotency_mismatch": _(
+        "This form was sent before, with other content; look at what has come of it, and send it again."
+    ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
     "address_too_long": _("That is too long."),
@@ -101,6 +104,7 @@ FIELDS = {
     "spending_limit": _(
         "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
     ),
+    "share": _("Enter whole per cent, from 0 to 100."),
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),

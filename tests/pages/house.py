@@ -19,6 +19,7 @@ PAGES = {
     "/replies": {"agent"},
     "/earnings": {"agent"},
     "/earnings?days=7": {"agent"},
+    "/earnings.csv": {"agent"},
     "/sessions": OWN,
     "/sessions/{id}": OWN,
     "/sessions/{id}/news": OWN,
@@ -30,6 +31,8 @@ PAGES = {
     "/admin/people": {"admin"},
     "/admin/people/{client}": {"admin"},
     "/admin/people/{agent}": {"admin"},
+    "/admin/people/{agent}/earnings": {"admin"},
+    "/admin/people/{agent}/earnings.csv": {"admin"},
     "/admin/sessions": {"admin"},
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
@@ -55,6 +58,7 @@ FORMS = {
         "/admin/people/{client}/balance",
         "/sessions/{id}/receipt/remarks",
         "/sessions/{id}/receipt/credits",
+        "/admin/people/{agent}/payouts",
     ],
 }
 # Something for each field that any of them has.
@@ -71,8 +75,9 @@ FILLED = {
     "amount": "100",
     "reason": "evil",
     "remark": "evil",
-    "key": "evil",
     "rate": "99",
+    "share": "99",
+    "key": "evil",
 }
 
 

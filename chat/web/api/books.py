@@ -2,17 +2,17 @@
 
 from typing import Annotated
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from pydantic import Field
 
 from chat import credits, exports
 from chat.accounts import User
 from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overloaded
 from chat.runtime import Runtime
-from chat.web.answer import PERSONAL, personal
-from chat.web.api.sending import IdempotencyKey
+from chat.web import tables
+from chat.web.answer import personal
 from chat.web.contract import Operation
-from chat.web.request import Body, Query, Some, Text, validated, written
+from chat.web.request import Body, IdempotencyKey, Query, Some, Text, idempotency_key, written
 from chat.wire import CreditedBack, Remarked
 
 blueprint = Blueprint("bookkeeping", __name__)
@@ -60,10 +60,9 @@ def ask(runtime: Runtime, user: User, session_id: int, asked: Remark) -> Respons
     refuses=(Forbidden, IdempotencyMismatch, Overloaded),
 )
 def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Response:
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
+    key = idempotency_key()
+    if key is None:
         raise InvalidParameter("The header Idempotency-Key is missing.", field="Idempotency-Key")
-    key = validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
     note, is_old = credits.credit(runtime, user, session_id, asked.amount, asked.reason, key)
     more = {"duplicate": True} if is_old else {}
     return personal({"success": True, "credit": note, **more}, 200 if is_old else 201)
@@ -77,12 +76,5 @@ def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Resp
     refuses=(Forbidden, Overloaded),
 )
 def table(runtime: Runtime, user: User, asked: Asked) -> Response:
-    name = f"books-{asked.month}.csv" if asked.month else "books.csv"
-    return Response(
-        exports.table(runtime, user, asked.month),
-        headers={
-            **PERSONAL,
-            "Content-Type": f"{CSV}; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )
+    content = exports.table(runtime, user, asked.month)
+    return tables.table(content, f"books-{asked.month}" if asked.month else "books")

@@ -1,7 +1,8 @@
 """The pages, a module for each part of the house."""
 
-from chat.web.pages import administration, asking, books, conversations, desk, entrance, profile
+from chat.web.pages import administration, asking, books, conversations, desk, entrance, profile, statements
 
 ALL = tuple(
-    module.blueprint for module in (entrance, profile, asking, conversations, books, desk, administration)
+    module.blueprint
+    for module in (entrance, profile, asking, conversations, books, desk, statements, administration)
 )
