@@ -106,8 +106,9 @@ def overview(runtime: Runtime, days: int) -> Overview:
         ratings = store.statistics.ratings(db, period.since, period.until)
         agents = _agents(db, ended, ratings)
         count, cents = store.statistics.ended(db, period.since, period.until)
-        credits = store.statistics.credited(db, period.since, period.until, currency, None)
-        credited = sum(cents for _, _, cents, _ in credits)
+        credited = sum(
+            row[2] for row in store.statistics.credited(db, period.since, period.until, currency, None)
+        )
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,
