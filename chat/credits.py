@@ -98,7 +98,7 @@ def _content(
         )
     if not 1 <= cents <= bill["total_cents"] - credited:
         raise InvalidParameter(
-            f"amount must be from 0.01 to {Cents(bill['total_cents'] - credited)}, what is left of it.",
+            f"amount must be from {Cents(1)} to {Cents(bill['total_cents'] - credited)}, what is left of it.",
             field="amount",
         )
     is_to_balance, ledger_id = bool(bill["session"]["is_prepaid"]), None
