@@ -454,6 +454,9 @@ topped up after the accept = 60 s, 1 min, 2.50 (balance active)
 nothing left at accept, and nobody tops it up = 0 s, 0 min, 0.00 ()
     prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 904 shows status paused;
     905 shows end_reason spending_limit
+handed over to whom the balance cannot pay for a minute = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; 0 top_up 250; 0 met; 5 transfer dora; 10 answer yes; 10 shows pause_reason balance;
+    20 say agent; 30 shows clock_started_at None; 90 end
 handed over with nothing left = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 250; 0 talk; 60 transfer cora; 61 shows pause_reason balance; 90 end
 nothing paid, and free seconds = 60 s, 0 min, 0.00 (active balance)

@@ -31,16 +31,11 @@ def append(db: Connection, kind: BookKind, content: Mapping[str, object], number
     return row
 
 
-def seal_ledger(db: Connection) -> None:
-    """Add what the ledger has and the books have not yet."""
-    rows: list[LedgerRow] = db.conn.execute(
-        """
-        SELECT * FROM ledger WHERE id > (SELECT coalesce(max(number), 0) FROM books WHERE kind = 'ledger')
-        ORDER BY id
-        """
-    ).fetchall()
-    for row in rows:
-        append(db, "ledger", of_ledger(row), row["id"])
+def seal(db: Connection, ledger_id: int | None) -> int:
+    """Add an entry of the ledger, the one that was just made and no other; its id."""
+    row: LedgerRow = db.conn.execute("SELECT * FROM ledger WHERE id = ?", (ledger_id,)).fetchone()
+    append(db, "ledger", of_ledger(row), row["id"])
+    return row["id"]
 
 
 def of_ledger(row: LedgerRow) -> dict[str, object]:

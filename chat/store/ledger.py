@@ -25,25 +25,7 @@ def append(
         """,
         (user_id, kind, amount_cents, actor_id, reason, now, key),
     )
-    books.seal_ledger(db)
-    return cursor.lastrowid
-
-
-def credit(
-    db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
-) -> int:
-    """Give back some of what a session has cost; the entry's id."""
-    _change_balance(db, user_id, cents)
-    cursor = db.conn.execute(
-        """
-        INSERT INTO ledger
-            (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
-        VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
-        """,
-        (user_id, cents, chat_session_id, actor_id, reason, now),
-    )
-    books.seal_ledger(db)
-    return int(cursor.lastrowid or 0)
+    return books.seal(db, cursor.lastrowid)
 
 
 def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
@@ -62,13 +44,29 @@ def balance_after(db: Connection, entry: LedgerRow) -> int:
     return int(row[0])
 
 
+def credit(
+    db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
+) -> int:
+    """Give back some of what a session has cost; the entry's id."""
+    _change_balance(db, user_id, cents)
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
+        VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        """,
+        (user_id, cents, chat_session_id, actor_id, reason, now),
+    )
+    return books.seal(db, cursor.lastrowid)
+
+
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
     """Take what begins with a minute; False when there is not enough."""
     if not _change_balance(db, user_id, -cents):
         return False
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
@@ -76,7 +74,7 @@ def debit_minute(
         """,
         (user_id, -cents, chat_session_id, segment, minute, at),
     )
-    books.seal_ledger(db)
+    books.seal(db, cursor.lastrowid)
     return True
 
 
@@ -84,7 +82,7 @@ def give_back(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> None:
     """What was taken up to this minute, the last one, and then was not due."""
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
@@ -92,8 +90,8 @@ def give_back(
         """,
         (user_id, cents, chat_session_id, segment, minute, at),
     )
+    books.seal(db, cursor.lastrowid)
     _change_balance(db, user_id, cents)
-    books.seal_ledger(db)
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:

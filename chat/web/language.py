@@ -39,8 +39,8 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    formats = (money, typed, decimals, unit_price, day, short_day, month, clock, moment, duration, exact)
-    for function in formats:
+    of_money, of_time = (money, typed, decimals, unit_price), (day, short_day, month, clock, moment)
+    for function in (*of_money, *of_time, duration, exact):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))

@@ -56,9 +56,9 @@ FORMS = {
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
+        "/admin/people/{agent}/payouts",
         "/sessions/{id}/receipt/remarks",
         "/sessions/{id}/receipt/credits",
-        "/admin/people/{agent}/payouts",
     ],
 }
 # Something for each field that any of them has.
@@ -75,9 +75,9 @@ FILLED = {
     "amount": "100",
     "reason": "evil",
     "remark": "evil",
+    "key": "evil",
     "rate": "99",
     "share": "99",
-    "key": "evil",
 }
 
 

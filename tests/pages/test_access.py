@@ -38,7 +38,7 @@ def test_somebody_elses_conversation_is_as_one_that_is_not_there(server, talk, r
         assert re.sub(rb'"csrf" value="[^"]*"', b"", foreign.body) == re.sub(
             rb'"csrf" value="[^"]*"', b"", unknown.body
         )
-    values = {"message": "Coucou", "rating": "5", "spending_limit": "1", "agent_id": "1", "rate": "1"}
+    values = {"message": "Coucou", "rating": "5", "spending_limit": "1", "agent_id": "1", "rate_cents": "1"}
     for place in ("messages", "rating", *ACTIONS):
         foreign, unknown = (outsider.post(f"/sessions/{id}/{place}", values) for id in (talk.id, NOWHERE))
         assert (foreign.status, unknown.status) == ((403, 403) if role == "admin" else (404, 404)), place

@@ -9,8 +9,7 @@ from chat import credits, exports
 from chat.accounts import User
 from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overloaded
 from chat.runtime import Runtime
-from chat.web import tables
-from chat.web.answer import personal
+from chat.web.answer import PERSONAL, personal
 from chat.web.contract import Operation
 from chat.web.request import Body, IdempotencyKey, Query, Some, Text, idempotency_key, written
 from chat.wire import CreditedBack, Remarked
@@ -76,5 +75,12 @@ def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Resp
     refuses=(Forbidden, Overloaded),
 )
 def table(runtime: Runtime, user: User, asked: Asked) -> Response:
-    content = exports.table(runtime, user, asked.month)
-    return tables.table(content, f"books-{asked.month}" if asked.month else "books")
+    name = f"books-{asked.month}.csv" if asked.month else "books.csv"
+    return Response(
+        exports.table(runtime, user, asked.month),
+        headers={
+            **PERSONAL,
+            "Content-Type": f"{CSV}; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{name}"',
+        },
+    )

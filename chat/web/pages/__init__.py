@@ -1,6 +1,15 @@
 """The pages, a module for each part of the house."""
 
-from chat.web.pages import administration, asking, books, conversations, desk, entrance, profile, statements
+from chat.web.pages import (
+    administration,
+    asking,
+    books,
+    conversations,
+    desk,
+    entrance,
+    profile,
+    statements,
+)
 
 ALL = tuple(
     module.blueprint
