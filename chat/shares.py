@@ -31,10 +31,8 @@ class Share(NamedTuple):
 def of_ended(
     db: Connection, since: int, until: int, currency: str, agent_id: int | None = None
 ) -> Iterator[Share]:
-    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended.
-
-    And what they bear of the credits that were given then.
-    """
+    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended,
+    less what was given back of them."""
     for agent, quarter, *counts in store.statistics.earned(db, since, until, currency, agent_id):
         tally = Tally(dict(zip(("sessions", "minutes", "cents", "share"), counts, strict=True)))
         yield Share(agent, quarter, tally)

@@ -106,9 +106,8 @@ def overview(runtime: Runtime, days: int) -> Overview:
         ratings = store.statistics.ratings(db, period.since, period.until)
         agents = _agents(db, ended, ratings)
         count, cents = store.statistics.ended(db, period.since, period.until)
-        credited = sum(
-            row[2] for row in store.statistics.credited(db, period.since, period.until, currency, None)
-        )
+        credits = store.statistics.credited(db, period.since, period.until, currency, None)
+        credited = sum(cents for _, _, cents, _ in credits)
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,

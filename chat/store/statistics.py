@@ -92,7 +92,7 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
 
 
 def credited(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
-    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share in cents)."""
+    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them)."""
     return _counts(
         db,
         f"""
