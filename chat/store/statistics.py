@@ -96,18 +96,12 @@ def credited(db: Connection, since: int, until: int, currency: str, agent_id: in
     return _counts(
         db,
         f"""
-        WITH part AS (
-            SELECT chat_session_id, issued_at, value ->> 'agent_id' AS agent_id, value ->> 'cents' AS cents
-            FROM books, json_each(content, '$.shares') WHERE kind = 'credit'
-        )
-        SELECT part.agent_id, issued_at / {QUARTER_MS}, sum(cents),
-            sum((cents * coalesce((
-                SELECT share_percent FROM billing_intervals i
-                WHERE i.chat_session_id = s.id AND i.agent_id = part.agent_id LIMIT 1
-            ), 0) + 50) / 100)
-        FROM part JOIN chat_sessions s ON s.id = part.chat_session_id
-        WHERE issued_at >= :since AND issued_at < :until AND s.currency = :currency
-            AND part.agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+        SELECT part.value ->> 'agent_id' AS bearer, issued_at / {QUARTER_MS},
+            sum(part.value ->> 'cents'), sum(part.value ->> 'share')
+        FROM books, json_each(content, '$.shares') AS part
+        WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
+            AND content ->> 'currency' = :currency
+            AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
         since=since,
