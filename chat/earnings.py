@@ -19,7 +19,7 @@ from chat.store.statistics import QUARTER_MS
 from chat.wire import Account, Month, Payout, Statement
 
 Kind = Literal["payout", "taken_back"]
-COLUMNS = ("currency", "month", "sessions", "minutes", "gross", "share", "paid_out", "balance")
+COLUMNS = ("currency", "month", "sessions", "minutes", "gross", "share", "credits", "paid_out", "balance")
 
 
 def statement(runtime: Runtime, reader: User | None, agent_id: int) -> Statement:
@@ -123,8 +123,9 @@ def _months(tallies: Mapping[str, Tally], currency: str) -> Iterator[Month]:
             "month": month,
             "sessions": tally["sessions"],
             "minutes": tally["minutes"],
-            "gross": Cents(tally["cents"], currency),
-            "share": Cents(tally["share"], currency),
+            "gross": Cents(tally["cents"] + tally["credited"], currency),
+            "share": Cents(tally["share"] + tally["credits"], currency),
+            "credits": Cents(tally["credits"], currency),
             "paid_out": Cents(tally["paid_out"], currency),
             "balance": Cents(balance, currency),
         }

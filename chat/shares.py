@@ -16,7 +16,8 @@ from chat.database.connection import Connection
 from chat.store.rows import ShareRow
 from chat.store.statistics import QUARTER_MS
 
-# By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these.
+# By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these, both less
+# what was given back: that is `credited`, and the agent's share of it `credits`.
 Tally = Counter[str]
 
 
@@ -37,7 +38,7 @@ def of_ended(
         tally = Tally(dict(zip(("sessions", "minutes", "cents", "share"), counts, strict=True)))
         yield Share(agent, quarter, tally)
     for agent, quarter, cents, share in store.statistics.credited(db, since, until, currency, agent_id):
-        yield Share(agent, quarter, Tally(cents=-cents, share=-share))
+        yield Share(agent, quarter, Tally(cents=-cents, share=-share, credited=cents, credits=share))
     intervals = store.statistics.transferred(db, since, until, currency, agent_id)
     for _, of_session in groupby(intervals, key=itemgetter("id")):
         yield from _divided(list(of_session))

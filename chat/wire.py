@@ -265,13 +265,17 @@ class Balance(TypedDict):
 
 
 class Month(TypedDict):
-    """What an agent earned in a month (`2026-11`) and was paid; `balance` is what is owed at its end."""
+    """What an agent earned in a month (`2026-11`) and was paid; `balance` is what is owed at its end.
+
+    `credits` is the agent's share of what was given back to clients, in this month, of whenever it was paid.
+    """
 
     month: str
     sessions: int
     minutes: int
     gross: Cents
     share: Cents
+    credits: Cents
     paid_out: Cents
     balance: Cents
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from chat import earnings, people, statistics
+from chat import credits, earnings, people, statistics
 from chat.accounts import User
 from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, NotFound
 from chat.shares import part
@@ -72,6 +72,19 @@ def test_an_agent_earns_their_share_and_is_owed_what_was_not_paid(story):
     assert (shown["revenue"], shown["total"], shown["all_time"]) == (750, 450, 450)
     # Nobody else has any of it.
     assert totals(story, "ben") == []
+
+
+def test_what_is_given_back_takes_the_agents_share_with_it(story):
+    share_of(story, "anna", 33)
+    talk(story, "anna", 60)
+    administrator = User(story.people["other"].id, "admin", "Root", b"")
+    for cents in (1, 124, 125):
+        credits.credit(story.runtime, administrator, story.id, cents, "Goodwill", f"{cents}")
+    (month,) = statement(story, "anna")["accounts"][0]["months"]
+    names = ("gross", "share", "credits", "paid_out", "balance")
+    assert [month[name] for name in names] == [250, 83, 83, 0, 0]
+    shown = statistics.earnings(story.runtime, story.people["anna"], 7)
+    assert (shown["revenue"], shown["total"], shown["all_time"]) == (0, 0, 0)
 
 
 def test_without_one_of_their_own_it_is_the_settings(runtime):
@@ -217,7 +230,9 @@ def test_over_the_api_fifty_equal_payouts_are_one_and_nobody_sees_anothers(serve
     assert admin.post("/api/chat/payouts", {**asked, "agent_id": client.id}).status == 404
     table = agent.get("/api/chat/earnings?format=csv")
     assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert table.body.startswith(b"currency,month,sessions,minutes,gross,share,paid_out,balance\r\nEUR,")
+    assert table.body.startswith(
+        b"currency,month,sessions,minutes,gross,share,credits,paid_out,balance\r\nEUR,"
+    )
 
 
 def test_on_the_pages_an_administrator_pays_and_the_agent_sees_it(site, run):
@@ -241,7 +256,7 @@ def test_on_the_pages_an_administrator_pays_and_the_agent_sees_it(site, run):
     assert root.post(f"{page}/payouts", {**form, "kind": "payout", "amount": "1,000"}).status == 400
     assert "€0.50 are owed to you" in desk.open("/earnings").text
     assert desk.open("/earnings").text.count("Cash") == 1
-    assert ",2.50,1.50,1.00,0.50" in desk.open("/earnings.csv").body.decode()
+    assert ",2.50,1.50,0.00,1.00,0.50" in desk.open("/earnings.csv").body.decode()
     assert root.open(f"{page}/earnings.csv").body == desk.open("/earnings.csv").body
     for path in (f"{page}/earnings", f"{page}/earnings.csv"):
         assert desk.open(path).status == 403
@@ -257,5 +272,5 @@ def test_by_command_too(start, run):
     assert paid == f"{email}: -5.00 EUR are owed\n"
     assert run(server, "pay-out", email, "5.00", "--reason", "Cash", "--key", "k") == paid
     run(server, "pay-out", email, "1.50", "--reason", "Too much", "--take-back")
-    assert run(server, "statement", email).endswith(",0,0,0.00,0.00,3.50,-3.50\n")
+    assert run(server, "statement", email).endswith(",0,0,0.00,0.00,0.00,3.50,-3.50\n")
     assert agent.get("/api/chat/earnings").json["share_percent"] == 40
