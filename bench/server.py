@@ -162,6 +162,8 @@ class Server(Program):
         settings: Mapping[str, str] = {},
         cores: Iterable[int] = (SERVER_CORE,),
     ) -> None:
+        if worker_class == "gthread" and polls > MOST_THREADS * 3 // 4:
+            raise SystemExit(f"A gthread worker holds {MOST_THREADS * 3 // 4} polls at most.")
         port = free_port()
         environment = {
             "CHAT_DATABASE_URL": f"sqlite:///{database}",

@@ -1,6 +1,7 @@
 """People, their passwords and their sign-in tokens."""
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
     EmailTaken,
+    Forbidden,
     InvalidCredentials,
     InvalidParameter,
     NotAuthenticated,
@@ -23,6 +25,7 @@ from chat.runtime import Runtime
 
 DAY_MS = 86_400_000
 ROLES = ("client", "agent", "admin")
+EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 # OWASP's second choice for Argon2id: 19 MiB, two passes; 20 ms on a small server.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -64,6 +67,12 @@ def check(runtime: Runtime, user: User) -> None:
     runtime.database.read(lambda db: authenticate(db, user.token_hash))
 
 
+def only_administrators(actor: User) -> None:
+    """Raises Forbidden for anybody else."""
+    if actor.role != "admin":
+        raise Forbidden("Only an administrator may do this.")
+
+
 def create_user(
     runtime: Runtime, role: str, name: str, email: str, password: str, rate_cents: int = 0
 ) -> int:
@@ -93,7 +102,7 @@ def insert_user(
 def checked_email(text: str) -> str:
     """The email as it is stored; raises InvalidParameter."""
     email = texts.email(text)
-    is_one = email.count("@") == 1 and 3 <= len(email) <= 254 and email.isprintable()
+    is_one = EMAIL.fullmatch(email) and len(email) <= 254 and email.isprintable()
     if not is_one or any(map(texts.is_blank, email)):
         raise InvalidParameter(f"email is {email!r}; it must look like name@example.org", field="email")
     return email
@@ -139,11 +148,17 @@ def insert_token(db: Connection, user_id: int, days: int) -> str:
 
 
 def log_out(runtime: Runtime, *token_hashes: bytes) -> None:
-    """Revoke the tokens and let the polls held with them go; not an error when it is none."""
+    """Revoke the tokens and let the polls held with them go; not an error when it is none.
+
+    An agent who is signed in nowhere any more takes no requests.
+    """
 
     def revoke(db: Connection) -> tuple[list[bytes], int]:
         head, now = store.revision.advance(db), store.server.now(db)
-        return [each for each in token_hashes if store.tokens.revoke(db, each, now, head)], head
+        revoked = [each for each in token_hashes if store.tokens.revoke(db, each, now, head)]
+        for each in revoked:
+            store.users.leave(db, each, now)
+        return revoked, head
 
     revoked, head = runtime.database.write(revoke)
     if revoked:

@@ -24,6 +24,12 @@ def listed(runtime: Runtime, after_id: int, limit: int) -> tuple[list[Agent], bo
     return cards[:limit], len(cards) > limit
 
 
+def rates(runtime: Runtime) -> tuple[Cents, Cents] | None:
+    """The lowest and the highest rate of those who take requests; None when nobody does."""
+    found = runtime.database.read(store.users.rates)
+    return found and (Cents(found[0]), Cents(found[1]))
+
+
 def available(db: Connection, settings: Settings, agent_id: int) -> AgentRow:
     """The agent's row; raises NotFound, AgentUnavailable."""
     rows = store.users.agents(db, 0, 1, only_id=agent_id)

@@ -4,12 +4,20 @@ from typing import Literal
 
 from chat import store, texts
 from chat.accounts import User
-from chat.changes import Change, publish, settle_each
+from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
-from chat.errors import Forbidden, InsufficientBalance, InvalidParameter, NotFound, existing
-from chat.money import Cents
+from chat.errors import (
+    Forbidden,
+    IdempotencyMismatch,
+    InsufficientBalance,
+    InvalidParameter,
+    NotFound,
+    existing,
+)
+from chat.money import LARGEST, Cents
 from chat.receipts import entry
 from chat.runtime import Runtime
+from chat.store.rows import LedgerRow
 from chat.wire import Balance
 
 Kind = Literal["top_up", "refund"]
@@ -30,29 +38,50 @@ def of_user(runtime: Runtime, user: User, before_id: int, limit: int) -> Balance
     return runtime.database.read(read)
 
 
-def change(runtime: Runtime, actor: User | None, user_id: int, kind: Kind, cents: int, reason: str) -> Cents:
-    """Top up a client's balance or pay some of it back; returns what is left.
+def change(
+    runtime: Runtime,
+    actor: User | None,
+    user_id: int,
+    kind: Kind,
+    cents: int,
+    reason: str,
+    key: str | None = None,
+) -> tuple[Cents, bool]:
+    """Top up a client's balance or pay some of it back: (what was left then, whether it was done before).
 
-    `actor` is an administrator, or None at the server's console. Raises Forbidden, NotFound,
-    InvalidParameter, InsufficientBalance.
+    `actor` is an administrator, or None at the server's console. What they did before with the `key` is not
+    done again. Raises Forbidden, NotFound, InvalidParameter, InsufficientBalance, IdempotencyMismatch.
     """
     if actor is not None and actor.role != "admin":
         raise Forbidden("Only an administrator changes balances.")
-    if not 1 <= cents <= 100_000_000:
-        raise InvalidParameter("amount must be from 0.01 to 1000000.00", field="amount")
+    if not 1 <= cents <= LARGEST:
+        raise InvalidParameter(f"amount must be from {Cents(1)} to {Cents(LARGEST)}", field="amount")
     reason = texts.checked(reason, "reason", 500)
 
-    def write(db: Connection) -> tuple[int, list[Change]]:
+    actor_id, amount = (None if actor is None else actor.id), (cents if kind == "top_up" else -cents)
+
+    def write(db: Connection) -> tuple[int, list[Change] | None]:
+        """(what is left, the changes or None if it was done before)."""
+        earlier = store.ledger.by_key(db, actor_id, key) if key else None
+        if earlier is not None:
+            if (user_id, kind, amount, reason) != _content(earlier):
+                raise IdempotencyMismatch
+            return store.ledger.balance_after(db, earlier), None
         if existing(store.users.by_id(db, user_id))["role"] != "client":
             raise NotFound(f"User {user_id} is no client; only clients have a balance.")
         # What the old balance did comes first.
         changes = settle_each(db, runtime.settings, store.sessions.active_of_users(db, [user_id]))
-        amount = cents if kind == "top_up" else -cents
-        actor_id = None if actor is None else actor.id
-        if not store.ledger.append(db, user_id, kind, amount, actor_id, reason, store.server.now(db)):
+        now = store.server.now(db)
+        if store.ledger.append(db, user_id, kind, amount, actor_id, reason, now, key) is None:
             raise InsufficientBalance(f"The balance is below {Cents(cents)}.")
+        changes += weigh_balance(db, runtime.settings, user_id)
         return existing(store.users.by_id(db, user_id))["balance_cents"], changes
 
     left, changes = runtime.database.write(write)
-    publish(runtime, changes)
-    return Cents(left)
+    publish(runtime, changes or ())
+    return Cents(left), changes is None
+
+
+def _content(entry: LedgerRow) -> tuple[int, str, int, str]:
+    """What was asked for."""
+    return entry["user_id"], entry["kind"], entry["amount_cents"], entry["reason"]

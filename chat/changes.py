@@ -6,7 +6,7 @@ settle what has happened by itself → act → store → COMMIT → publish
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from chat import sessions, store
+from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
@@ -133,14 +133,29 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
     head = message_revision or store.revision.advance(db)
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
+    share = life.settings.agent_share
     for move in life.moves:
         if isinstance(move, Cut):
             store.intervals.cut(db, life.row["id"], *move, AUTOMATIC)
         else:
-            store.intervals.switch(db, life.row["id"], *move)
+            store.intervals.switch(db, life.row["id"], *move, share)
     _settle_money(db, life)
+    books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
+
+
+def weigh_balance(db: Connection, settings: Settings, client_id: int) -> list[Change]:
+    """The balance is another, and so is how long it lasts: both sides are told, and warned again in time."""
+    changes = list[Change]()
+    for chat_session_id in store.sessions.prepaid_of_client(db, client_id):
+        life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
+        head = store.revision.advance(db)
+        life.session["warned_seconds"] = None
+        _stamp(life, head)
+        store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
+        changes.append(Change(topics.of_change(life.session, head - 1, False), head))
+    return changes
 
 
 def _postpone(db: Connection, life: Lifecycle) -> None:

@@ -14,14 +14,17 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, messages, receipts, store, texts
+from chat import accounts, balances, currency, earnings, exports, messages, money, store, texts, verify
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
 from chat.money import Cents
 from chat.runtime import Runtime
+from chat.settings import SettingError
 from chat.store.rows import UserRow
 
+# Of units, and perhaps decimals.
+AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 RETRY_SECONDS = 1.0
 # A poll is held for 25 s; a server that says nothing for longer has gone.
 TAIL_TIMEOUT_SECONDS = 60
@@ -31,13 +34,18 @@ TAIL_TIMEOUT_SECONDS = 60
 @with_appcontext
 def chat() -> None:
     """Tête-à-tête: people, tokens and conversations."""
-    click.get_current_context().call_on_close(_runtime().close)
+    context = click.get_current_context()
+    context.call_on_close(_runtime().close)
     _or_fail(_runtime().prepare)
+    if context.invoked_subcommand != "currency":
+        _or_fail(_runtime().check_currency)
 
 
 side = click.option(
     "--as", "side", type=click.Choice(["client", "agent"]), default="client", show_default=True
 )
+
+key = click.option("--key", help="1 to 64 characters: what was done with it before is not done again.")
 
 
 @chat.command()
@@ -109,40 +117,97 @@ def set_up() -> None:
 @click.argument("rate")
 def set_rate(email: str, rate: str) -> None:
     """Set what a minute with an agent costs, like 2.50, from the next session on."""
-    cents, row = _cents(rate), _user(email)
-    if row["role"] != "agent":
-        raise click.ClickException(f"{email} is no agent")
+    cents, row = _cents(rate), _agent(email)
     _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
+
+
+@chat.command("currency")
+@click.argument("code", required=False)
+def change_currency(code: str | None) -> None:
+    """Print the currency of the database, or change it while no session is open and no balance is left."""
+    runtime = _runtime()
+    if code:
+        _or_fail(lambda: currency.change(runtime, code))
+        click.echo("Look at the agents' rates, and let them take requests again.")
+    click.echo(runtime.database.read(store.server.currency))
 
 
 @chat.command("top-up")
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def top_up(email: str, amount: str, reason: str) -> None:
+@key
+def top_up(email: str, amount: str, reason: str, key: str | None) -> None:
     """Add to a client's prepaid balance."""
-    _change_balance(email, "top_up", amount, reason)
+    _change_balance(email, "top_up", amount, reason, key)
 
 
 @chat.command()
 @click.argument("email")
 @click.argument("amount")
 @click.option("--reason", required=True)
-def refund(email: str, amount: str, reason: str) -> None:
+@key
+def refund(email: str, amount: str, reason: str, key: str | None) -> None:
     """Pay some of a client's prepaid balance back."""
-    _change_balance(email, "refund", amount, reason)
+    _change_balance(email, "refund", amount, reason, key)
+
+
+@chat.command("set-share")
+@click.argument("email")
+@click.argument("percent", type=click.IntRange(0, 100))
+def set_share(email: str, percent: int) -> None:
+    """Set what of their sessions' price an agent earns, in per cent, for clocks that start from now on."""
+    agent = _agent(email)
+    _runtime().database.write(lambda db: store.users.update(db, agent["id"], share_percent=percent))
+    click.echo(f"{email}: {percent} %")
+
+
+@chat.command("pay-out")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+@key
+@click.option("--take-back", is_flag=True, help="It came back.")
+def pay_out(email: str, amount: str, reason: str, key: str | None, take_back: bool) -> None:
+    """Record what an agent was paid."""
+    runtime, agent_id, cents = _runtime(), _agent(email)["id"], _cents(amount)
+    _check_key(key)
+    kind: earnings.Kind = "taken_back" if take_back else "payout"
+    _or_fail(lambda: earnings.pay_out(runtime, None, agent_id, kind, cents, reason, key))
+    owed = earnings.statement(runtime, None, agent_id)["accounts"][0]
+    click.echo(f"{email}: {owed['balance']} {owed['currency']} are owed")
 
 
 @chat.command()
-def verify() -> None:
-    """Compute every total and balance again; exit with 1 and the differences if there are any."""
-    differences = _runtime().database.read(lambda db: list(receipts.verify(db)))
-    for difference in differences:
+@click.argument("email")
+def statement(email: str) -> None:
+    """Print what an agent earned and was paid, by month, as CSV."""
+    found = _or_fail(lambda: earnings.statement(_runtime(), None, _agent(email)["id"]))
+    click.echo(earnings.as_csv(found), nl=False)
+
+
+@chat.command("verify")
+@click.option("--since", help="A head that was printed before: its entries must be there still.")
+def verify_books(since: str | None) -> None:
+    """Compute every bill again; print the books' head, exit with 1 and the differences if there are any."""
+    found, head = _runtime().database.read(
+        lambda db: (list(verify.differences(db, since)), store.books.newest(db))
+    )
+    for difference in found:
         click.echo(difference)
-    if differences:
+    if found:
         raise SystemExit(1)
     click.echo("All totals and balances are right.")
+    if head is not None:
+        click.echo(f"The books have {head['sequence']} entries; their head is {head['hash']}")
+
+
+@chat.command("books")
+@click.option("--month", help="Like 2026-11; without it, all there is.")
+def print_books(month: str | None) -> None:
+    """Print the books as CSV: receipts, credits and the ledger."""
+    click.echo(_or_fail(lambda: exports.table(_runtime(), None, month)), nl=False)
 
 
 @chat.command()
@@ -224,15 +289,29 @@ def _user(email: str) -> UserRow:
     return row
 
 
+def _agent(email: str) -> UserRow:
+    row = _user(email)
+    if row["role"] != "agent":
+        raise click.ClickException(f"{email} is no agent")
+    return row
+
+
 def _cents(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
-        raise click.ClickException(f"{text!r} is no amount; write it like 2.50")
-    return int(Decimal(text) * 100)
+    try:
+        return money.minor_units(Decimal(text if AMOUNT.fullmatch(text) else "NaN"))
+    except ValueError:
+        raise click.ClickException(f"{text!r} must be {money.described()}") from None
 
 
-def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str) -> None:
+def _check_key(key: str | None) -> None:
+    if key is not None and not texts.is_key(key):
+        raise click.ClickException(f"{key!r} is no key; it has 1 to 64 printable ASCII characters")
+
+
+def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str, key: str | None) -> None:
     runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
-    left = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason))
+    _check_key(key)
+    left, _ = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason, key))
     click.echo(f"{email}: {left} {runtime.settings.currency}")
 
 
@@ -241,6 +320,8 @@ def _or_fail(call: Any) -> Any:
         return call()
     except Problem as problem:
         raise click.ClickException(problem.detail or problem.title) from None
+    except SettingError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _url() -> str:

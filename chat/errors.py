@@ -90,6 +90,16 @@ class AgentUnavailable(Problem):
     code, status, title = "agent_unavailable", 409, "This agent takes no requests at the moment."
 
 
+class RateChanged(Problem):
+    code, status = "rate_changed", 409
+    title = "A minute costs more by now than what was shown; look at `rate_per_minute`, and ask again."
+
+
+class OfferChanged(Problem):
+    code, status = "offer_changed", 409
+    title = "What is offered is not this, or no longer; look at `transfer`, and answer again."
+
+
 class SpendingLimitReached(Problem):
     code, status = "spending_limit_reached", 409
     title = "The spending limit is used up; raise it first."
@@ -102,7 +112,7 @@ class InsufficientBalance(Problem):
 
 class IdempotencyMismatch(Problem):
     code, status = "idempotency_mismatch", 409
-    title = "This key was used before, with another message."
+    title = "This key was used before, with other content."
 
 
 class CursorReset(Problem):

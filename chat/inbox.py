@@ -9,6 +9,7 @@ from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
 from chat.live.hub import Caller, Waiter
+from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import CardRow, Message
 from chat.store.server import Time
@@ -191,7 +192,9 @@ def _news(db: Connection, user: User, row: CardRow, cursor: int | None) -> list[
 
 def _card(db: Connection, runtime: Runtime, row: CardRow, time: Time) -> Card:
     session = sessions.details(db, runtime, row, time)
-    return cast(Card, {**session, "unread": row["unread"], "last_message": _last_message(row)})
+    offered = None if row["offered_cents"] is None else Cents(row["offered_cents"])
+    more = {"offered_rate": offered, "unread": row["unread"], "last_message": _last_message(row)}
+    return cast(Card, {**session, **more})
 
 
 def _last_message(row: CardRow) -> LastMessage | None:

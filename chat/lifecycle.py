@@ -122,7 +122,7 @@ class Lifecycle:
         return min((timer.due_at for timer in self._timers(None)), default=None)
 
     def accept(self, agent: PayeeRow, free_seconds: int, now: int) -> None:
-        """The agent takes it; what it will cost is fixed now."""
+        """The agent takes it, at their rate, or at the most that the client agreed to if that is less."""
         self.session |= {
             "accepted_at": now,
             "last_activity_at": now,
@@ -132,7 +132,9 @@ class Lifecycle:
             "is_prepaid": int(self.settings.prepaid),
         }
         self._assign(agent, now)
+        self.session["rate_cents"] = min(agent["rate_cents"], self.session["max_rate_cents"])
         self._activate(now)
+        self._hold_without_money(now)
         if self.settings.billing_starts == "accept":
             self.start_clock(now, None)
 
@@ -155,9 +157,10 @@ class Lifecycle:
         self._assign(agent, now)
         if self.session["is_clock_started"]:
             self._switch(now, "transfer")
-            self.session["is_clock_started"] = 0
+            self.session |= {"is_clock_started": 0, "clock_started_at": None}
         if self.session["status"] == "active":
             self.session["active_since"] = now
+            self._hold_without_money(now)
         if self.settings.billing_starts == "accept":
             self.start_clock(now, None)
 
@@ -361,6 +364,11 @@ class Lifecycle:
         if self.session["is_clock_started"]:
             self._switch(now, "active")
 
+    def _hold_without_money(self, now: int) -> None:
+        """A clock that could not run for a second does not start."""
+        if (exhausted := exhausted_at(self.session, now)) and exhausted[0] <= now:
+            self.pause(exhausted[1], now)
+
     def _is_there(self, side: Side, now: int) -> bool:
         return now < seen_at(self.session, side) + _ms(self.settings.absence_seconds)
 
@@ -370,6 +378,8 @@ class Lifecycle:
             session["billed_ms"] += at - session["running_since"]
             session["stopped_at"] = at
         session["running_since"] = at if reason == "active" else None
+        if reason == "active" and session["clock_started_at"] is None:
+            session["clock_started_at"] = at
         if session["agent_id"] is not None:
             self.moves.append(Switch(at, reason, session["agent_id"], session["rate_cents"], message_id))
 

@@ -3,17 +3,19 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Protocol, cast
 
+from chat import books, money
 from chat.database import native
-from chat.database.connection import path_of
+from chat.database.connection import Connection, path_of
 from chat.database.database import Database
 from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
 from chat.live.hub import Hub
 from chat.live.presence import Presence, Typing
-from chat.settings import Settings
+from chat.settings import SettingError, Settings
 from chat.store import server
 from chat.store.rows import Side
 
@@ -22,6 +24,8 @@ HASHING_THREADS = 2
 HASHING_QUEUE = 200
 # So many fit into one datagram: a topic has at most 30 characters, a sign-in's 70.
 TOPICS_PER_DATAGRAM = 50
+# gunicorn starts no other worker after one that ended with it, and stops.
+BOOT_ERROR = 3
 # Kinds of datagrams.
 NEWS = "news"
 TYPING = "typing"
@@ -41,9 +45,19 @@ class Runtime:
     """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises SettingError for a currency that there is not, and for a limit that it cannot express."""
         self.settings = settings
+        try:
+            money.use(settings.currency)
+        except ValueError as error:
+            raise SettingError(f"CHAT_CURRENCY: {error}; take a code of ISO 4217, like EUR") from None
+        try:
+            limit = settings.spending_limit
+            self.spending_limit = money.minor_units(Decimal(limit)) if limit else None
+        except ValueError as error:
+            raise SettingError(f"CHAT_SPENDING_LIMIT {error}") from None
         path = path_of(settings.database_url)
-        self.database = Database(path, settings.write_queue, on_open=server.anchor)
+        self.database = Database(path, settings.write_queue, on_open=self._open)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
         self.hub = Hub(
             _max_waiters(settings),
@@ -57,16 +71,35 @@ class Runtime:
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
-        """Bring the database to the newest schema, and the clock to the wall clock's time.
+        """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.
 
         Raises NewerSchema, and DatabaseUnavailable.
         """
         self.database.migrate()
         self.database.write(server.anchor)
+        self.database.write(lambda db: books.begin(db, self.settings))
+
+    def check_currency(self) -> None:
+        """Raises SettingError where the database's amounts are in another currency than the setting says."""
+        found, wanted = self.database.read(server.currency), self.settings.currency
+        if found != wanted:
+            raise SettingError(
+                f"CHAT_CURRENCY is {wanted}, and all amounts in this database are in {found}: start with "
+                f"CHAT_CURRENCY={found}; or, when every session has ended and no balance is left, run "
+                f"`flask --app app chat currency {wanted}` first. Nothing was changed."
+            )
 
     def start(self) -> None:
-        """Begin to hear the other processes; say how to set up what nobody runs yet."""
+        """Begin to hear the other processes; say how to set up what nobody runs yet.
+
+        Raises SystemExit, having said why, where the database is in another currency.
+        """
         with suppress(DatabaseUnavailable):
+            try:
+                self.check_currency()
+            except SettingError as error:
+                log.critical("%s", error)
+                raise SystemExit(BOOT_ERROR) from None
             if self.database.read(server.setup_code):
                 log.warning(
                     "There is no administrator yet; `flask --app app chat set-up` tells how to become it."
@@ -87,6 +120,10 @@ class Runtime:
         self.doorbell.close()
         self.hashing.close()
         self.database.close()
+
+    def _open(self, db: Connection) -> None:
+        server.anchor(db)
+        server.adopt_currency(db, self.settings.currency)
 
     def _ring_news(self, topics: Sequence[str], generation: int) -> None:
         for start in range(0, len(topics), TOPICS_PER_DATAGRAM):

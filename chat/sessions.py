@@ -67,12 +67,12 @@ def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
     return life.session
 
 
-def increments(terms: TermsRow) -> Increments:
-    """How is charged, on the wire."""
+def increments(terms: TermsRow, currency: str = "") -> Increments:
+    """How is charged, on the wire; the database's currency goes without saying."""
     return {
         "first_seconds": terms["first_increment_seconds"],
         "next_seconds": terms["next_increment_seconds"],
-        "minimum_charge": Cents(terms["minimum_cents"]),
+        "minimum_charge": Cents(terms["minimum_cents"], currency),
     }
 
 
@@ -89,17 +89,19 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "pause_reason": row["pause_reason"],
         "position": _position(db, row),
         "duration_minutes": so_far.duration_minutes,
-        "total_cost": Cents(so_far.cents),
+        "total_cost": Cents(so_far.cents, row["currency"]),
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
         "billed_seconds": so_far.billed_seconds,
-        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"]),
-        "increments": increments(row),
+        "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
+        "max_rate": Cents(row["max_rate_cents"], row["currency"]),
+        "increments": increments(row, row["currency"]),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
-        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"]),
+        "clock_started_at": clock.text_or_none(row["clock_started_at"]),
+        "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"], row["currency"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],
         "last_message_id": row["last_message_id"],
@@ -107,7 +109,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "agent_read_id": row["agent_read_id"],
         "client_delivered_id": row["client_delivered_id"],
         "agent_delivered_id": row["agent_delivered_id"],
-        "transfer": _transfer(row),
+        "transfer": offer(row),
     }
 
 
@@ -142,6 +144,17 @@ def untimed(session: TimedSession) -> Session:
     return cast(Session, {name: value for name, value in session.items() if name != "server_time"})
 
 
+def offer(row: SessionRow) -> Transfer | None:
+    """The dearer agent whom the client is asked about, if they are."""
+    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
+        return None
+    return {
+        "agent_id": row["transfer_agent_id"],
+        "agent_name": row["transfer_agent_name"] or "",
+        "rate_per_minute": Cents(row["transfer_rate_cents"], row["currency"]),
+    }
+
+
 def receipt_address(chat_session_id: int) -> str:
     """Where the receipt is, on the API."""
     return f"/api/chat/sessions/{chat_session_id}/receipt"
@@ -152,9 +165,3 @@ def _position(db: Connection, row: SessionRow) -> int | None:
     if row["status"] != "waiting":
         return None
     return store.sessions.ahead(db, row["id"], row["agent_id"]) + 1
-
-
-def _transfer(row: SessionRow) -> Transfer | None:
-    if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
-        return None
-    return {"agent_id": row["transfer_agent_id"], "rate_per_minute": Cents(row["transfer_rate_cents"])}

@@ -80,10 +80,27 @@ def _currency(text: str) -> str:
     return text
 
 
+def _amount(text: str) -> str:
+    if text and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", text):
+        raise SettingError("an amount like 20.00, or empty for none")
+    return text
+
+
 def _time_zone(text: str) -> str:
     if text not in available_timezones():
         raise SettingError("a time zone's name, like Europe/Paris")
     return text
+
+
+def _per_cent(text: str) -> str:
+    if text and not (re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) or text == "100"):
+        raise SettingError("per cent from 0 to 100, like 20 or 5.5, or nothing")
+    return text
+
+
+def _lines(text: str) -> str:
+    """Lines in one variable: a `|` begins the next one."""
+    return "\n".join(line.strip() for line in text.split("|"))
 
 
 def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any]) -> Any:
@@ -104,7 +121,7 @@ class Settings:
         _choice("gevent", "gthread"),
     )
     threads: int = _setting(
-        64,
+        80,
         "threads",
         "Threads of a gthread worker; three quarters of them may hold polls.",
         _integer(4, 1000),
@@ -220,7 +237,23 @@ class Settings:
         "A worker is replaced after about so many; 0 is never.",
         _integer(0, 1_000_000_000),
     )
-    currency: str = _setting("EUR", "ISO 4217", "What all amounts are in.", _currency)
+    currency: str = _setting(
+        "EUR",
+        "ISO 4217",
+        "What all amounts are in; that of the database, which `chat currency` changes.",
+        _currency,
+    )
+    operator_name: str = _setting("", "text", "Whose name stands on receipts; with its legal form.", str)
+    operator_address: str = _setting(
+        "", "text", "The address below it; a bar (U+007C) begins the next line.", _lines
+    )
+    operator_tax_number: str = _setting("", "text", "The number for VAT, as it stands on receipts.", str)
+    vat_rate: str = _setting(
+        "", "per cent", "The value-added tax that prices include, like 20 or 5.5; nothing is none.", _per_cent
+    )
+    vat_note: str = _setting(
+        "", "text", "Why there is none, like “TVA non applicable, art. 293 B du CGI”.", str
+    )
     free_seconds: int = _setting(
         0, "s", "Not billed at the start of the first session of a client with an agent.", _integer(0, 86_400)
     )
@@ -242,6 +275,18 @@ class Settings:
     )
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
+    )
+    agent_share: int = _setting(
+        100,
+        "per cent",
+        "What of their sessions' price agents earn; an administrator may give each another share.",
+        _integer(0, 100),
+    )
+    spending_limit: str = _setting(
+        "",
+        "amount",
+        "What a conversation may cost where the client names no limit; empty is no limit.",
+        _amount,
     )
     request_seconds: int = _setting(
         120, "s", "A request that no agent accepts expires after so long.", _integer(1, 86_400)

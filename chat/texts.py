@@ -63,6 +63,13 @@ def email(text: str) -> str:
     return normalize("NFC", normalize("NFC", text.strip()).lower())
 
 
+def folded(text: str) -> str:
+    """As it is searched: without capitals and accents. `ÉCOLE`, `école` → `ecole`."""
+    if text.isascii():
+        return text.lower()
+    return "".join(each for each in normalize("NFKD", text).casefold() if category(each) != "Mn")
+
+
 def spellings(password: str) -> list[str]:
     """The ways in which keyboards write it; the first is the one to hash (NFC, as in RFC 8265)."""
     return list(dict.fromkeys((normalize("NFC", password), password, normalize("NFD", password))))
@@ -71,6 +78,11 @@ def spellings(password: str) -> list[str]:
 def lines(text: str) -> list[str]:
     """For plain text and terminals: its lines, in which nothing moves the cursor or turns others around."""
     return ["".join("\ufffd" if _is_control(each) else each for each in line) for line in text.splitlines()]
+
+
+def is_key(text: str) -> bool:
+    """Whether it may be the key of something that is to be done once."""
+    return 1 <= len(text) <= 64 and text.isascii() and text.isprintable()
 
 
 def _is_unseen(character: str) -> bool:

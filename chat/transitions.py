@@ -6,6 +6,8 @@ Each is one write: settle what has happened by itself, check, change, store. Doi
 nothing and gives the same answer.
 """
 
+from typing import cast
+
 from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at
@@ -16,6 +18,8 @@ from chat.errors import (
     InsufficientBalance,
     InvalidParameter,
     NotFound,
+    OfferChanged,
+    RateChanged,
     SessionEnded,
     SpendingLimitReached,
     WrongStatus,
@@ -35,14 +39,25 @@ PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "pa
 
 
 def request(
-    runtime: Runtime, client: User, agent_id: int | None, text: str | None, limit_cents: int | None
+    runtime: Runtime,
+    client: User,
+    agent_id: int | None,
+    text: str | None,
+    limit_cents: int | None,
+    most_cents: int | None = None,
 ) -> tuple[TimedSession, bool]:
     """Ask an agent for a session, or (None) any: (the session, whether it was asked for before).
 
-    A client has one open session with an agent, and one request to any: asking again gives that one.
+    A client has one open session with an agent, and one request to any: asking again gives that one. A minute
+    costs at most what it would now. `most_cents` is what of that the client was shown, if they tell it, and
+    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable, NotFound.
     """
     if client.role != "client":
         raise Forbidden("Only a client asks for a session.")
+    if agent_id is None and most_cents is None:
+        raise InvalidParameter(
+            "max_rate is missing: what a minute with any agent may cost.", field="max_rate"
+        )
     opening = None if text is None else texts.checked(text, "message", messages.MAX_CHARACTERS)
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
@@ -50,8 +65,7 @@ def request(
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
-        # What it costs now; what counts is the agent's rate when they accept.
-        rate = 0 if agent_id is None else agents.available(db, runtime.settings, agent_id)["rate_cents"]
+        rate = _agreed_cents(db, runtime.settings, agent_id, most_cents)
         head = store.revision.advance(db)
         due_at = time.now + runtime.settings.request_seconds * 1000
         terms = billing.terms(runtime.settings)
@@ -59,6 +73,7 @@ def request(
             db, client.id, agent_id, rate, limit_cents, due_at, time.now, head, terms
         )
         life = sessions.life_of(db, existing(store.sessions.by_id(db, new_id)), runtime.settings)
+        _require_first_minute(db, runtime.settings, life.row)
         if opening is None:
             changes.append(Change(topics.of_change(life.row, head - 1, has_message=False), head))
         else:
@@ -178,19 +193,32 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) ->
     return change(runtime, agent, chat_session_id, act, store.sessions.of_agent)
 
 
-def answer_transfer(runtime: Runtime, client: User, chat_session_id: int, is_agreed: bool) -> TimedSession:
-    """The client agrees to the dearer agent, or stays."""
+def agree_to_transfer(
+    runtime: Runtime, client: User, chat_session_id: int, agent_id: int, rate_cents: int
+) -> TimedSession:
+    """The client agrees to this dearer agent at this rate; raises OfferChanged if that is not the offer."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session = life.session
         _only("client", life, client)
-        if not is_agreed:
-            session |= {"transfer_agent_id": None, "transfer_rate_cents": None}
-        elif session["transfer_agent_id"] is not None:
-            agent = existing(store.users.by_id(db, session["transfer_agent_id"]))
-            # What the client agreed to, whatever the agent's rate is by now.
-            agent["rate_cents"] = existing(session["transfer_rate_cents"])
+        _require(session, "active", "paused")
+        if (session["transfer_agent_id"], session["transfer_rate_cents"]) == (agent_id, rate_cents):
+            agent = existing(store.users.by_id(db, agent_id))
+            agent["rate_cents"] = min(rate_cents, agent["rate_cents"])
+            session["max_rate_cents"] = max(rate_cents, session["max_rate_cents"])
             life.transfer(agent, now)
+        elif session["agent_id"] != agent_id or session["rate_cents"] > rate_cents:
+            raise OfferChanged(transfer=sessions.offer(session))
+
+    return change(runtime, client, chat_session_id, act)
+
+
+def refuse_transfer(runtime: Runtime, client: User, chat_session_id: int) -> TimedSession:
+    """The client stays with the agent whom they have."""
+
+    def act(db: Connection, life: Lifecycle, now: int) -> None:
+        _only("client", life, client)
+        life.session |= {"transfer_agent_id": None, "transfer_rate_cents": None}
 
     return change(runtime, client, chat_session_id, act)
 
@@ -215,6 +243,30 @@ def free_seconds(db: Connection, settings: Settings, client_id: int, agent_id: i
     """How long is not billed if the agent accepts now: the first session of the two is free for a while."""
     free = settings.free_seconds
     return 0 if free and store.sessions.had_free_seconds(db, client_id, agent_id) else free
+
+
+def _agreed_cents(db: Connection, settings: Settings, agent_id: int | None, most_cents: int | None) -> int:
+    """What a minute costs at most: the agent's rate as it is now, or what any may take."""
+    if agent_id is None:
+        return existing(most_cents)
+    rate: int = agents.available(db, settings, agent_id)["rate_cents"]
+    if most_cents is not None and rate > most_cents:
+        raise RateChanged(f"It is {Cents(rate)} now.", rate_per_minute=Cents(rate))
+    return rate
+
+
+def _require_first_minute(db: Connection, settings: Settings, row: SessionRow) -> None:
+    """Who pays from a balance has what begins with the first second, unless that may be a free one."""
+    agent_id = row["agent_id"]
+    if settings.prepaid and not (
+        settings.free_seconds if agent_id is None else free_seconds(db, settings, row["client_id"], agent_id)
+    ):
+        price = bill(cast(SessionRow, {**row, "billed_ms": 1000}), row["created_at"]).cents
+        if (missing := price - row["balance_cents"]) > 0:
+            raise InsufficientBalance(
+                f"It begins with {Cents(price)}, and the balance is {Cents(row['balance_cents'])}.",
+                missing=Cents(missing),
+            )
 
 
 def _end_request(

@@ -1,7 +1,7 @@
 """The shapes of the wire: what clients are told of sessions, messages, agents and money.
 
 Instants are text, `YYYY-MM-DD HH:MM:SS` UTC, but for `server_time`, in milliseconds since 1970; amounts are
-numbers with two decimals. docs/api.md says what each field means.
+numbers with the decimals of their currency. docs/api.md says what each field means.
 """
 
 from typing import Literal, NotRequired
@@ -19,6 +19,7 @@ class Transfer(TypedDict):
     """The dearer agent whom the client is asked about."""
 
     agent_id: int
+    agent_name: str
     rate_per_minute: Cents
 
 
@@ -44,11 +45,13 @@ class Summary(TypedDict):
     billed_minutes: int
     billed_seconds: int
     rate_per_minute: Cents | None
+    max_rate: Cents
     increments: Increments
     currency: str
     free_seconds: int
     free_seconds_left: int
     is_clock_running: bool
+    clock_started_at: str | None
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool
@@ -97,18 +100,15 @@ class LastMessage(TypedDict):
 
 
 class Card(TimedSession):
-    """A session in the inbox; of a live one also the messages that changed, None if they are too many."""
+    """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
+    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    """
+
+    offered_rate: Cents | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]
-
-
-class Transcript(TypedDict):
-    """A whole conversation."""
-
-    session: TimedSession
-    messages: list[Message]
 
 
 class Agent(TypedDict):
@@ -149,13 +149,14 @@ class Interval(TypedDict):
 class Charged(TypedDict):
     """`count` increments of `seconds` each that began with this agent, and what they cost together.
 
-    The supplement up to the minimum charge has a `count` of 0.
+    The supplement up to the minimum charge has a `count` of 0. `net_rate` is without tax, four decimals.
     """
 
     count: int
     seconds: int
     agent: Payee
     rate_per_minute: Cents
+    net_rate: str
     amount: Cents
 
 
@@ -163,27 +164,95 @@ class Entry(TypedDict):
     """A change of a prepaid balance."""
 
     id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount: Cents
     chat_session_id: int | None
     minute: int | None
     actor_id: int | None
     reason: str
     created_at: str
+    currency: str
+
+
+class Operator(TypedDict):
+    """Who runs the server; the address in lines."""
+
+    name: str
+    address: str
+    tax_number: str
+
+
+class Vat(TypedDict):
+    """What of an amount is value-added tax, at a `rate` in per cent; or why there is none."""
+
+    rate: str | None
+    note: str
+    net: Cents
+    vat: Cents
+
+
+class Credit(TypedDict):
+    """A credit note: what of a receipt was given back, to the balance or (to be paid back) otherwise."""
+
+    number: int
+    receipt: int
+    issued_at: str
+    amount: Cents
+    currency: str
+    vat: Vat
+    reason: str
+    is_to_balance: bool
+    hash: str
+
+
+class Remark(TypedDict):
+    """A question about a receipt, or the answer."""
+
+    id: int
+    by: Literal["client", "agent", "admin"]
+    name: str
+    remark: str
+    created_at: str
 
 
 class Receipt(TypedDict):
-    """A session's bill in full: the intervals make the charges, the charges make the total."""
+    """A session's bill in full: the intervals make the minutes, the minutes make the total.
+
+    With a `number` it is as it was issued, names included, but for `session`, `credits` and `remarks`. It
+    `is_part` for an agent who handed the session over: their own intervals and minutes.
+    """
 
     server_time: int
     session: Session
     is_final: bool
+    is_part: bool
+    number: int | None
+    issued_at: str | None
+    hash: str | None
+    operator: Operator
+    client: Payee
+    agent: Payee | None
     free_seconds: int
     intervals: list[Interval]
+    active_milliseconds: int
+    active_seconds: int
     charges: list[Charged]
     total_cost: Cents
+    vat: Vat
     currency: str
     ledger: list[Entry]
+    credits: list[Credit]
+    credited: Cents
+    remaining: Cents
+    remarks: list[Remark]
+
+
+class Transcript(TypedDict):
+    """A whole conversation, and what it costs."""
+
+    session: TimedSession
+    messages: list[Message]
+    receipt: Receipt
 
 
 class Balance(TypedDict):
@@ -193,6 +262,47 @@ class Balance(TypedDict):
     currency: str
     ledger: list[Entry]
     has_more: bool
+
+
+class Month(TypedDict):
+    """What an agent earned in a month (`2026-11`) and was paid; `balance` is what is owed at its end."""
+
+    month: str
+    sessions: int
+    minutes: int
+    gross: Cents
+    share: Cents
+    paid_out: Cents
+    balance: Cents
+
+
+class Account(TypedDict):
+    """An agent's months in one currency, in order; `balance` is what is owed now."""
+
+    currency: str
+    months: list[Month]
+    balance: Cents
+
+
+class Payout(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    kind: Literal["payout", "taken_back"]
+    amount: Cents
+    currency: str
+    actor_id: int | None
+    reason: str
+    created_at: str
+
+
+class Statement(TypedDict):
+    """All that an agent earned and was paid; the first account is in the database's currency."""
+
+    agent: Payee
+    share_percent: int
+    accounts: list[Account]
+    payouts: list[Payout]
 
 
 class Done(TypedDict):
@@ -262,9 +372,30 @@ class ChangedAgent(Done):
 
 
 class NewBalance(Done):
-    """What is left."""
+    """What is left; `duplicate` if it had been asked for before, and then what was left."""
 
     balance: Cents
+    duplicate: NotRequired[Literal[True]]
+
+
+class PaidOut(Done):
+    """A payout that is stored; `duplicate` if it had been before."""
+
+    payout: Payout
+    duplicate: NotRequired[Literal[True]]
+
+
+class Remarked(Done):
+    """What was said about a receipt."""
+
+    remark: Remark
+
+
+class CreditedBack(Done):
+    """The credit note; `duplicate` if its key had been used before."""
+
+    credit: Credit
+    duplicate: NotRequired[Literal[True]]
 
 
 class SignedInUser(TypedDict):

@@ -78,8 +78,14 @@ class Client:
         return self._begin(lambda: self.fetch(chat_session_id, longPoll="true", **query))
 
     def ask(self, **what: object) -> dict[str, Any]:
-        """The session that the server makes of this request."""
-        return self.post("/api/chat/sessions", what).json["session"]
+        """The session that the server makes of this request; one to any agent is at any rate."""
+        at_most = {} if "agent_id" in what else {"max_rate": 1000}
+        return self.post("/api/chat/sessions", {**at_most, **what}).json["session"]
+
+    def agree(self, chat_session_id: int, **offer: object) -> Answer:
+        """To the transfer that is offered, or to this one."""
+        offer = offer or self.show(chat_session_id)["transfer"]
+        return self.do("transfer/agree", chat_session_id, **offer)
 
     def do(self, transition: str, chat_session_id: int, **content: object) -> Answer:
         """Accept, end, pause, …"""

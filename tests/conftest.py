@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from chat import money
 from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.browser import Visitor, launch
@@ -72,6 +73,13 @@ def nobody_waits_longer_than_the_test() -> Iterator[None]:
     """What one has left waiting at a server would disturb the next."""
     yield
     cut()
+
+
+@pytest.fixture(autouse=True)
+def a_process_has_one_currency() -> Iterator[None]:
+    """That of the runtime which was made last: the next test's is the usual one again."""
+    yield
+    money.use("EUR")
 
 
 @pytest.fixture
@@ -156,7 +164,7 @@ def run() -> Callable[..., str]:
             text=True,
             timeout=PATIENCE_SECONDS,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stderr or done.stdout
         return done.stdout
 
     return run_one

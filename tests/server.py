@@ -77,7 +77,8 @@ class Server:
             **{f"CHAT_{name.upper()}": str(value) for name, value in settings.items()},
         }
         self._numbers = itertools.count(1)
-        self.runtime = Runtime(Settings(database_url=f"sqlite:///{self.path}"))
+        currency = str(settings.get("currency", "EUR"))
+        self.runtime = Runtime(Settings(database_url=f"sqlite:///{self.path}", currency=currency))
         self.runtime.prepare()
         self.database = self.runtime.database
 

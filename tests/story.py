@@ -78,9 +78,11 @@ class Story:
         self.runtime.presence.see(self.user(side).id)
         self.sweep()
 
-    def ask(self, agent: str = "anna", limit: int | None = None) -> None:
+    def ask(self, agent: str = "anna", limit: int | None = None, most: int | None = None) -> None:
+        """An agent at their rate, or any at any rate; or at this one at most."""
         agent_id = None if agent == "any" else self.people[agent].id
-        self.id = transitions.request(self.runtime, self.user("client"), agent_id, None, limit)[0]["id"]
+        most = 100_000 if agent == "any" and most is None else most
+        self.id = transitions.request(self.runtime, self.user("client"), agent_id, None, limit, most)[0]["id"]
         self.asked[self.id] = self.client
 
     def say(self, side: str) -> None:
@@ -90,13 +92,25 @@ class Story:
         transitions.limit(self.runtime, self.user("client"), self.id, cents)
 
     def answer(self, is_agreed: bool) -> None:
-        transitions.answer_transfer(self.runtime, self.user("client"), self.id, is_agreed)
+        """To what is offered, if anything is."""
+        client, offer = self.user("client"), self.read()["transfer"]
+        if not is_agreed:
+            transitions.refuse_transfer(self.runtime, client, self.id)
+        elif offer:
+            self.agree(offer["agent_name"], offer["rate_per_minute"])
+
+    def agree(self, agent: str, cents: int) -> None:
+        agent_id = self.people[agent].id
+        transitions.agree_to_transfer(self.runtime, self.user("client"), self.id, agent_id, cents)
 
     def transfer(self, agent: str) -> None:
         transitions.transfer(self.runtime, self.user("agent"), self.id, self.people[agent].id)
 
     def top_up(self, cents: int) -> None:
         balances.change(self.runtime, None, self.people[self.client].id, "top_up", cents, "Card")
+
+    def pay_back(self, cents: int) -> None:
+        balances.change(self.runtime, None, self.people[self.client].id, "refund", cents, "Card")
 
     def balance(self) -> int:
         return balances.of_user(self.runtime, self.people[self.client], 2**62, 1)["balance"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chat import agents, errors, receipts, store
+from chat import agents, errors, store, verify
 from chat.runtime import Runtime
 from chat.settings import from_environment
 from tests.story import Story
@@ -75,14 +75,31 @@ a rate of nothing = 150 s, 3 min, 0.00 (active)
     0 rate anna 0; 0 talk; 150 end
 a rate of one cent = 150 s, 3 min, 0.03
     0 rate anna 1; 0 talk; 150 end
-the rate is the one at accept = 61 s, 2 min, 8.00
+the rate is the one that was shown = 61 s, 2 min, 5.00
     0 ask; 5 rate anna 400; 9 accept; 9 say agent; 70 end
+a rate raised beyond all measure = 61 s, 2 min, 5.00
+    0 ask; 5 rate anna 99999999; 9 accept; 9 say agent; 70 end
+the rate has fallen by the accept = 61 s, 2 min, 2.00
+    0 ask; 5 rate anna 100; 9 accept; 9 say agent; 70 end
+it has fallen, and risen again = 61 s, 2 min, 5.00
+    0 ask; 5 rate anna 100; 6 rate anna 400; 9 accept; 9 say agent; 70 end
+the client was shown another rate = 0 s, 0 min, 0.00
+    0 rate anna 400; 0 refused RateChanged ask anna none 250; 0 ask anna none 400; 10 cancel
+the client was shown a higher rate = 61 s, 2 min, 5.00
+    0 ask anna none 400; 9 rate anna 400; 9 accept; 9 say agent; 70 end
 a new rate is for the next session = 150 s, 3 min, 7.50
     0 talk; 30 rate anna 999; 150 end
 a new rate is for the next session, pause or not = 61 s, 2 min, 5.00
     0 talk; 30 rate anna 999; 40 pause client; 50 resume client; 71 end
 any agent, at their own rate = 61 s, 2 min, 2.00
-    0 ask any; 5 accept ben; 5 say agent; 66 end
+    0 ask any none 250; 5 accept ben; 5 say agent; 66 end
+any agent, at the maximum = 61 s, 2 min, 5.00
+    0 ask any none 250; 5 accept dora; 5 say agent; 66 end
+any agent for nothing = 61 s, 2 min, 0.00
+    0 ask any none 0; 5 accept dora; 5 say agent; 66 end
+any agent, handed over at no more than their own rate = 146 s, 3 min, 4.50
+    0 ask any none 400; 5 accept ben; 5 say agent; 66 transfer anna; 70 shows rate_per_minute 1.00;
+    80 refused OfferChanged agree anna 400; 90 answer yes; 90 say agent; 151 end
 
 shorter than the free seconds = 59 s, 0 min, 0.00 (active)
     free_seconds=60; 0 talk; 59 end
@@ -372,6 +389,22 @@ transferred to a dearer agent, no answer = 181 s, 4 min, 10.00 (active)
     0 talk; 90 transfer dora; 181 end
 the client agreed to that rate and no other = 180 s, 3 min, 9.00
     0 talk; 60 transfer dora; 70 rate dora 900; 120 answer yes; 120 say agent; 180 end
+the rate has fallen since it was offered = 180 s, 3 min, 8.00
+    0 talk; 60 transfer dora; 70 rate dora 300; 120 answer yes; 120 say agent; 180 end
+a dearer offer in the place of the one that was read = 180 s, 3 min, 7.50
+    0 talk; 60 transfer dora; 70 rate dora 900; 80 transfer dora;
+    90 refused OfferChanged agree dora 400; 180 end
+another agent in the place of the one that was read = 180 s, 3 min, 7.50
+    0 rate ben 400; 0 talk; 60 transfer dora; 70 transfer ben; 80 refused OfferChanged agree dora 400;
+    180 end
+agreed to nothing that is offered = 180 s, 3 min, 7.50
+    0 talk; 60 refused OfferChanged agree dora 400; 180 end
+agreed twice is agreed once = 180 s, 3 min, 9.00
+    0 talk; 60 transfer dora; 120 agree dora 400; 120 agree dora 400; 120 say agent; 180 end
+agreed to an offer that was refused = 180 s, 3 min, 7.50
+    0 talk; 60 transfer dora; 70 answer no; 80 refused OfferChanged agree dora 400; 180 end
+agreed to less than it costs by now = 180 s, 3 min, 9.00
+    0 talk; 60 transfer dora; 120 answer yes; 120 say agent; 130 refused OfferChanged agree dora 399; 180 end
 the new agent never writes = 90 s, 2 min, 5.00 (active transfer)
     0 talk; 90 transfer ben; 150 say client; 250 end
 transferred as a minute ends = 120 s, 2 min, 3.50
@@ -384,6 +417,8 @@ transferred there and back = 161 s, 3 min, 6.00
     0 talk; 30 transfer ben; 40 say agent; 110 transfer anna; 110 answer yes; 120 say agent; 181 end
 transferred in a pause = 120 s, 2 min, 3.50
     0 talk; 60 pause client; 70 transfer ben; 80 say agent; 90 resume client; 150 end
+handed on before a word = 60 s, 1 min, 2.50 (active transfer)
+    0 talk; 60 transfer ben; 70 transfer cora; 75 answer yes; 80 agrees; 140 end
 transferred before the clock started = 61 s, 2 min, 2.00 (active)
     0 met; 10 transfer ben; 20 say agent; 81 end
 transferred where billing starts at accept = 121 s, 3 min, 4.50
@@ -402,10 +437,32 @@ debited at the end at the latest = 121 s, 3 min, 7.50
     prepaid=1; 0 top_up 1000; 0 talk; 121 end; 121 shows balance 2.50
 an empty balance stops the clock at the boundary = 120 s, 2 min, 5.00 (active balance)
     prepaid=1; 0 top_up 600; 0 talk; 250 shows pause_reason balance; 250 end; 250 shows balance 1.00
-nothing paid, nothing begun = 0 s, 0 min, 0.00
-    prepaid=1; 0 talk; 90 end; 90 shows balance 0.00
+nothing paid, nothing asked = 0 s, 0 min, 0.00
+    prepaid=1; 0 refused InsufficientBalance ask; 0 top_up 249; 0 refused InsufficientBalance ask;
+    0 top_up 1; 0 ask; 10 cancel; 10 shows balance 2.50
+nothing paid, and any agent = 0 s, 0 min, 0.00
+    prepaid=1; 0 top_up 250; 0 refused InsufficientBalance ask any none 251; 0 ask any none 250; 10 cancel
+nothing left at accept = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 5 shows pause_reason balance; 10 say agent;
+    20 shows clock_started_at None; 90 end; 90 shows balance 0.00
+nothing left at accept, where that starts the clock = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; billing_starts=accept; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept;
+    5 shows pause_reason balance; 90 end
+topped up after the accept = 60 s, 1 min, 2.50 (balance active)
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 10 say agent; 20 top_up 250; 30 resume client;
+    90 end
+nothing left at accept, and nobody tops it up = 0 s, 0 min, 0.00 ()
+    prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 904 shows status paused;
+    905 shows end_reason spending_limit
+handed over to whom the balance cannot pay for a minute = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; 0 top_up 250; 0 met; 5 transfer dora; 10 answer yes; 10 shows pause_reason balance;
+    20 say agent; 30 shows clock_started_at None; 90 end
+handed over with nothing left = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 250; 0 talk; 60 transfer cora; 61 shows pause_reason balance; 90 end
 nothing paid, and free seconds = 60 s, 0 min, 0.00 (active balance)
     prepaid=1; free_seconds=60; 0 talk; 90 end
+nothing paid, and no free seconds left = 60 s, 0 min, 0.00
+    prepaid=1; free_seconds=60; 0 talk; 90 end; 100 refused InsufficientBalance ask
 topped up and resumed = 121 s, 3 min, 7.50 (active balance active)
     prepaid=1; 0 top_up 250; 0 talk; 100 sweep; 100 refused InsufficientBalance resume client;
     110 refused Forbidden resume agent; 120 top_up 500; 130 resume client; 191 end; 191 shows balance 0.00
@@ -506,7 +563,8 @@ a minimum charge, prepaid = 121 s, 3 min, 7.50
     prepaid=1; minimum_charge=500; 0 top_up 1000; 0 talk; 1 sweep; 1 shows balance 5.00; 120 sweep;
     120 shows balance 5.00; 121 end; 121 shows balance 2.50
 a balance below the minimum charge = 0 s, 0 min, 0.00
-    prepaid=1; minimum_charge=500; 0 top_up 499; 0 talk; 90 end; 90 shows balance 4.99
+    prepaid=1; minimum_charge=500; 0 top_up 499; 0 refused InsufficientBalance ask; 0 top_up 1; 0 ask;
+    1 pay_back 1; 2 accept; 2 say agent; 90 end; 90 shows balance 4.99
 
 a minute is whose it is when its first second is complete = 61 s, 2 min, 3.50
     0 talk; 60.085 transfer ben; 60.085 say agent; 61 end
@@ -642,7 +700,7 @@ def agrees(story: Story) -> dict[str, Any]:
 def audit(story: Story) -> None:
     """Of every session: `verify` finds nothing, the receipt agrees, and a second end changes nothing."""
     mine = {f"user {user.id}" for user in story.people.values()} | {f"session {id}" for id in story.asked}
-    differences = story.runtime.database.read(lambda db: list(receipts.verify(db)))
+    differences = story.runtime.database.read(lambda db: list(verify.differences(db)))
     assert [difference for difference in differences if difference.split(":")[0] in mine] == []
     for story.id, story.client in story.asked.items():  # noqa: B020
         receipt = agrees(story)

@@ -101,7 +101,7 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client.follow(client.page.locator("li", has_text="Me Élise Sansscript").get_by_role("link"))
     client.page.fill("#message", "Puis-je sous-louer ?")
     client.page.fill("#spending_limit", "20,00")
-    client.follow("text=Send the request")
+    client.follow("text=Request, with obligation to pay, €2.50 a minute")
     assert client.page.get_by_text("Place in the queue").is_visible()
     agent.open("/inbox")
     agent.follow(agent.page.locator("[data-card]", has_text="Puis-je sous-louer ?").get_by_text("Accept"))
@@ -122,6 +122,26 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client.follow("text=Receipt >> visible=true")
     assert "€2.50" in client.page.inner_text(".sum")
     assert camille.get("/api/chat/sessions?status=ended").json["sessions"][0]["rating"] == 5
+
+
+def test_a_page_without_scripts_tells_of_what_is_new_by_itself(running, visit):
+    talk = running.conversation()
+    client = visit(running, talk.client, java_script_enabled=False)
+    shown = talk.last_id
+    client.open(f"/sessions/{talk.id}")
+    client.page.fill("#message", "Half a sentence")
+    news = client.page.frame_locator(".news-frame")
+    news.get_by_text("Nothing new yet").wait_for()
+    assert talk.agent.show(talk.id)["client_read_id"] == shown
+    talk.agent.send(talk.id, "Une nouvelle")
+    news.get_by_text("1 new message").wait_for()
+    assert client.page.input_value("#message") == "Half a sentence"
+    news.get_by_role("link", name="Show").click()
+    client.page.get_by_text("Une nouvelle").wait_for()
+    news.get_by_text("Nothing new yet").wait_for()
+    assert talk.agent.show(talk.id)["client_read_id"] == talk.last_id
+    talk.agent.do("end", talk.id)
+    news.get_by_text("Ended by the agent").wait_for()
 
 
 def test_a_text_that_is_too_long_is_given_back_whole_without_scripts(running, visit):

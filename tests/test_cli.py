@@ -125,9 +125,13 @@ def test_the_demo_is_furnished_once(idle, run):
 
 
 def test_the_demo_goes_on_the_next_day(idle, run):
-    """What was abandoned for a day has ended; then there is another, of the same people."""
-    for hours, is_first in ((0, True), (23, True), (1, True), (25, False)):
-        pass_time(idle.database, hours * 3600, outage=True)
+    """What was abandoned for a day has ended; then there is another, of the same people.
+
+    While there was no server nobody could come back: that abandons nothing.
+    """
+    passing = ((0, True, True), (23, True, True), (25, True, True), (25, False, False))
+    for hours, is_outage, is_first in passing:
+        pass_time(idle.database, hours * 3600, away=(1, 2), outage=is_outage)
         text = run(idle, "demo", "--once")
         number = int(text.split(",")[0].removeprefix("Chat session "))
         assert (number == 1) is is_first

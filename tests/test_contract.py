@@ -37,6 +37,11 @@ def test_without_long_poll_it_answers_at_once(talk):
     assert (answer.json["messages"], answer.json["longPolling"]) == ([], False)
 
 
+@pytest.mark.parametrize("none_yet", ["", "null", "undefined", "NaN"])
+def test_a_script_that_has_no_id_yet_begins_at_the_beginning(talk, none_yet):
+    assert len(talk.client.fetch(talk.id, lastMessageId=none_yet, longPoll="true").texts) == 2
+
+
 def test_a_poll_answers_at_once_when_behind(talk):
     assert len(talk.client.fetch(talk.id, lastMessageId=0, longPoll="true").texts) == 2
 

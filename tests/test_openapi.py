@@ -11,6 +11,7 @@ from app import create_app
 from chat.errors import CursorReset, NotFound, SessionEnded, SpendingLimitReached, catalogue
 from chat.settings import Settings
 from chat.web import openapi
+from chat.web.words import OF_SENDING
 from tests import described
 from tests.client import Answer
 
@@ -136,3 +137,16 @@ def test_it_is_for_everybody_and_may_be_kept(app):
     assert len(packed.data) < 12_000
     again = client.get("/api/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_scripts_have_words_for_every_refusal_of_a_message(document):
+    responses = document["paths"]["/api/chat/message"]["post"]["responses"]
+    codes = {
+        code
+        for status, response in responses.items()
+        if status >= "400"
+        for code in response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"][
+            "code"
+        ]["enum"]
+    }
+    assert codes | {"internal_error"} == set(OF_SENDING)

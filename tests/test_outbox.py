@@ -175,7 +175,7 @@ def test_what_was_written_while_it_was_handed_over_is_kept_for_who_wrote_it(site
     assert page.locator("[data-unsent]").text_content() == "one more thing\n\nhalf a thou"
     # Given back, it can be sent.
     other.do("transfer", talk.id, agent_id=agent_id)
-    assert talk.client.do("transfer/agree", talk.id).status == 200
+    assert talk.client.agree(talk.id).status == 200
     page.reload()
     page.locator(".message.is-failed").get_by_role("button", name="Edit").click()
     assert page.input_value("#message") == "one more thing\nhalf a thou"

@@ -83,6 +83,14 @@ def test_every_address_of_every_page_begins_with_the_prefix(server):
             assert (path, wrong) == (path, [])
 
 
+def test_what_only_contains_the_prefix_is_not_below_it(server):
+    client = server.client()
+    assert client.get(f"{PREFIX}/login").status == 200
+    for path in (f"/elsewhere{PREFIX}/login", f"{PREFIX}ative/login", f"{PREFIX}login", "/login", "/"):
+        assert client.get(path).json["code"] == "not_found", path
+    assert client.get(PREFIX).headers["Location"].endswith(f"{PREFIX}/")
+
+
 def test_every_redirect_leads_below_the_prefix(server, talk):
     client, nobody = Below.like(talk.client), Below.like(server.client())
     here = f"/sessions/{talk.id}"

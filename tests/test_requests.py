@@ -44,8 +44,9 @@ def stored(app, talk):
     [
         (f"{name}={value}", name)
         for name in ("lastMessageId", "cursor", "beforeMessageId", "limit")
-        for value in ("", "-1", "+1", "1.0", "1e3", "0x1", "\uff11", "1_0", " 1", TOO_LARGE, "9" * 40, "a")
+        for value in ("-1", "+1", "1.0", "1e3", "0x1", "\uff11", "1_0", " 1", TOO_LARGE, "9" * 40, "a")
     ]
+    + [(f"{name}={value}", name) for name in ("cursor", "beforeMessageId", "limit") for value in ("", "null")]
     + [(f"longPoll={value}", "longPoll") for value in ("", "yes", "TRUE", "2", "null")]
     + [(f"wait={value}", "wait") for value in ("", "-1", "nan", "inf", "a")]
     + [("limit=0", "limit"), ("limit=101", "limit"), ("cursor=1&cursor=2", "cursor")],
@@ -61,6 +62,7 @@ def test_a_parameter_that_cannot_be_read_is_named(client, talk, query, named):
     "query",
     [
         "lastMessageId=007",
+        "lastMessageId=",
         f"lastMessageId={TOO_LARGE - 1}",
         "limit=1",
         "wait=0",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat import accounts
 from tests.threads import together
 
 
@@ -109,13 +110,13 @@ def test_messages_pass_while_waiting_active_and_paused_and_not_after_the_end(cli
 )
 def test_each_side_has_its_own_things_to_do(client, agent, transition, who):
     asked = client.ask(agent_id=agent.id)
-    content = {"spending_limit": 5} if transition == "limit" else {"rating": 5}
+    content = {"spending_limit": 5, "agent_id": agent.id, "rate_per_minute": 5, "rating": 5}
     answer = {"client": client, "agent": agent}[who].do(transition, asked["id"], **content)
     assert (answer.status, answer.json["code"]) == (403, "forbidden")
 
 
 def test_only_clients_ask_and_only_of_agents_who_are_there(server, client, agent):
-    assert agent.post("/api/chat/sessions", {}).json["code"] == "forbidden"
+    assert agent.post("/api/chat/sessions", {"max_rate": 5}).json["code"] == "forbidden"
     assert client.post("/api/chat/sessions", {"agent_id": client.id}).status == 404
     agent.post("/api/chat/agents/me", {"available": False})
     away = client.post("/api/chat/sessions", {"agent_id": agent.id})
@@ -123,12 +124,14 @@ def test_only_clients_ask_and_only_of_agents_who_are_there(server, client, agent
 
 
 @pytest.mark.parametrize(
-    "transition", ["accept", "decline", "cancel", "end", "pause", "resume", "transfer/agree"]
+    "transition",
+    ["accept", "decline", "cancel", "end", "pause", "resume", "transfer/agree", "transfer/refuse"],
 )
 def test_an_outsider_learns_nothing_of_a_session(server, session, transition):
+    offer = {"agent_id": 1, "rate_per_minute": 1}
     for role in ("client", "agent"):
         outsider = server.person(role)
-        foreign, unknown = (outsider.do(transition, number) for number in (session["id"], 2**62))
+        foreign, unknown = (outsider.do(transition, number, **offer) for number in (session["id"], 2**62))
         assert foreign.body == unknown.body
         assert foreign.status == (403 if (role, transition) == ("client", "accept") else 404)
 
@@ -147,12 +150,13 @@ def test_a_transfer_to_a_cheaper_agent_happens_at_once(server, client, agent, se
 
 @pytest.mark.parametrize("answer", ["agree", "refuse"])
 def test_a_dearer_agent_needs_the_client_s_word(server, client, agent, session, answer):
-    other = server.person("agent", rate_cents=900)
+    other = server.person("agent", "Me Girard", rate_cents=900)
     asked = agent.do("transfer", session["id"], agent_id=other.id).json["session"]
-    assert asked["transfer"] == {"agent_id": other.id, "rate_per_minute": 9}
+    offer = {"agent_id": other.id, "rate_per_minute": 9}
+    assert asked["transfer"] == {**offer, "agent_name": "Me Girard"}
     assert asked["agent"]["id"] == agent.id
     assert other.fetch(session["id"]).status == 404
-    after = client.do(f"transfer/{answer}", session["id"]).json["session"]
+    after = client.do(f"transfer/{answer}", session["id"], **offer).json["session"]
     assert after["transfer"] is None
     assert after["agent"]["id"] == (other.id if answer == "agree" else agent.id)
 
@@ -186,6 +190,14 @@ def test_agents_are_listed_with_rate_and_state(server, client, agent):
     assert client.post("/api/chat/agents/me", {"available": True}).json["code"] == "forbidden"
 
 
+def test_an_agent_who_is_signed_in_nowhere_takes_no_requests(server, client, agent):
+    elsewhere = server.client(accounts.issue_token(server.runtime, agent.id))
+    agent.post("/api/auth/logout")
+    assert card_of(client, agent)["status"] == "available"
+    elsewhere.post("/api/auth/logout")
+    assert card_of(client, agent)["status"] == "away"
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
@@ -193,11 +205,16 @@ def test_agents_are_listed_with_rate_and_state(server, client, agent):
         ("", {"spending_limit": -1}),
         ("", {"spending_limit": 1.005}),
         ("", {"spending_limit": True}),
-        ("", {"message": " "}),
+        ("", {"max_rate": 5, "message": " "}),
         ("/{id}/limit", {}),
         ("/{id}/limit", {"spending_limit": "20"}),
         ("/{id}/transfer", {}),
-        ("/{id}/transfer/maybe", {}),
+        ("/{id}/transfer/agree", {}),
+        ("/{id}/transfer/agree", {"agent_id": 1}),
+        ("/{id}/transfer/agree", {"rate_per_minute": 2.5}),
+        ("", {}),
+        ("", {"max_rate": None}),
+        ("", {"rate_per_minute": 2.5}),
         ("/{id}/rating", {"rating": 6}),
         ("/{id}/rating", {"rating": 5, "comment": "x" * 1001}),
     ],

@@ -23,6 +23,8 @@ def test_each_is_read_in_its_own_type():
         ("CHAT_LONG_POLL_SECONDS", "nan", "a number of seconds from 0.05 to 300"),
         ("CHAT_WORKER_CLASS", "sync", "gevent or gthread"),
         ("CHAT_DOORBELL", "yes", "0 or 1"),
+        ("CHAT_SPENDING_LIMIT", "20,00", "an amount like 20.00, or empty for none"),
+        ("CHAT_SPENDING_LIMIT", "-1", "an amount like 20.00, or empty for none"),
         ("CHAT_DATABASE_URL", "mysql://", "sqlite:///relative/path.db or sqlite:////absolute/path.db"),
         ("CHAT_BIND", "", "host:port, unix:/path/to.sock or fd://N"),
     ],

@@ -213,7 +213,7 @@ def test_a_poll_and_a_stream_share_the_cap(start, worker_class):
     server.wait_until_held(0)
     with stream(talk.client, talk) as told:
         told.one("open")
-        assert talk.agent.fetch(talk.id, lastMessageId=talk.last_id, wait=1).json["longPolling"] is False
+        assert talk.agent.fetch(talk.id, lastMessageId=talk.last_id, wait=1).status == 503
 
 
 def test_who_leaves_is_let_go(start, worker_class):

@@ -19,6 +19,7 @@ EXTRA = {
     **{"id": 1, "user_id": 1, "client_id": 1, "agent_id": 1, "sender_id": 1, "sender_type": "agent"},
     **{"status": "ended", "end_reason": "declined", "created_at": 1, "accepted_at": 1, "ended_at": 1},
     **{"free_seconds": 9999, "total_cents": 0, "limit_cents": 1, "pause_reason": None, "revision": 1},
+    **{"max_rate_cents": 1, "transfer_rate_cents": 1},
 }
 # What of a session does not differ between like ones.
 COMPARED = (
@@ -87,9 +88,8 @@ def test_nothing_that_is_sent_beside_what_is_asked_for_counts(server, run):
     told = []
     for extra in ({}, EXTRA):
         client, agent, other = server.person("client"), server.person("agent"), server.person("agent")
-        asked = client.post(
-            "/api/chat/sessions", {**extra, "agent_id": agent.id, "message": "Bonjour", "spending_limit": 50}
-        )
+        what = {"agent_id": agent.id, "rate_per_minute": 2.5, "message": "Bonjour", "spending_limit": 50}
+        asked = client.post("/api/chat/sessions", {**extra, **what})
         session = asked.json["session"]["id"]
         answers = [asked]
         for who, action, content in (
@@ -120,7 +120,8 @@ def test_a_bill_is_changed_by_nobody_whose_it_is_not(server, run):
     before = all_of(server)["chat_sessions"]
     for who in outsiders:
         for action, content in (
-            *((name, {}) for name in ("end", "pause", "resume", "cancel", "decline", "transfer/agree")),
+            *((name, {}) for name in ("end", "pause", "resume", "cancel", "decline", "transfer/refuse")),
+            ("transfer/agree", {"agent_id": who.id, "rate_per_minute": 0}),
             ("limit", {"spending_limit": 9999}),
             ("transfer", {"agent_id": who.id}),
             ("rating", {"rating": 1}),
@@ -132,7 +133,8 @@ def test_a_bill_is_changed_by_nobody_whose_it_is_not(server, run):
         (talk.client, "decline", {}),
         (talk.agent, "cancel", {}),
         (talk.agent, "limit", {"spending_limit": 9999}),
-        (talk.agent, "transfer/agree", {}),
+        (talk.agent, "transfer/agree", {"agent_id": outsiders[1].id, "rate_per_minute": 0}),
+        (talk.client, "transfer/agree", {"agent_id": outsiders[1].id, "rate_per_minute": 0}),
         (talk.agent, "rating", {"rating": 5}),
         (talk.client, "rating", {"rating": 1}),
     ):
@@ -155,7 +157,14 @@ def test_an_amount_that_is_none_is_refused_wherever_one_is_taken(server, run):
     for amount in AMOUNTS:
         for who, path, content in (
             (talk.client, f"/api/chat/sessions/{talk.id}/limit", {"spending_limit": amount}),
-            (client, "/api/chat/sessions", {"spending_limit": amount}),
+            (client, "/api/chat/sessions", {"max_rate": 5, "spending_limit": amount}),
+            (client, "/api/chat/sessions", {"max_rate": amount}),
+            (client, "/api/chat/sessions", {"agent_id": 1, "rate_per_minute": amount}),
+            (
+                talk.client,
+                f"/api/chat/sessions/{talk.id}/transfer/agree",
+                {"agent_id": 1, "rate_per_minute": amount},
+            ),
             (talk.agent, "/api/chat/agents/me", {"rate_per_minute": amount}),
             (
                 admin,

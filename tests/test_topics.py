@@ -36,7 +36,7 @@ class Office:
 
     def ask(self, agent=None, text=None, client="client"):
         agent_id = self.people[agent].id if agent else None
-        return transitions.request(self.runtime, self.people[client], agent_id, text, None)[0]["id"]
+        return transitions.request(self.runtime, self.people[client], agent_id, text, None, 1000)[0]["id"]
 
     def talk(self, agent="agent"):
         """An active session."""

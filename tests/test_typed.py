@@ -57,7 +57,7 @@ def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, 
     site.person("client").ask(agent_id=agent_id, message="Another question")
     agent.page.locator("[data-card]", has_text="Another question").wait_for()
     other.do("transfer", talk.id, agent_id=agent_id)
-    assert talk.client.do("transfer/agree", talk.id).status == 200
+    assert talk.client.agree(talk.id).status == 200
     agent.see("line 2")
     assert agent.texts() == stored(talk)
     agent.page.get_by_text("Transcript:").wait_for()

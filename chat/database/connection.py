@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import sqlite_utils
 
+from chat import texts
+
 if TYPE_CHECKING:
     import sqlite3
 else:  # pysqlite3 where it is installed, or else the standard library's.
@@ -69,6 +71,7 @@ def connect(path: Path, mode_of: Path | None = None) -> Connection:
         check_same_thread=False,
     )
     conn.row_factory = sqlite3.Row
+    conn.create_function("folded", 1, texts.folded, deterministic=True)
     # FULL: with NORMAL a power cut takes back sends that were acknowledged.
     conn.execute("PRAGMA synchronous = FULL")
     conn.execute("PRAGMA foreign_keys = ON")

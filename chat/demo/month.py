@@ -17,7 +17,7 @@ from chat.accounts import DAY_MS
 from chat.billing import terms
 from chat.changes import arrive, save
 from chat.database.connection import Connection
-from chat.demo.pairs import DOMAIN, DemoSession
+from chat.demo.pairs import DOMAIN, TOP_UP_CENTS, DemoSession
 from chat.errors import existing
 from chat.lifecycle import Lifecycle
 from chat.runtime import Runtime
@@ -37,7 +37,8 @@ HOURS = (*[0] * 7, 1, 3, 5, 6, 6, 3, 3, 5, 6, 6, 5, 4, 2, 2, 1, 0, 0)
 WEEKEND = 0.2
 # Requests that nobody accepted.
 REFUSALS: tuple[EndReason, ...] = ("expired", "cancelled", "declined", "expired") * 3
-TOP_UP_CENTS = 5_000
+# What clients name for any agent.
+MAX_RATE_CENTS = 400
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _insert_people(stage: _Stage, password_hash: str) -> None:
             user_id = _insert_person(stage, role, key, password_hash, joined_at - number * DAY_MS)
             for shortcut, message in person.get("replies", ()):
                 store.replies.save(db, user_id, shortcut, message)
-            if role == "client" and stage.settings.prepaid:
+            if role == "client" and key != "first" and stage.settings.prepaid:
                 store.ledger.append(db, user_id, "top_up", TOP_UP_CENTS, admin_id, "Bank transfer", joined_at)
 
 
@@ -216,7 +217,7 @@ def _request(stage: _Stage, client: str, agent: str | None, text: str, at: int) 
         stage.db,
         stage.who("client", client)["id"],
         to["id"] if to else None,
-        to["rate_cents"] if to else 0,
+        to["rate_cents"] if to else MAX_RATE_CENTS,
         None,
         at + stage.settings.request_seconds * 1000,
         at,
@@ -236,7 +237,9 @@ def _act(stage: _Stage, life: Lifecycle, kind: Any, value: Any, at: int) -> int:
         life.accept(agent, free, at)
         life.session["agent_read_id"] = life.session["last_message_id"]
     elif kind == "transfer":
-        life.transfer(stage.who("agent", value), at)
+        other = stage.who("agent", value)
+        life.session["max_rate_cents"] = max(other["rate_cents"], life.session["max_rate_cents"])
+        life.transfer(other, at)
     elif kind == "pause":
         life.pause("paused_by_client", at)
         at += value * 1000

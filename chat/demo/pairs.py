@@ -18,6 +18,7 @@ from chat.store.rows import Side
 DOMAIN = "demo.example"
 CLIENTS = ("Camille Moreau", "James Carter", "Inès Lefèvre", "Olivia Brown", "Hugo Petit")
 AGENTS = ("Dr Anaïs Laurent", "Daniel Hughes", "Me Thomas Girard", "Sophie Martin", "Emma Clarke")
+TOP_UP_CENTS = 5_000
 RATES_CENTS = (250, 180, 300, 120, 220)
 OPENING: tuple[tuple[Side, str], ...] = (
     ("client", "Bonjour, j'ai une question sur mon contrat."),
@@ -82,6 +83,8 @@ def _create_one(db: Connection, settings: Settings, number: int, password_hash: 
         name, rate = names[number % len(names)], rates[number % len(rates)]
         people[role] = store.users.insert(db, role, name, emails[role], password_hash, rate, now)
     store.users.set_available(db, people["agent"], True)
+    if settings.prepaid:
+        store.ledger.append(db, people["client"], "top_up", TOP_UP_CENTS, None, "Bank transfer", now)
     return DemoSession(_open(db, settings, people), _tokens(db, settings, people), emails)
 
 
@@ -89,12 +92,12 @@ def _open(db: Connection, settings: Settings, people: Mapping[str, int]) -> int:
     """The id of a new active session; both are there, and have said their opening."""
     now = store.server.now(db)
     store.users.see(db, list(people.values()), now)
-    head = store.revision.advance(db)
+    head, agent = store.revision.advance(db), existing(store.users.by_id(db, people["agent"]))
     chat_session_id = store.sessions.insert(
-        db, people["client"], people["agent"], 0, None, now, now, head, terms(settings)
+        db, people["client"], agent["id"], agent["rate_cents"], None, now, now, head, terms(settings)
     )
     life = life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
-    life.accept(existing(store.users.by_id(db, people["agent"])), 0, now)
+    life.accept(agent, 0, now)
     for side, text in OPENING:
         head = store.revision.advance(db)
         messages.insert(db, life, side, text, None, now, head)

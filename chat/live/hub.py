@@ -18,11 +18,14 @@ only until that has been told of it: revisions may go back (a restored backup), 
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import NamedTuple, Protocol, TypeVar
 
 K = TypeVar("K")
+
+# Each then reads once more, and is answered.
+RELEASED_TOGETHER = 16
 
 
 class TooManyWaiters(Exception):
@@ -134,14 +137,18 @@ class Hub:
 
     def reset(self) -> None:
         """The revisions went back (a restored backup): let every waiter answer and start again."""
-        with self._lock:
-            self._release_all()
+        for waiter in self.waiters():
+            waiter.release()
 
     def close(self) -> None:
-        """Let every waiter answer now, and each later one at once."""
+        """Let every waiter answer, a few at a time so that others have their turn; each later one at once."""
         with self._lock:
             self._closed = True
-            self._release_all()
+            held = list(self._waiters)
+        for number, waiter in enumerate(held):
+            waiter.release()
+            if number % RELEASED_TOGETHER == 0:
+                sleep(0)
 
     def waiters(self) -> list["Waiter"]:
         """The waiters held now."""
@@ -160,11 +167,6 @@ class Hub:
     def topic_count(self) -> int:
         """How many topics have a waiter."""
         return len(self._topics)
-
-    def _release_all(self) -> None:
-        for waiter in self._waiters:
-            waiter.released = True
-            waiter.condition.notify_all()
 
     def _unsubscribe(self, waiter: "Waiter") -> None:
         with self._lock:

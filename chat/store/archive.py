@@ -2,28 +2,35 @@
 
 from collections.abc import Mapping
 
+from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
 from chat.store.sessions import COLUMNS, TABLES
 
 
 def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[SessionRow]:
-    """The newest with lower ids in which the text is somebody's name or email, or in a message."""
+    """The newest with lower ids in which each word of the text is in a name, an email or a message."""
+    words = dict.fromkeys(texts.folded(text).split())
+    has_words = " ".join(
+        f"""
+            AND (
+                instr(folded(client.name || ' ' || client.email), :word_{number})
+                OR instr(folded(ifnull(agent.name || ' ' || agent.email, '')), :word_{number})
+                OR EXISTS (
+                    SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
+                        AND instr(folded(m.message), :word_{number})
+                )
+            )
+        """
+        for number in range(len(words))
+    )
     return _many(
         db,
         f"""
-        WHERE s.id < :before_id AND (:status IS NULL OR status = :status)
-            AND (
-                :text = '' OR instr(lower(client.name), lower(:text)) OR instr(client.email, lower(:text))
-                OR instr(lower(agent.name), lower(:text)) OR instr(agent.email, lower(:text))
-                OR EXISTS (
-                    SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
-                        AND instr(lower(m.message), lower(:text))
-                )
-            )
+        WHERE s.id < :before_id AND (:status IS NULL OR status = :status) {has_words}
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
-        {"text": text, "status": status, "before_id": before_id},
+        {"status": status, "before_id": before_id, **{f"word_{n}": word for n, word in enumerate(words)}},
     )
 
 

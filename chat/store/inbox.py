@@ -15,7 +15,11 @@ _SELECT = f"""
                     AND m.id > iif(s.client_id = :user_id, s.client_read_id, s.agent_read_id)
                 LIMIT 100
             )
-        ) AS unread
+        ) AS unread,
+        iif(
+            s.status = 'waiting' AND s.client_id <> :user_id,
+            min(s.max_rate_cents, (SELECT rate_cents FROM users WHERE id = :user_id)), NULL
+        ) AS offered_cents
     FROM {TABLES}
     LEFT JOIN messages last ON last.id = s.last_message_id
 """

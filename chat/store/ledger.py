@@ -1,52 +1,96 @@
 """The append-only ledger of prepaid balances; `users.balance_cents` is its sum."""
 
 from chat.database.connection import Connection
+from chat.store import books
 from chat.store.rows import LedgerRow, WrongBalanceRow
 
 
 def append(
-    db: Connection, user_id: int, kind: str, amount_cents: int, actor_id: int | None, reason: str, now: int
-) -> bool:
-    """Change a balance by hand; False when it would go below zero."""
-    return _change_balance(db, user_id, amount_cents) and bool(
-        db.conn.execute(
-            """
-            INSERT INTO ledger (user_id, kind, amount_cents, actor_id, reason, created_at)
-            VALUES (?, ?, ?, ?, ?, ?)
-            """,
-            (user_id, kind, amount_cents, actor_id, reason, now),
-        ).rowcount
+    db: Connection,
+    user_id: int,
+    kind: str,
+    amount_cents: int,
+    actor_id: int | None,
+    reason: str,
+    now: int,
+    key: str | None = None,
+) -> int | None:
+    """Change a balance: the id of the entry, or None when it would go below zero."""
+    if not _change_balance(db, user_id, amount_cents):
+        return None
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at, key)
+        VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        """,
+        (user_id, kind, amount_cents, actor_id, reason, now, key),
     )
+    return books.seal(db, cursor.lastrowid)
+
+
+def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
+    """What this actor (None: the console) did with the key."""
+    row: LedgerRow | None = db.conn.execute(
+        "SELECT * FROM ledger WHERE coalesce(actor_id, 0) = coalesce(?, 0) AND key = ?", (actor_id, key)
+    ).fetchone()
+    return row
+
+
+def balance_after(db: Connection, entry: LedgerRow) -> int:
+    """What was left after this entry."""
+    row = db.conn.execute(
+        "SELECT sum(amount_cents) FROM ledger WHERE user_id = ? AND id <= ?", (entry["user_id"], entry["id"])
+    ).fetchone()
+    return int(row[0])
+
+
+def credit(
+    db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
+) -> int:
+    """Give back some of what a session has cost; the entry's id."""
+    _change_balance(db, user_id, cents)
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
+        VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        """,
+        (user_id, cents, chat_session_id, actor_id, reason, now),
+    )
+    return books.seal(db, cursor.lastrowid)
 
 
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
     """Take what begins with a minute; False when there is not enough."""
-    return _change_balance(db, user_id, -cents) and bool(
-        db.conn.execute(
-            """
-            INSERT INTO ledger
-                (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-            VALUES (?1, 'minute', ?2, ?3, ?4, ?5, 'Minute ' || ?5, ?6)
-            """,
-            (user_id, -cents, chat_session_id, segment, minute, at),
-        ).rowcount
+    if not _change_balance(db, user_id, -cents):
+        return False
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+        """,
+        (user_id, -cents, chat_session_id, segment, minute, at),
     )
+    books.seal(db, cursor.lastrowid)
+    return True
 
 
 def give_back(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> None:
     """What was taken up to this minute, the last one, and then was not due."""
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO ledger
-            (user_id, kind, amount_cents, chat_session_id, segment, minute, reason, created_at)
-        VALUES (?1, 'minute_refund', ?2, ?3, ?4, ?5, 'Not used', ?6)
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        SELECT ?1, 'minute_refund', ?2, currency, ?3, ?4, ?5, 'Not used', ?6 FROM server
         """,
         (user_id, cents, chat_session_id, segment, minute, at),
     )
+    books.seal(db, cursor.lastrowid)
     _change_balance(db, user_id, cents)
 
 
@@ -55,6 +99,11 @@ def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:
     return db.conn.execute(
         "SELECT * FROM ledger WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
     ).fetchall()
+
+
+def everything(db: Connection) -> list[LedgerRow]:
+    """All entries, in order."""
+    return db.conn.execute("SELECT * FROM ledger ORDER BY id").fetchall()
 
 
 def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[LedgerRow]:

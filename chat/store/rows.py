@@ -1,7 +1,8 @@
 """The rows that the store gives: their keys, types and units.
 
-Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1. At run time a row is
-whatever can be asked for these keys.
+Instants (`…_at`, `…_since`) are milliseconds since 1970, UTC; flags (`is_…`) are 0 or 1; amounts (`…_cents`)
+are minor units of the row's currency, or else of the database's. At run time a row is whatever can be asked
+for these keys.
 """
 
 from typing import Literal
@@ -90,6 +91,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     client_read_id: int
     agent_read_id: int
     rate_cents: int
+    max_rate_cents: int
     currency: str
     free_seconds: int
     free_agent_id: int | None
@@ -97,6 +99,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     limit_cents: int | None
     warned_seconds: int | None
     is_clock_started: int
+    clock_started_at: int | None
     billed_ms: int
     running_since: int | None
     stopped_at: int | None
@@ -116,12 +119,17 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     due_at: int | None
     client_name: str
     agent_name: str | None
+    transfer_agent_name: str | None
     balance_cents: int
 
 
 class CardRow(SessionRow):
-    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters."""
+    """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
+    `offered_cents` is what a minute of a request would bring the agent who looks at it.
+    """
+
+    offered_cents: int | None
     last_message: str | None
     last_sender_type: Side | None
     last_message_at: str | None
@@ -163,6 +171,7 @@ class IntervalRow(TypedDict):
     ended_at: int | None
     first_message_id: int | None
     last_message_id: int | None
+    share_percent: int
 
 
 class LedgerRow(TypedDict):
@@ -170,13 +179,67 @@ class LedgerRow(TypedDict):
 
     id: int
     user_id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount_cents: int
+    currency: str
     chat_session_id: int | None
     segment: int | None
     minute: int | None
     actor_id: int | None
     reason: str
+    created_at: int
+    key: str | None
+
+
+class PayoutRow(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    agent_id: int
+    kind: Literal["payout", "taken_back"]
+    amount_cents: int
+    currency: str
+    key: str | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+
+
+BookKind = Literal["terms", "receipt", "credit", "ledger"]
+
+
+class BookRow(TypedDict):
+    """An entry of the books; all but `sequence` and `hash` is in its `content`, which is JSON."""
+
+    sequence: int
+    content: str
+    hash: str
+    kind: BookKind
+    number: int
+    chat_session_id: int | None
+    issued_at: int
+    previous_hash: str
+    key: str | None
+
+
+class MonthRow(TypedDict):
+    """How many receipts and credits there are of a time, and what they come to."""
+
+    receipts: int
+    credits: int
+    total_cents: int
+    credited_cents: int
+
+
+class RemarkRow(TypedDict):
+    """What somebody said about a receipt."""
+
+    id: int
+    chat_session_id: int
+    user_id: int
+    name: str
+    role: Literal["client", "agent", "admin"]
+    remark: str
     created_at: int
 
 
@@ -201,6 +264,7 @@ class UserRow(TypedDict):
     rate_cents: int
     is_available: int
     balance_cents: int
+    share_percent: int | None
     language: str | None
     headline: str
     disabled_at: int | None
@@ -261,6 +325,7 @@ class ShareRow(TermsRow):
     free_seconds: int
     agent_id: int
     rate_cents: int
+    share_percent: int
     ms: int
 
 

@@ -76,6 +76,55 @@ def _newest_of_open(db: Connection) -> int | None:
     return newest
 
 
+def currency(db: Connection) -> str:
+    """What all amounts are in that do not say it, and all that are yet to come."""
+    return str(db.conn.execute("SELECT currency FROM server").fetchone()[0])
+
+
+def adopt_currency(db: Connection, configured: str) -> None:
+    """Once: the currency of the sessions that there are, or of the first start."""
+    if currency(db):
+        return
+    db.conn.execute(
+        """
+        UPDATE server SET currency = coalesce(
+            (SELECT currency FROM chat_sessions WHERE accepted_at IS NOT NULL ORDER BY id DESC LIMIT 1), ?)
+        """,
+        (configured,),
+    )
+    db.conn.execute("UPDATE ledger SET currency = (SELECT currency FROM server)")
+    # A request had the schema's until it was accepted.
+    db.conn.execute(
+        "UPDATE chat_sessions SET currency = (SELECT currency FROM server) WHERE accepted_at IS NULL"
+    )
+
+
+def money_in_use(db: Connection) -> tuple[int, int]:
+    """How many sessions have not ended, and how many people have a balance."""
+    row = db.conn.execute(
+        """
+        SELECT (SELECT count(*) FROM chat_sessions WHERE status <> 'ended'),
+            (SELECT count(*) FROM users WHERE balance_cents <> 0)
+        """
+    ).fetchone()
+    return row[0], row[1]
+
+
+def set_currency(db: Connection, code: str, times: int, over: int) -> None:
+    """Another one from now on. Rates keep their units, rounded up: minor units are `times / over` as many.
+
+    No agent takes requests until somebody has looked at the rate.
+    """
+    db.conn.execute("UPDATE server SET currency = ?", (code,))
+    db.conn.execute(
+        """
+        UPDATE users SET is_available = 0, rate_cents = (rate_cents * :times + :over - 1) / :over
+        WHERE role = 'agent'
+        """,
+        {"times": times, "over": over},
+    )
+
+
 def setup_code(db: Connection) -> str | None:
     """What whoever sets up the first administrator is asked for; None when there is one already."""
     row = db.conn.execute(

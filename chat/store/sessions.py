@@ -8,10 +8,11 @@ from chat import clock
 from chat.database.connection import Connection
 from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
 
-# With both people's names and last signs of life, and the client's balance.
+# With both people's names and last signs of life, the client's balance, and who would go on.
 COLUMNS = """
     s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
-    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at
+    agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
+    (SELECT name FROM users WHERE id = s.transfer_agent_id) AS transfer_agent_name
 """
 TABLES = """
     chat_sessions s
@@ -19,7 +20,14 @@ TABLES = """
     LEFT JOIN users agent ON agent.id = s.agent_id
 """
 # The columns that belong to other tables.
-_JOINED = {"client_name", "client_seen_at", "balance_cents", "agent_name", "agent_seen_at"}
+_JOINED = {
+    "client_name",
+    "client_seen_at",
+    "balance_cents",
+    "agent_name",
+    "agent_seen_at",
+    "transfer_agent_name",
+}
 
 
 def insert(
@@ -33,14 +41,14 @@ def insert(
     revision: int,
     terms: TermsRow,
 ) -> int:
-    """The id of a new request, to one agent or (None) to any; it is charged by these terms."""
+    """The id of a new request, to one agent or (None) to any; a minute costs `rate_cents` at most."""
     cursor = db.conn.execute(
         """
-        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, limit_cents,
-            created_at, last_activity_at, due_at, owner_revision, revision,
+        INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, max_rate_cents,
+            limit_cents, currency, created_at, last_activity_at, due_at, owner_revision, revision,
             first_increment_seconds, next_increment_seconds, minimum_cents)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :limit_cents,
-            :now, :now, :due_at, :revision, :revision,
+        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents, :limit_cents,
+            (SELECT currency FROM server), :now, :now, :due_at, :revision, :revision,
             :first_increment_seconds, :next_increment_seconds, :minimum_cents)
         """,
         {
@@ -60,6 +68,11 @@ def insert(
 def differences(was: Mapping[str, object], session: Mapping[str, object]) -> dict[str, object]:
     """The columns of its own table that are no longer what they were."""
     return {name: value for name, value in session.items() if value != was[name] and name not in _JOINED}
+
+
+def own(session: Mapping[str, object]) -> dict[str, object]:
+    """The columns of its own table."""
+    return {name: value for name, value in session.items() if name not in _JOINED}
 
 
 def save(db: Connection, was: SessionRow, changed: Mapping[str, object]) -> None:
@@ -106,6 +119,20 @@ def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow 
         "WHERE s.id = ? AND (s.agent_id = ? OR s.previous_agent_id = ?)",
         chat_session_id,
         agent_id,
+        agent_id,
+    )
+
+
+def of_payee(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow | None:
+    """The row, if an interval of it is the agent's."""
+    return _one(
+        db,
+        """
+        WHERE s.id = ? AND EXISTS (
+            SELECT 1 FROM billing_intervals i WHERE i.chat_session_id = s.id AND i.agent_id = ?
+        )
+        """,
+        chat_session_id,
         agent_id,
     )
 
@@ -175,6 +202,14 @@ def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | 
         user_ids,
         seen_before,
     )
+
+
+def prepaid_of_client(db: Connection, client_id: int) -> list[int]:
+    """The ids of the client's open sessions that are paid from the balance."""
+    rows = db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE client_id = ? AND status <> 'ended' AND is_prepaid", (client_id,)
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import AgentRow, UserRow
 
@@ -59,9 +60,33 @@ def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None
     ).fetchall()
 
 
+def rates(db: Connection) -> tuple[int, int] | None:
+    """The lowest and the highest rate of the agents who take requests, in cents."""
+    low, high = db.conn.execute(
+        """
+        SELECT min(rate_cents), max(rate_cents) FROM users
+        WHERE role = 'agent' AND disabled_at IS NULL AND is_available
+        """
+    ).fetchone()
+    return None if low is None else (low, high)
+
+
 def set_available(db: Connection, user_id: int, is_available: bool) -> None:
     """Switch whether an agent takes requests."""
     db.table("users").update(user_id, {"is_available": int(is_available)})
+
+
+def leave(db: Connection, token_hash: bytes, now: int) -> None:
+    """Whose token this was takes no requests, if no other one signs them in."""
+    db.conn.execute(
+        """
+        UPDATE users SET is_available = 0 WHERE id = (SELECT user_id FROM auth_tokens WHERE token_hash = ?)
+            AND NOT EXISTS (
+                SELECT 1 FROM auth_tokens WHERE user_id = users.id AND revoked_at IS NULL AND expires_at > ?
+            )
+        """,
+        (token_hash, now),
+    )
 
 
 def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
@@ -84,10 +109,10 @@ def search(db: Connection, text: str, role: str | None, before_id: int, limit: i
     return db.conn.execute(
         f"""
         SELECT * FROM users WHERE id < :before_id AND (:role IS NULL OR role = :role)
-            AND (instr(lower(name), lower(:text)) OR instr(email, lower(:text)))
+            AND instr(folded(name || ' ' || email), :text)
         ORDER BY id DESC LIMIT {limit:d}
         """,
-        {"text": text, "role": role, "before_id": before_id},
+        {"text": texts.folded(text), "role": role, "before_id": before_id},
     ).fetchall()
 
 

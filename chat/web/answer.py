@@ -19,7 +19,7 @@ PERSONAL = {**PUBLIC, "Cache-Control": "no-store", "Vary": "Cookie"}
 
 
 def encode(content: Mapping[str, object]) -> bytes:
-    """The content as JSON, amounts as numbers with two decimals."""
+    """The content as JSON, amounts as numbers with the decimals of their currency."""
     return orjson.dumps(content, default=_encode_money, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 

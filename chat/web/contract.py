@@ -9,7 +9,7 @@ from flask import Response, request
 from pydantic import BaseModel
 
 from chat.accounts import User
-from chat.errors import InvalidParameter, Problem
+from chat.errors import Problem
 from chat.live.hub import Caller, Line
 from chat.runtime import Runtime
 from chat.web.held import Answer, Held, wait_and_answer
@@ -31,9 +31,8 @@ class Operation:
     """The contract of a route.
 
     `answers` is the shape of each status that is a success: a TypedDict, None for no body, a media type for
-    what is no JSON, or several of them. `choices` are what a part of the path may be that is no id. `refuses`
-    are the errors that it has beside those of its parts: an id in the path, a query, a body, a sign-in.
-    `user` finds who asks, or is None where anybody may.
+    what is no JSON, or several of them. `refuses` are the errors that it has beside those of its
+    parts: an id in the path, a query, a body, a sign-in. `user` finds who asks, or is None where anybody may.
 
     What `is_repeated` a client asks again and again on one connection. Its view is called once for a head,
     and gives what answers each caller, query and body that come with it.
@@ -44,7 +43,6 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     headers: type[BaseModel] | None = None
-    choices: Mapping[str, tuple[str, ...]] | None = None
     refuses: tuple[type[Problem], ...] = ()
     user: Callable[[], User] | None = signed_in
     is_websocket: bool = False
@@ -58,7 +56,7 @@ class Operation:
             given: list[Any] = [current_runtime()]
             if self.user is not None:
                 given.append(self.user())
-            given += [self._in_path(name, value) for name, value in path.items()]
+            given += [path_id(value, name) for name, value in path.items()]
             if self.is_repeated:
                 if self.body is not None:
                     check_content()
@@ -78,14 +76,6 @@ class Operation:
             remember(again)
         client = caller()
         return Held(lambda: again.view(client, *given))
-
-    def _in_path(self, name: str, value: str) -> int | str:
-        choices = (self.choices or {}).get(name)
-        if choices is None:
-            return path_id(value, name)
-        if value not in choices:
-            raise InvalidParameter(f"{name} is {value!r}; it must be {' or '.join(choices)}.", field=name)
-        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from babel import numbers
 from flask import Flask, g, request
-from flask_babel import Babel, format_currency, format_date, format_time, get_locale
+from flask_babel import Babel, format_currency, format_date, format_decimal, format_time, get_locale
 from markupsafe import Markup, escape
 
 from chat.clock import text
+from chat.money import Cents, decimals
 from chat.settings import Settings
 from chat.web.answer import encode
+from chat.web.typed import typed
 
 LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
@@ -23,6 +26,8 @@ UNSEEN = r"\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 LINK = re.compile(rf"""\b(?:https?://|www\.)[^\s<>"'{UNSEEN}]*[^\s<>"'.,;:!?)\]{UNSEEN}]""")
 # With a direction of its own, whatever turns around what it stands in.
 LINK_MARKUP = Markup('<a dir="ltr" href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
+# Between a currency's code and digits stands a space, as browsers write it too.
+CODE = re.compile(r"(?<=[A-Z])(?=[0-9])")
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -34,7 +39,8 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, day, short_day, clock, moment, duration):
+    of_money, of_time = (money, typed, decimals, unit_price), (day, short_day, month, clock, moment)
+    for function in (*of_money, *of_time, duration, exact):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -53,8 +59,16 @@ def _select() -> str | None:
 
 
 def money(cents: int, currency: str) -> str:
-    """12,50 €"""
-    return str(format_currency(Decimal(cents) / 100, currency))
+    """12,50 €, 1 250 JPY: with as many decimals as the currency has."""
+    written = str(format_currency(Decimal(str(Cents(cents, currency))), currency))
+    return CODE.sub("\u00a0", written)
+
+
+def unit_price(amount: str, currency: str) -> str:
+    """2,0833 €"""
+    return str(
+        numbers.format_currency(Decimal(amount), currency, locale=get_locale(), decimal_quantization=False)
+    )
 
 
 def instant(value: str | int) -> datetime:
@@ -79,6 +93,11 @@ def short_day(value: date) -> str:
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
 
 
+def month(value: str) -> str:
+    """November 2026, of `2026-11`."""
+    return str(format_date(date.fromisoformat(f"{value}-01"), "MMMM yyyy"))
+
+
 def clock(value: str | int) -> str:
     """9:15 AM"""
     return str(format_time(instant(value), "short"))
@@ -96,6 +115,11 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def exact(milliseconds: int) -> str:
+    """1,234.567 s: what can be added up by hand."""
+    return f"{format_decimal(Decimal(milliseconds) / 1000, '#,##0.000')}\N{NO-BREAK SPACE}s"
 
 
 def script_data(content: Mapping[str, Any]) -> Markup:

@@ -42,6 +42,12 @@ PROBLEM_SCHEMA: Schema = {
         "field": {"type": "string", "description": "The value that is not acceptable."},
         "cursor": {"type": "integer", "description": "Of cursor_reset: where to start again."},
         "receipt": {"type": "string", "description": "Of session_ended: the address of the receipt."},
+        "rate_per_minute": {"type": "number", "description": "Of rate_changed: what a minute costs now."},
+        "transfer": {
+            "type": ["object", "null"],
+            "description": "Of offer_changed: what is offered now, as a session tells it.",
+        },
+        "missing": {"type": "number", "description": "Of insufficient_balance: what it lacks, if known."},
     },
     "required": ["type", "code", "status", "title"],
 }
@@ -125,10 +131,7 @@ def _operation(rule: Rule, operation: Operation, method: str, shapes: dict[Any, 
 
 def _parameters(rule: Rule, operation: Operation) -> Iterator[Schema]:
     for name in IN_PATH.findall(rule.rule):
-        choices = (operation.choices or {}).get(name)
         schema: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
-        if choices:
-            schema = {"type": "string", "enum": list(choices)}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     yield from _optional("query", operation.query)
     yield from _optional("header", operation.headers)
@@ -140,7 +143,8 @@ def _optional(place: str, model: type[BaseModel] | None) -> Iterator[Schema]:
         either = [each for each in schema.pop("anyOf", ()) if each.get("type") != "null"]
         if schema.get("default", "") is None:
             del schema["default"]
-        yield {"name": name, "in": place, "required": False, "schema": {**schema, **(either or [{}])[0]}}
+        schema |= {"anyOf": either} if len(either) > 1 else (either or [{}])[0]
+        yield {"name": name, "in": place, "required": False, "schema": schema}
 
 
 def _answer(status: int, answer: Any, is_websocket: bool, shapes: dict[Any, Schema]) -> Schema:

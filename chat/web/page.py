@@ -1,33 +1,36 @@
 """Pages: who reads one, what a form brings, and how HTML is answered."""
 
 import hmac
-import re
 import secrets
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from chat import inbox
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import CrossSite, Forbidden, FormExpired, NotAuthenticated, Problem
+from chat.errors import (
+    CrossSite,
+    DatabaseUnavailable,
+    Forbidden,
+    FormExpired,
+    NotAuthenticated,
+    Problem,
+)
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import INERT, compressed
-from chat.web.request import MAX_AMOUNT, Body, check_origin, cookies, current_runtime, signed_in, validated
+from chat.web.request import Body, check_origin, cookies, current_runtime, signed_in, validated
 
 Form = TypeVar("Form", bound=Body)
 
-# No inline script or style, nothing from elsewhere, and no frame around it.
+# No inline script or style, nothing from elsewhere, and no frame of others around it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SAFETY = Headers(
     {
@@ -43,11 +46,11 @@ SAFETY = Headers(
 )
 # Their addresses are secrets, told to nobody: not to our own pages and their log either.
 SECRET_ADDRESSES = ("entrance.link_page", "entrance.follow_link", "entrance.setup_page", "entrance.set_up")
+# Shown in a frame of our own pages.
+FRAMED = ("conversations.news",)
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
-# Two decimals at most: 12,000 is twelve thousand to some, and twelve to others.
-AMOUNT = re.compile(r"[0-9]{1,7}([.,][0-9]{1,2})?")
 # The endpoint that each role begins with.
 START = {"client": "asking.listed", "agent": "desk.show", "admin": "administration.show_statistics"}
 
@@ -121,6 +124,12 @@ def check_form() -> None:
             raise FormExpired
 
 
+def form_key(problem: Problem | None = None) -> str:
+    """So that a form does it once: a new one, or the same while nobody knows whether it did."""
+    is_unknown = isinstance(problem, DatabaseUnavailable)
+    return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
+
+
 def page(template: str, status: int = 200, problem: Problem | None = None, **content: Any) -> Response:
     """The page; with a `problem`, what it says and its status."""
     user = visitor()
@@ -152,6 +161,9 @@ def make_safe(response: Response) -> Response:
         response.headers.extend(INERT if request.endpoint == "static" else SAFETY)
         if request.endpoint in SECRET_ADDRESSES:
             response.headers["Referrer-Policy"] = "strict-origin"
+        if request.endpoint in FRAMED:
+            ours = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+            response.headers |= {"Content-Security-Policy": ours, "X-Frame-Options": "SAMEORIGIN"}
     return response
 
 
@@ -200,15 +212,3 @@ def local(path: str) -> str:
 
 def _problem_text(problem: Problem | None) -> str | None:
     return words.of_problem(problem.code, problem.extra.get("field")) if problem else None
-
-
-def _amount(value: Any) -> int:
-    """`2.50`, `2,5` or `2` of a currency, in cents."""
-    written = AMOUNT.fullmatch(str(value).strip())
-    cents = int(Decimal(written[0].replace(",", ".")) * 100) if written else -1
-    if not 0 <= cents <= MAX_AMOUNT * 100:
-        raise PydanticCustomError("amount", "must be an amount like 2.50")
-    return cents
-
-
-Amount = Annotated[int, BeforeValidator(_amount)]

@@ -28,6 +28,7 @@ UNREADABLE = {
     kind.status: kind
     for kind in (
         InvalidRequest,
+        NotFound,
         RequestTimeout,
         AddressTooLong,
         ExpectationFailed,

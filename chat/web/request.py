@@ -1,15 +1,25 @@
 """Reading a request strictly: who asks, and what."""
 
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from flask import current_app, request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
-from chat import accounts, limits
+from chat import accounts, limits, money, texts
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
@@ -22,12 +32,14 @@ from chat.errors import (
 )
 from chat.live.hub import Caller
 from chat.messages import MAX_CHARACTERS
+from chat.money import Cents
 from chat.runtime import Runtime
 
 # A browser keeps the first from other hosts of the domain, and takes it over TLS only.
 COOKIES = ("__Host-session", "session")
 MAX_INTEGER = 2**63 - 1
-MAX_AMOUNT = 1_000_000
+# What a script writes of an id that it does not have yet.
+NONE_YET = ("", "null", "undefined", "NaN")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -113,31 +125,51 @@ def _flag(value: Any) -> bool:
 
 
 def _key(value: str) -> str:
-    if not (1 <= len(value) <= 64 and value.isascii() and value.isprintable()):
+    if not texts.is_key(value):
         raise PydanticCustomError("key", "must be 1 to 64 printable ASCII characters")
     return value
 
 
 def _cents(value: Any) -> int:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_AMOUNT:
-        cents = Decimal(str(value)) * 100
-        if cents == cents.to_integral_value():
-            return int(cents)
-    raise PydanticCustomError("amount", "must be a number from 0 to 1000000, with two decimals at most")
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= money.LARGEST:
+        with suppress(ValueError):
+            return money.minor_units(Decimal(str(value)))
+    raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
+
+
+@dataclass(frozen=True)
+class AmountSchema:
+    """How an amount is described, from so many minor units: they are another part of each currency's unit."""
+
+    least: int
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        least, largest, unit = (float(str(Cents(cents))) for cents in (self.least, money.LARGEST, 1))
+        return {"type": "number", "minimum": least, "maximum": largest, "multipleOf": unit}
 
 
 # The bounds come first: what stands outside of the validator, the schema would not show.
 Digits = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_digits)]
+LastId = Annotated[
+    int,
+    BeforeValidator(lambda value: 0 if value in NONE_YET else _digits(value)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER},
+                {"type": "string", "enum": list(NONE_YET)},
+            ]
+        }
+    ),
+]
 PageSize = Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)]
 Flag = Annotated[
     bool, BeforeValidator(_flag), WithJsonSchema({"type": "string", "enum": ["true", "false", "1", "0"]})
 ]
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
-Amount = Annotated[
-    int,
-    BeforeValidator(_cents),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_AMOUNT, "multipleOf": 0.01}),
-]
+Amount = Annotated[int, BeforeValidator(_cents), AmountSchema(0)]
+# The same, and something.
+Some = Annotated[int, BeforeValidator(_cents), AmountSchema(1)]
 Key = Annotated[
     str,
     Field(strict=True),
@@ -168,6 +200,23 @@ class Query(BaseModel):
 
 class Body(BaseModel):
     """A JSON object; what it does not know, it leaves alone."""
+
+
+class IdempotencyKey(Body):
+    """With the same key nothing is done twice."""
+
+    idempotency_key: Key = Field(alias="Idempotency-Key")
+
+
+def idempotency_key() -> str | None:
+    """What the header `Idempotency-Key` says, if it is there; raises InvalidParameter."""
+    header = request.headers.get("Idempotency-Key")
+    return None if header is None else parsed_key(header)
+
+
+def parsed_key(header: str) -> str:
+    """The same of what it says; raises InvalidParameter."""
+    return validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
 
 
 def caller() -> Caller:

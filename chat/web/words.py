@@ -4,6 +4,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from chat.money import Cents
+from chat.web.typed import typed
 from chat.wire import Summary
 
 STATUSES = {
@@ -40,7 +42,9 @@ LEDGER = {
     "refund": _("Refund"),
     "minute": _("Minute"),
     "minute_refund": _("Minute given back"),
+    "credit": _("Credit"),
 }
+PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
     "invalid_request": _("The request cannot be read."),
@@ -59,9 +63,13 @@ PROBLEMS = {
     "session_ended": _("The conversation has ended."),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
+    "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
+    "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
     "insufficient_balance": _("The balance does not pay for the next minute."),
-    "idempotency_mismatch": _("This form was sent before, with another message."),
+    "idempotency_mismatch": _(
+        "This form was sent before, with other content; look at what has come of it, and send it again."
+    ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
     "address_too_long": _("That is too long."),
@@ -75,6 +83,13 @@ PROBLEMS = {
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
 }
+# What a message may be refused for: the only requests whose refusals scripts put into words.
+OF_SENDING = (
+    *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
+    *("request_timeout", "session_ended", "idempotency_mismatch", "body_too_large", "address_too_long"),
+    *("unsupported_media_type", "expectation_failed", "too_many_requests", "headers_too_large"),
+    *("internal_error", "overloaded", "database_unavailable"),
+)
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
     "password": _("A password has 8 to 1000 characters."),
@@ -83,14 +98,22 @@ FIELDS = {
     "headline": _("At most 200 characters."),
     "message": _("A message has 1 to 4000 characters."),
     "shortcut": _("1 to 30 letters, digits, hyphens or underscores."),
-    "rate": _("Enter an amount, like 2.50."),
-    "amount": _("Enter an amount, like 20.00."),
-    "spending_limit": _("Enter an amount, like 20.00, not below what it costs already."),
+    "rate": _("Enter an amount in %(currency)s, like %(example)s."),
+    "max_rate": _("Enter what a minute may cost at most, in %(currency)s, like %(example)s."),
+    "amount": _("Enter an amount in %(currency)s, like %(example)s."),
+    "spending_limit": _(
+        "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
+    ),
+    "share": _("Enter whole per cent, from 0 to 100."),
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
+    "remark": _("Write 1 to 2000 characters."),
+    "month": _("A month is written like 2026-11."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
+# In minor units.
+EXAMPLE = 1250
 NOTICES = {
     "saved": _("Saved."),
     "welcome": _("Welcome!"),
@@ -98,6 +121,8 @@ NOTICES = {
     "password": _("The password is changed; other devices are signed out."),
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
+    "asked": _("Sent."),
+    "credited": _("The credit note is written."),
 }
 # What the scripts of a page say by themselves.
 SCRIPT = {
@@ -130,6 +155,14 @@ SCRIPT = {
     "yesterday": _("Yesterday"),
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
+    "a_minute": _("%(price)s a minute", price="{price}"),
+    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
+    "clock_started_free": _(
+        "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
+        length="{length}",
+        price="{price}",
+    ),
 }
 
 # What the check of the line finds; {…} is filled in by static/js/diagnosis.js.
@@ -179,7 +212,8 @@ DIAGNOSIS = {
 def of_problem(code: str, field: str | None = None) -> str:
     """What is wrong, and what would be right."""
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
-    return str(wanted or PROBLEMS[code])
+    text = str(wanted or PROBLEMS[code])
+    return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
 
 
 def of_session(session: Summary) -> str:
@@ -189,6 +223,11 @@ def of_session(session: Summary) -> str:
     if session["status"] == "paused":
         return str(PAUSE_REASONS[session["pause_reason"] or ""])
     return str(STATUSES[session["status"]])
+
+
+def in_script(name: str, **values: str) -> str:
+    """What a script would say, with what it fills in."""
+    return str(SCRIPT[name]).format(**values)
 
 
 def states(session: Summary) -> set[str]:
@@ -226,5 +265,5 @@ def for_scripts() -> dict[str, Any]:
         "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
         "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
         "peers": {name: str(word) for name, word in PEERS.items()},
-        "problems": {name: str(word) for name, word in PROBLEMS.items()},
+        "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

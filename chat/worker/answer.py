@@ -98,11 +98,13 @@ def environ(base: dict[str, Any], connection: Connection, request: Request) -> d
         if key not in PLAIN:
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
-    if prefix := base["SCRIPT_NAME"]:
-        # Of a path that is not below it nothing is left, and nothing is found there.
-        path = environ["PATH_INFO"]
-        environ["PATH_INFO"] = path.removeprefix(prefix) if path.startswith(prefix) else ""
+    environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(base["SCRIPT_NAME"])
     return environ
+
+
+def is_below(path: str, prefix: str) -> bool:
+    """Whether the path of a request begins with all names of the prefix."""
+    return not prefix or f"{path}/".startswith(f"{prefix}/")
 
 
 def base_environ(cfg: Any, name: Any) -> dict[str, Any]:

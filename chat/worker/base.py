@@ -12,11 +12,12 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.workers import base
 
-from chat.worker.answer import Answer, base_environ, environ
+from chat.worker.answer import Answer, base_environ, environ, is_below
 from chat.worker.arbiter import Arbiter
 from chat.worker.connection import READ_BYTES, Connection, Request
 from chat.worker.memory import Memory
@@ -88,13 +89,14 @@ class Worker(base.Worker):
         while self.alive:
             self.turn()
         self.reception.stop()
-        self.hand_over()
-        threading.Thread(target=cut_the_stalled, args=(self.reception.busy,), daemon=True).start()
+        handed_over = threading.Event()
+        threading.Thread(target=self.empty, args=(handed_over,), daemon=True).start()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while not self.reception.is_empty and time.monotonic() < deadline:
             self.turn()
         if not self.reception.is_empty:
             self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+        handed_over.wait()
         self.runtime.database.close()
 
     def turn(self) -> None:
@@ -116,6 +118,12 @@ class Worker(base.Worker):
         """Tell the main process that it lives; without one, stop."""
         super().notify()
         self.alive = self.alive and self.ppid == os.getppid()
+
+    def empty(self, handed_over: threading.Event) -> None:
+        """Hand over, and then cut whoever takes nothing."""
+        self.hand_over()
+        handed_over.set()
+        cut_the_stalled(self.reception.busy)
 
     def hand_over(self) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere.
@@ -148,6 +156,8 @@ class Worker(base.Worker):
             self.alive = False
         if not self.alive:
             request.force_close()
+        if not request.status and not is_below(request.path, self.environ["SCRIPT_NAME"]):
+            request.status = HTTPStatus.NOT_FOUND
         response = Answer(request, connection.sock, self.cfg)
         if request.status:
             asked = environ(self.environ, connection, request)

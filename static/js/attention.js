@@ -23,7 +23,7 @@ function tell(session, [status, unread]) {
   const who = user.role === "client" ? session.agent : session.client;
   if (session.unread > unread) notify(who.name, session.last_message.message);
   else if (!status && session.status === "waiting" && user.role === "agent") notify(who.name, words.new_request);
-  else if (status === "waiting" && session.status === "active" && user.role === "client") notify(who.name, words.accepted);
+  else if (status === "waiting" && ["active", "paused"].includes(session.status) && user.role === "client") notify(who.name, words.accepted);
 }
 
 function total(open) {

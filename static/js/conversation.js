@@ -10,7 +10,7 @@ import { Pending } from "./messages/pending.js";
 import { Scroll } from "./messages/scroll.js";
 import { notify, offerNotifications } from "./notify.js";
 import { Outbox } from "./outbox.js";
-import { SessionView } from "./session.js";
+import { clockText, SessionView } from "./session.js";
 
 const root = document.querySelector("[data-talk]");
 const id = Number(root.dataset.talk);
@@ -28,6 +28,7 @@ offerNotifications(document);
 if (first.status === "ended") showUnsent();
 
 let agentId = first.agent?.id;
+let clockAt = first.clock_started_at;
 let readId = first[`${root.dataset.side}_read_id`];
 let isBehind = null; // the cursor to catch up from, while that has not worked
 let hasLeft = false;
@@ -54,6 +55,9 @@ markRead();
 function show(session) {
   if (session.agent?.id !== agentId) showAgent(session.agent); // somebody took it, or it was handed over
   view.show(session);
+  const startedAt = session.clock_started_at;
+  if (isNewest && startedAt && startedAt !== clockAt) list.tellClock(startedAt, clockText(session));
+  clockAt = startedAt;
   if (session.status === "ended") showUnsent();
   list.setRead(session[`${other}_read_id`]);
   const rating = root.querySelector("[data-rating]");

@@ -15,10 +15,17 @@ const formats = Object.fromEntries(
 // Of the wire's `2026-11-23 09:15:02`, which is UTC.
 export const instant = (text) => new Date(`${text.replace(" ", "T").replace(/Z?$/, "Z")}`);
 
+// With the decimals that the server gives its currency; one that it had before has the browser's.
 export function money(amount, currency) {
-  const format = attempt(() => new Intl.NumberFormat(language, { style: "currency", currency }));
-  return format?.format(amount) ?? `${amount.toFixed(2)} ${currency}`;
+  const page = document.body.dataset;
+  const digits = currency === page.currency ? Number(page.decimals) : undefined;
+  const options = { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const format = attempt(() => new Intl.NumberFormat(language, options));
+  return format?.format(amount) ?? `${amount.toFixed(digits)} ${currency}`;
 }
+
+// As forms have amounts that nobody types.
+export const minorUnits = (amount) => Math.round(amount * 10 ** document.body.dataset.decimals);
 
 export function time(date, kind) {
   if (kind === "moment") return `${time(date, "date")}, ${time(date, "clock")}`;

@@ -2,7 +2,7 @@
 
 import { address } from "./api.js";
 import { Draft } from "./draft.js";
-import { initials, instant, minutes, setTime } from "./format.js";
+import { initials, instant, minutes, money, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
 import { unsent } from "./outbox.js";
 import { statusText } from "./session.js";
@@ -54,6 +54,8 @@ function show(session) {
   set("last", session.last_message?.message ?? "");
   set("status-text", statusText(session));
   item.querySelector("[data-status-text]").dataset.text = statusText(session);
+  const offer = item.querySelector("[data-offer]");
+  if (offer && session.offered_rate !== null) offer.textContent = words.a_minute.replace("{price}", money(session.offered_rate, session.currency));
   setTime(item.querySelector("time"), session.last_message?.created_at ?? session.created_at, "clock");
   if (inbox) place(item, session);
 }

@@ -1,7 +1,7 @@
 // How a session stands: what of the page is shown, and the meter that runs between two answers.
 
 import { words } from "./live.js";
-import { minutes, money } from "./format.js";
+import { minorUnits, minutes, money } from "./format.js";
 
 const SCARCE_SECONDS = 120;
 
@@ -48,6 +48,12 @@ function billOf(session, later) {
   };
 }
 
+// That the clock has started; chat/web/words.py says the same.
+export function clockText({ rate_per_minute, free_seconds, currency }) {
+  const text = free_seconds ? words.clock_started_free : words.clock_started;
+  return text.replace("{price}", money(rate_per_minute, currency)).replace("{length}", minutes(free_seconds));
+}
+
 export class SessionView {
   #roots; #session; #since;
 
@@ -65,9 +71,19 @@ export class SessionView {
     set("position", session.position ?? "");
     if (session.rate_per_minute !== null) set("rate", money(session.rate_per_minute, session.currency));
     if (session.spending_limit !== null) set("limit", money(session.spending_limit, session.currency));
-    if (session.transfer) set("transfer-rate", money(session.transfer.rate_per_minute, session.currency));
+    if (session.transfer) this.#offer(session.transfer, money(session.transfer.rate_per_minute, session.currency));
     for (const meter of this.#all("meter")) meter.classList.toggle("is-still", !session.is_clock_running);
     this.#tick();
+  }
+
+  // What is agreed to is what is read: who, and at which price.
+  #offer({ agent_id, agent_name, rate_per_minute }, price) {
+    const set = (name, value) => this.#all(name).forEach((element) => Object.assign(element, value));
+    set("transfer-name", { textContent: agent_name });
+    set("transfer-rate", { textContent: words.a_minute.replace("{price}", price) });
+    set("agree", { textContent: words.agree.replace("{price}", price) });
+    set("offer-agent", { value: agent_id });
+    set("offer-rate", { value: minorUnits(rate_per_minute) });
   }
 
   // Another agent's from now on: nothing can be done here.

@@ -29,10 +29,11 @@ VALUES = (
 )
 FIELDS = {
     "/api/chat/message": ("chat_session_id", "message", "client_message_id"),
-    "/api/chat/sessions": ("agent_id", "message", "client_message_id", "spending_limit"),
+    "/api/chat/sessions": ("agent_id", "max_rate", "rate_per_minute", "message", "spending_limit"),
     "/api/chat/sessions/{}/read": ("message_id", "last_read_id"),
     "/api/chat/sessions/{}/typing": ("typing",),
     "/api/chat/sessions/{}/transfer": ("agent_id",),
+    "/api/chat/sessions/{}/transfer/agree": ("agent_id", "rate_per_minute"),
     "/api/chat/sessions/{}/rate": ("stars", "rating", "comment"),
     "/api/auth/login": ("email", "password"),
 }

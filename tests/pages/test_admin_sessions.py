@@ -21,6 +21,9 @@ def test_conversations_are_found_by_who_what_and_how(server, admin, client, agen
     assert asked in found(q=email)
     assert asked in found(q="camille")
     assert asked in found(q="dr anaïs laurent")
+    # Words in any order, in whatever spelling, and of whomever: but all of them.
+    assert found(q=f"LAURENT RAYE\u0301 {word}") == found(q=f"rayé {word} Anais") == {asked}
+    assert found(q=f"{word} nobody") == set()
     client.person.do("cancel", asked)
     assert found(q=word, status="ended") == {asked}
     page = admin.open(f"/admin/sessions/{asked}")

@@ -21,7 +21,7 @@ def test_requests_are_declined_and_taken_back_by_forms(client, agent):
     here = client.fill(f"/sessions/new?agent_id={agent.person.id}", "/sessions", message="Bonjour").path
     assert agent.fill(here, f"{here}/decline").path == "/inbox"
     assert "Declined" in client.open(here).text
-    here = client.fill("/sessions/new", "/sessions", message="À qui est libre").path
+    here = client.fill("/sessions/new", "/sessions", message="À qui est libre", max_rate="1,80").path
     page = agent.open(here)
     assert "À qui est libre" in page.text
     assert "Taken back" in client.fill(here, f"{here}/cancel").text

@@ -2,8 +2,10 @@
 
 from chat.web.api import (
     agents,
+    books,
     description,
     diagnosis,
+    earnings,
     fetching,
     login,
     operation,
@@ -24,6 +26,8 @@ ALL = tuple(
         sessions,
         signals,
         agents,
+        earnings,
+        books,
         login,
         operation,
         diagnosis,

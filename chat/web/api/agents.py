@@ -3,32 +3,31 @@
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from chat import agents, balances, billing, sessions
 from chat.accounts import User
-from chat.errors import Forbidden, InsufficientBalance, NotFound, Overloaded
+from chat.errors import Forbidden, IdempotencyMismatch, InsufficientBalance, NotFound, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.request import (
-    MAX_AMOUNT,
     MAX_INTEGER,
     Amount,
     Body,
     Digits,
     Id,
+    IdempotencyKey,
     PageSize,
     Query,
+    Some,
     Text,
+    idempotency_key,
     written,
 )
 from chat.wire import Agents, Balance, ChangedAgent, NewBalance
 
 blueprint = Blueprint("agents", __name__)
-
-# How a change is described; chat/balances.py is what checks it.
-SOME = WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MAX_AMOUNT, "multipleOf": 0.01})
 
 
 class Listed(Query):
@@ -57,7 +56,7 @@ class Entry(Body):
 
     user_id: Id
     kind: Literal["top_up", "refund"]
-    amount: Annotated[Amount, SOME]
+    amount: Some
     reason: Annotated[Text, written(500)]
 
 
@@ -89,11 +88,17 @@ def balance(runtime: Runtime, user: User, asked: Entries) -> Response:
 
 @blueprint.post("/api/chat/balance")
 @Operation(
-    "An administrator tops up a client's balance, or pays some of it back",
-    {201: NewBalance},
+    "An administrator tops up a client's balance, or pays some back; with a key once",
+    {201: NewBalance, 200: NewBalance},
     body=Entry,
-    refuses=(Forbidden, NotFound, InsufficientBalance, Overloaded),
+    headers=IdempotencyKey,
+    refuses=(Forbidden, NotFound, InsufficientBalance, IdempotencyMismatch, Overloaded),
 )
 def change_balance(runtime: Runtime, user: User, asked: Entry) -> Response:
-    left = balances.change(runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason)
-    return personal({"success": True, "balance": left}, 201)
+    left, duplicate = balances.change(
+        runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason, idempotency_key()
+    )
+    changed: NewBalance = {"success": True, "balance": left}
+    if duplicate:
+        return personal({**changed, "duplicate": True})
+    return personal(changed, 201)

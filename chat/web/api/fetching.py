@@ -8,14 +8,14 @@ from pydantic import Field
 
 from chat import messages
 from chat.accounts import User
-from chat.errors import CursorReset
+from chat.errors import CursorReset, Overloaded
 from chat.live.hub import Caller
 from chat.messages import Page, Position
 from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Answer, LongPoll
-from chat.web.request import Digits, PageSize
+from chat.web.request import Digits, LastId, PageSize
 from chat.wire import Fetched
 
 blueprint = Blueprint("fetching", __name__)
@@ -24,7 +24,7 @@ blueprint = Blueprint("fetching", __name__)
 class Fetch(LongPoll):
     """The query string."""
 
-    last_message_id: Digits = Field(default=0, alias="lastMessageId")
+    last_message_id: LastId = Field(default=0, alias="lastMessageId")
     cursor: Digits | None = None
     before_message_id: Digits | None = Field(default=None, alias="beforeMessageId")
     limit: PageSize = 100
@@ -41,7 +41,7 @@ class Fetch(LongPoll):
     "Messages after a position, at once or as soon as there are any",
     {200: Fetched},
     query=Fetch,
-    refuses=(CursorReset,),
+    refuses=(CursorReset, Overloaded),
     is_repeated=True,
 )
 def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Caller, Fetch], Answer]:
@@ -52,6 +52,9 @@ def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Caller, Fe
             page = messages.read(runtime, user, session_id, position)
             return Answer(encode(_content(page)))
         page = messages.wait(runtime, user, session_id, position, asked.seconds(runtime.settings), client)
+        if not page.was_held and not page.is_news and position.cursor is None:
+            # A plain client asks again at once after any 200, thousands of times a minute.
+            raise Overloaded("The server holds as many polls as it may.")
         return Answer(encode(_content(page)), ALWAYS if page.was_held else NOT_HELD)
 
     return answer

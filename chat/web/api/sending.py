@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 from flask import Blueprint, request
-from pydantic import Field
 
 from chat import accounts, messages
 from chat.accounts import User
@@ -21,7 +20,7 @@ from chat.runtime import Runtime
 from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import Answer
-from chat.web.request import WRITTEN, Body, Id, Key, Text, validated
+from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, parsed_key
 from chat.wire import Sent
 
 blueprint = Blueprint("sending", __name__)
@@ -33,12 +32,6 @@ class Message(Body):
     chat_session_id: Id
     message: Annotated[Text, WRITTEN]
     client_message_id: Key | None = None
-
-
-class IdempotencyKey(Body):
-    """The same key, as a header."""
-
-    idempotency_key: Key = Field(alias="Idempotency-Key")
 
 
 @blueprint.post("/api/chat/message")
@@ -74,7 +67,7 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
 def _idempotency_key(header: str | None, in_body: str | None) -> str | None:
     if header is None:
         return in_body
-    key = validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
+    key = parsed_key(header)
     if in_body not in (None, key):
         raise InvalidParameter(
             "Idempotency-Key and client_message_id differ; send one of them.", field="client_message_id"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from flask import Blueprint, Response
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chat import inbox, receipts, sessions, transitions
@@ -16,8 +16,10 @@ from chat.errors import (
     Forbidden,
     InsufficientBalance,
     NotFound,
+    OfferChanged,
     Overloaded,
     Problem,
+    RateChanged,
     SessionEnded,
     SpendingLimitReached,
     WrongStatus,
@@ -72,11 +74,29 @@ class Listed(LongPoll):
 
 
 class Request(Body):
-    """What a client asks for."""
+    """What a client asks for: of an agent at the rate that was shown, or of any at a maximum."""
+
+    # One of the two is there, and not null.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": kind}}}
+                for name, kind in (("agent_id", "integer"), ("max_rate", "number"))
+            ]
+        }
+    )
 
     agent_id: Id | None = None
+    rate_per_minute: Amount | None = None
+    max_rate: Amount | None = None
     message: Annotated[Text, WRITTEN] | None = None
     spending_limit: Amount | None = None
+
+    @property
+    def shown_rate(self) -> int | None:
+        """What a minute with this agent may cost, as far as the client says: cents."""
+        said = [each for each in (self.rate_per_minute, self.max_rate) if each is not None]
+        return min(said, default=None)
 
 
 class Limit(Body):
@@ -89,6 +109,13 @@ class Transfer(Body):
     """Who goes on."""
 
     agent_id: Id
+
+
+class Agreement(Body):
+    """Who goes on, and what a minute with them costs: as it was offered."""
+
+    agent_id: Id
+    rate_per_minute: Amount
 
 
 class Rating(Body):
@@ -129,10 +156,14 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     "A client asks for a session",
     {201: Answered, 200: Answered},
     body=Request,
-    refuses=(Forbidden, NotFound, AgentUnavailable, Overloaded),
+    refuses=(Forbidden, NotFound, AgentUnavailable, RateChanged, InsufficientBalance, Overloaded),
 )
 def ask(runtime: Runtime, user: User, asked: Request) -> Response:
-    session, is_old = transitions.request(runtime, user, asked.agent_id, asked.message, asked.spending_limit)
+    # Null is a client who wants none; left out, it is the operator's.
+    is_named = "spending_limit" in asked.model_fields_set
+    limit = asked.spending_limit if is_named else runtime.spending_limit
+    most = asked.max_rate if asked.agent_id is None else asked.shown_rate
+    session, is_old = transitions.request(runtime, user, asked.agent_id, asked.message, limit, most)
     more = {"duplicate": True} if is_old else {}
     return _answer(session, 200 if is_old else 201, **more)
 
@@ -152,7 +183,7 @@ def _transition(
     def view(runtime: Runtime, user: User, session_id: int) -> Response:
         return _answer(act(runtime, user, session_id))
 
-    blueprint.add_url_rule(f"{SESSION}/{name}", name, view, methods=["POST"])
+    blueprint.add_url_rule(f"{SESSION}/{name}", name.rpartition("/")[2], view, methods=["POST"])
 
 
 _transition("accept", "The agent takes a request", transitions.accept)
@@ -160,6 +191,7 @@ _transition("decline", "The agent refuses a request", transitions.decline)
 _transition("cancel", "The client takes a request back", transitions.cancel)
 _transition("end", "Either side ends it", transitions.end)
 _transition("pause", "Either side stops the clock", transitions.pause)
+_transition("transfer/refuse", "The client stays with the agent", transitions.refuse_transfer)
 _transition(
     "resume", "Whoever paused it goes on", transitions.resume, SpendingLimitReached, InsufficientBalance
 )
@@ -187,15 +219,16 @@ def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> 
     return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id))
 
 
-@blueprint.post(f"{SESSION}/transfer/<answer>")
+@blueprint.post(f"{SESSION}/transfer/agree")
 @Operation(
-    "The client agrees to the dearer agent, or stays",
+    "The client agrees to the dearer agent, as offered",
     {200: Answered},
-    choices={"answer": ("agree", "refuse")},
-    refuses=REFUSALS,
+    body=Agreement,
+    refuses=(*REFUSALS, OfferChanged),
 )
-def answer_transfer(runtime: Runtime, user: User, session_id: int, answer: str) -> Response:
-    return _answer(transitions.answer_transfer(runtime, user, session_id, answer == "agree"))
+def agree(runtime: Runtime, user: User, session_id: int, asked: Agreement) -> Response:
+    agreed = transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate_per_minute)
+    return _answer(agreed)
 
 
 @blueprint.post(f"{SESSION}/rating")

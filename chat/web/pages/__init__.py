@@ -1,5 +1,17 @@
 """The pages, a module for each part of the house."""
 
-from chat.web.pages import administration, asking, conversations, desk, entrance, profile
+from chat.web.pages import (
+    administration,
+    asking,
+    books,
+    conversations,
+    desk,
+    entrance,
+    profile,
+    statements,
+)
 
-ALL = tuple(module.blueprint for module in (entrance, profile, asking, conversations, desk, administration))
+ALL = tuple(
+    module.blueprint
+    for module in (entrance, profile, asking, conversations, books, desk, statements, administration)
+)

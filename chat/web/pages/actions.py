@@ -8,8 +8,9 @@ from pydantic import Field
 from chat import transitions
 from chat.accounts import User
 from chat.runtime import Runtime
-from chat.web.page import Amount, form
+from chat.web.page import form
 from chat.web.request import Body, Digits
+from chat.web.typed import Amount
 from chat.wire import TimedSession
 
 
@@ -17,6 +18,13 @@ class Transfer(Body):
     """Who goes on."""
 
     agent_id: Digits
+
+
+class Agreement(Body):
+    """Who goes on, and what a minute with them costs: as the page showed it."""
+
+    agent_id: Digits
+    rate_cents: Digits
 
 
 class Limit(Body):
@@ -46,11 +54,8 @@ def _rate(runtime: Runtime, user: User, session_id: int) -> TimedSession:
 
 
 def _agree(runtime: Runtime, user: User, session_id: int) -> TimedSession:
-    return transitions.answer_transfer(runtime, user, session_id, True)
-
-
-def _refuse(runtime: Runtime, user: User, session_id: int) -> TimedSession:
-    return transitions.answer_transfer(runtime, user, session_id, False)
+    asked = form(Agreement)
+    return transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate_cents)
 
 
 ACTIONS: dict[str, Callable[[Runtime, User, int], TimedSession]] = {
@@ -63,7 +68,7 @@ ACTIONS: dict[str, Callable[[Runtime, User, int], TimedSession]] = {
     "limit": _limit,
     "transfer": _transfer,
     "agree": _agree,
-    "refuse": _refuse,
+    "refuse": transitions.refuse_transfer,
     "rating": _rate,
 }
 # After these there is nothing left for the agent to see.

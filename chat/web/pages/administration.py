@@ -11,8 +11,9 @@ from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
-from chat.web.page import Amount, check_form, form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, path_id, query
+from chat.web.page import check_form, form, form_key, page, reader, see
+from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, current_runtime, path_id, query
+from chat.web.typed import Amount
 
 blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 
@@ -49,6 +50,7 @@ class Person(Body):
     email: str = ""
     headline: str = ""
     rate: Amount | None = None
+    share: Annotated[Digits, Field(le=100)] | None = None
 
 
 class Invitation(Body):
@@ -63,6 +65,7 @@ class Entry(Body):
     kind: balances.Kind
     amount: Amount
     reason: str = ""
+    key: Key | None = None
 
 
 @blueprint.get("/people")
@@ -98,7 +101,7 @@ def change_person(user_id: str) -> Response:
     runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
     try:
         asked = form(Person)
-        people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate)
+        people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate, asked.share)
     except Problem as problem:
         return _person_page(person_id, problem)
     return see("administration.show_person", user_id=person_id, notice="saved")
@@ -194,14 +197,14 @@ def _person_page(
 ) -> Response:
     runtime, user = current_runtime(), reader("admin")
     person = people.read(runtime, user, user_id)
-    return page("admin/person.html", status, problem, person=person, link=link)
+    return page("admin/person.html", status, problem, person=person, link=link, key=form_key(problem))
 
 
 def _change_balance(user_id: int) -> Response:
     runtime, user = current_runtime(), reader("admin")
     try:
         asked = form(Entry)
-        balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason)
+        balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason, asked.key)
     except Problem as problem:
         return _person_page(user_id, problem)
     return see("administration.show_person", user_id=user_id, notice="saved")

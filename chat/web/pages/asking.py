@@ -2,10 +2,13 @@
 
 from flask import Blueprint, Response
 
-from chat import agents, transitions
-from chat.errors import NotFound, Problem
-from chat.web.page import Amount, form, page, reader, see, written
-from chat.web.request import Body, Digits, Query, current_runtime, query, validated
+from chat import agents, balances, billing, sessions, transitions
+from chat.accounts import User
+from chat.errors import NotFound, Problem, RateChanged
+from chat.web.page import form, page, reader, see, written
+from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, query, validated
+from chat.web.typed import Amount
+from chat.wire import TimedSession
 
 blueprint = Blueprint("asking", __name__)
 
@@ -25,9 +28,11 @@ class Asked(Query):
 
 
 class Request(Body):
-    """What a client asks for."""
+    """What a client asks for: of an agent at the rate that the page showed, or of any at a maximum."""
 
     agent_id: Digits = 0
+    rate_cents: Digits | None = None
+    max_rate: Amount | None = None
     message: str | None = None
     spending_limit: Amount | None = None
 
@@ -41,28 +46,48 @@ def listed() -> Response:
 
 @blueprint.get("/sessions/new")
 def request_page() -> Response:
-    reader("client")
-    return _request_page(query(Asked).agent_id)
+    return _request_page(reader("client"), query(Asked).agent_id)
 
 
 @blueprint.post("/sessions")
 def ask() -> Response:
-    runtime, user = current_runtime(), reader("client")
+    user = reader("client")
     # Also of a form that is refused: it must not come back as one to any agent.
     agent_id = validated(Asked, {"agent_id": written().get("agent_id") or "0"}).agent_id
     try:
-        asked = form(Request)
-        session, _ = transitions.request(runtime, user, agent_id or None, asked.message, asked.spending_limit)
+        session = _request(user, agent_id)
     except Problem as problem:
-        return _request_page(agent_id, problem)
+        return _request_page(user, agent_id, problem)
     return see("conversations.show", chat_session_id=session["id"])
 
 
-def _request_page(agent_id: int, problem: Problem | None = None) -> Response:
-    card = None
+def _request(user: User, agent_id: int) -> TimedSession:
+    runtime, asked = current_runtime(), form(Request)
+    if agent_id and asked.rate_cents is None:
+        raise RateChanged("The form does not say which rate it showed.")
+    # Left blank is a client who wants no limit.
+    is_named = "spending_limit" in written()
+    limit = asked.spending_limit if is_named else runtime.spending_limit
+    most = asked.rate_cents if agent_id else asked.max_rate
+    session, _ = transitions.request(runtime, user, agent_id or None, asked.message, limit, most)
+    return session
+
+
+def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> Response:
+    runtime, card = current_runtime(), None
     if agent_id:
-        cards, _ = agents.listed(current_runtime(), agent_id - 1, 1)
+        cards, _ = agents.listed(runtime, agent_id - 1, 1)
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]
-    return page("request.html", problem=problem, agent=card)
+    is_prepaid = runtime.settings.prepaid
+    return page(
+        "request.html",
+        problem=problem,
+        agent=card,
+        rates=None if agent_id else agents.rates(runtime),
+        balance=balances.of_user(runtime, user, MAX_INTEGER, 1)["balance"] if is_prepaid else None,
+        missing=problem.extra.get("missing") if problem else None,
+        default_limit=runtime.spending_limit,
+        terms=sessions.increments(billing.terms(runtime.settings)),
+    )

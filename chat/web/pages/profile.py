@@ -8,8 +8,9 @@ from pydantic import Field
 from chat import accounts, agents, balances, people
 from chat.accounts import User
 from chat.errors import Problem
-from chat.web.page import Amount, form, page, reader, see
+from chat.web.page import form, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
+from chat.web.typed import Amount
 
 blueprint = Blueprint("profile", __name__)
 

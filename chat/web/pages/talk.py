@@ -1,17 +1,16 @@
 """What the pages of a conversation show: the client's, and the agent's beside the inbox."""
 
-import secrets
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from chat import agents, archive, inbox, messages, replies, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem, existing
+from chat.errors import CrossSite, NotFound, Problem, existing
 from chat.messages import Position
 from chat.runtime import Runtime
-from chat.web.page import INBOX_SIZE, listed, live, page
+from chat.web.page import INBOX_SIZE, form_key, listed, live, page
 from chat.web.request import MAX_INTEGER, Digits, Query, current_runtime, query
 from chat.wire import Agent, Card
 
@@ -56,7 +55,7 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
         "inbox.html",
         problem=problem,
         **content,
-        key=_key(problem),
+        key=form_key(problem),
         card=_own_card(runtime, agent),
         ended=inbox.history(runtime, agent, MAX_INTEGER, PAST_SESSIONS)[0],
         replies=replies.of_agent(runtime, agent),
@@ -69,7 +68,7 @@ def talk_page(user: User, session_id: int, problem: Problem | None = None) -> Re
         return inbox_page(user, session_id, problem)
     runtime, before = current_runtime(), query(Shown).before
     content = runtime.database.read(lambda db: _conversation(db, runtime, user, session_id, before))
-    return page("conversation.html", problem=problem, **content, key=_key(problem))
+    return page("conversation.html", problem=problem, **content, key=form_key(problem))
 
 
 def again(user: User, session_id: int, problem: Problem) -> Response:
@@ -77,12 +76,6 @@ def again(user: User, session_id: int, problem: Problem) -> Response:
     if isinstance(problem, NotFound | CrossSite):
         raise problem
     return talk_page(user, session_id, problem)
-
-
-def _key(problem: Problem | None) -> str:
-    """Of the next message; of the same one while nobody knows whether it was stored."""
-    is_unknown = isinstance(problem, DatabaseUnavailable)
-    return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
 
 
 def _conversation(

@@ -37,6 +37,15 @@ export class MessageList {
     return !pending;
   }
 
+  // That the clock has started: after what was said before, and once.
+  tellClock(at, text) {
+    const next = this.#items().find((item) => !(item.dataset.at <= at));
+    const before = next?.previousElementSibling?.matches("[data-day]") ? next.previousElementSibling : next;
+    const line = Object.assign(document.createElement("li"), { className: "day", textContent: text });
+    line.dataset.clock = "";
+    this.#scroll.keep(() => this.#list.insertBefore(line, before ?? null));
+  }
+
   append(item) { this.change(() => this.#list.append(item), true); }
 
   // What one does oneself is brought into view.

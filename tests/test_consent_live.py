@@ -1,0 +1,122 @@
+"""What the scripts of a page say of a price while it changes."""
+
+import pytest
+
+
+@pytest.fixture
+def server(site):
+    return site
+
+
+def opened(visitor, path):
+    """The page that somebody has in front of them."""
+    visitor.open(path)
+    return visitor.page
+
+
+def test_the_button_of_a_request_to_any_agent_says_the_maximum(site, visit):
+    page = opened(visit(site, site.person("client")), "/sessions/new")
+    button = page.get_by_role("button", name="Request, with obligation to pay")
+    for typed, price in (("3,5", "€3.50"), ("12", "€12.00")):
+        page.fill("#max_rate", typed)
+        assert button.inner_text() == f"Request, with obligation to pay, at most {price} a minute"
+    for typed in ("", "much", "0"):
+        page.fill("#max_rate", typed)
+        assert button.inner_text() == "Request, with obligation to pay"
+    page.fill("#max_rate", "3,5")
+    button.click()
+    page.get_by_text("at most €3.50 a minute").wait_for()
+
+
+def test_an_agent_sees_what_a_minute_brings_before_accepting(site, visit):
+    agent = site.person("agent")
+    page = opened(visit(site, agent), "/inbox")
+    asked = site.person("client").ask(message="Who is free?", max_rate=1.8)
+    page.locator(f'[data-card="{asked["id"]}"] [data-offer]', has_text="€1.80 a minute").wait_for()
+    page.locator(f'[data-card="{asked["id"]}"] >> text=Who is free?').click()
+    page.locator(".log strong", has_text="€1.80 a minute").wait_for()
+
+
+def test_what_is_agreed_to_is_what_is_read(site, talk, visit):
+    first, second = (site.person("agent", name, rate_cents=400) for name in ("Me Girard", "Me Noir"))
+    page = opened(visit(site, talk.client), f"/sessions/{talk.id}")
+    talk.agent.do("transfer", talk.id, agent_id=first.id)
+    page.get_by_role("button", name="Agree, with obligation to pay, €4.00 a minute").wait_for()
+    assert page.locator("[data-transfer-name]").inner_text() == "Me Girard"
+    second.post("/api/chat/agents/me", {"rate_per_minute": 9.5})
+    talk.agent.do("transfer", talk.id, agent_id=second.id)
+    button = page.get_by_role("button", name="Agree, with obligation to pay, €9.50 a minute")
+    button.wait_for()
+    assert page.locator("[data-transfer-name]").inner_text() == "Me Noir"
+    with page.expect_navigation():
+        button.click()
+    session = talk.client.show(talk.id)
+    assert (session["agent"]["id"], session["rate_per_minute"]) == (second.id, 9.5)
+
+
+def test_the_page_says_once_that_the_clock_has_started(site, visit):
+    client, agent = site.person("client"), site.person("agent")
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    pages = [opened(visit(site, who), f"/sessions/{asked}") for who in (client, agent)]
+    assert [page.locator("[data-clock]").count() for page in pages] == [0, 0]
+    agent.send(asked, "Je vous écoute")
+    line = "The clock has started: €2.50 a minute."
+    for page in pages:
+        # In the log, which a screen reader is told of politely.
+        page.locator("[role=log][aria-live=polite] [data-clock]", has_text=line).wait_for()
+        assert page.locator(".message + [data-clock]").count() == 1
+    client.send(asked, "Merci")
+    for page in pages:
+        page.locator(".message", has_text="Merci").wait_for()
+        assert page.locator("[data-clock]").all_inner_texts() == [line]
+        page.reload()
+        page.locator(".message", has_text="Merci").wait_for()
+        assert page.locator("[data-clock]").all_inner_texts() == [line]
+    # Another agent's clock is another one.
+    other = site.person("agent", rate_cents=100)
+    agent.do("transfer", asked, agent_id=other.id)
+    other.send(asked, "À moi")
+    pages[0].locator("[data-clock]", has_text="The clock has started: €1.00 a minute.").wait_for()
+
+
+def test_it_says_so_where_accepting_starts_it(start, visit):
+    server = start(billing_starts="accept", free_seconds=90)
+    client, agent = server.person("client"), server.person("agent")
+    asked = client.ask(agent_id=agent.id)["id"]
+    page = opened(visit(server, client), f"/sessions/{asked}")
+    agent.do("accept", asked)
+    line = "The clock has started. The first 1:30 min are free, then €2.50 a minute."
+    page.locator("[data-clock]", has_text=line).wait_for()
+    agent.send(asked, "Je vous écoute")
+    page.locator(".message", has_text="Je vous écoute").wait_for()
+    page.reload()
+    assert page.locator("[data-clock]").all_inner_texts() == [line]
+
+
+def test_what_no_other_currency_expresses_is_agreed_to(start, visit):
+    """Three decimals, in the language whose mark they do not have on the wire; and how is charged."""
+    server = start(currency="KWD", first_increment_seconds=360, next_increment_seconds=60, minimum_charge=500)
+    client, agent = server.person("client"), server.person("agent", rate_cents=1255)
+    dearer = server.person("agent", rate_cents=1999)
+    visitor = visit(server, client, locale="fr")
+    page = opened(visitor, "/sessions/new")
+    page.fill("#max_rate", "1,255")
+    button = page.get_by_role("button", name="Demander avec obligation de paiement")
+    assert "1,255" in button.inner_text()
+    page.fill("#max_rate", "1.255")  # Which the server refuses, for it may be a thousand.
+    assert button.inner_text() == "Demander avec obligation de paiement"
+    page = opened(visitor, f"/sessions/new?agent_id={agent.id}")
+    assert "6 minutes" in page.inner_text("form.card")
+    assert "0,500" in page.inner_text("form.card")
+    visitor.follow(page.locator("form.card .button"))
+    asked = client.inbox().json["sessions"][0]
+    assert asked["max_rate"] == 1.255
+    agent.do("accept", asked["id"])
+    agent.send(asked["id"], "Bonjour")
+    page.locator("[data-clock]").wait_for()
+    agent.do("transfer", asked["id"], agent_id=dearer.id)
+    agree = page.locator("[data-agree]", has_text="1,999")
+    agree.wait_for()
+    visitor.follow(agree)
+    assert client.show(asked["id"])["rate_per_minute"] == 1.999

@@ -1,0 +1,119 @@
+"""Money by hand: what was done with a key is not done again, and whoever waits for money hears of it."""
+
+import pytest
+
+from chat import store
+from tests.pages.visitor import Visitor
+from tests.threads import together
+
+CARD = {"kind": "top_up", "amount": 20, "reason": "Card"}
+
+
+def change(admin, key, **content):
+    return admin.post("/api/chat/balance", content, Idempotency_Key=key)
+
+
+def test_fifty_equal_top_ups_with_one_key_are_one(site):
+    admin, client = site.person("admin"), site.person("client")
+    with together(site) as threads:
+        answers = threads.map(lambda _: change(admin, "bank 4711", user_id=client.id, **CARD), range(50))
+    assert sorted(answer.status for answer in answers) == [200] * 49 + [201]
+    assert {answer.json["balance"] for answer in answers} == {20}
+    assert all(("duplicate" in answer.json) == (answer.status == 200) for answer in answers)
+    told = client.get("/api/chat/balance").json
+    assert (told["balance"], len(told["ledger"])) == (20, 1)
+
+
+def test_a_key_gives_the_first_answer_and_is_whoever_acts_own(site):
+    admin, other, client = site.person("admin"), site.person("admin"), site.person("client")
+    first = {"user_id": client.id, **CARD}
+    assert change(admin, "1", **first).status == 201
+    assert change(other, "1", **first).json["balance"] == 40
+    again = change(admin, "1", **first)
+    assert (again.status, again.json) == (200, {"success": True, "balance": 20, "duplicate": True})
+    for differs in ({"amount": 20.01}, {"kind": "refund"}, {"reason": "Cash"}, {"user_id": other.id}):
+        answer = change(admin, "1", **{**first, **differs})
+        assert (answer.status, answer.json["code"]) == (409, "idempotency_mismatch"), differs
+    assert admin.post("/api/chat/balance", first).status == 201
+    for wrong in ("", "x" * 65, "é"):
+        answer = change(admin, wrong.encode(), **first)
+        assert (answer.status, answer.json["code"]) == (400, "invalid_parameter"), wrong
+    assert client.get("/api/chat/balance").json["balance"] == 60
+
+
+def test_what_was_refused_is_not_kept_for_the_key(site):
+    admin, client = site.person("admin"), site.person("client")
+    back = {"user_id": client.id, "kind": "refund", "amount": 5, "reason": "Goodwill"}
+    assert change(admin, "back", **back).json["code"] == "insufficient_balance"
+    assert change(admin, "card", user_id=client.id, **CARD).status == 201
+    assert change(admin, "back", **back).json["balance"] == 15
+
+
+def test_a_command_with_a_key_is_done_once(start, run):
+    server = start()
+    client = server.person("client")
+    top_up = ("top-up", "client1@example.org", "20.00", "--reason", "Cash", "--key", "cash 1")
+    assert run(server, *top_up) == run(server, *top_up) == "client1@example.org: 20.00 EUR\n"
+    assert len(client.get("/api/chat/balance").json["ledger"]) == 1
+    with pytest.raises(AssertionError, match="used before"):
+        run(server, "refund", "client1@example.org", "5.00", "--reason", "Goodwill", "--key", "cash 1")
+
+
+def test_a_form_that_is_sent_twice_is_done_once(site):
+    client, visitor = site.person("client"), Visitor(site, site.person("admin"))
+    path = f"/admin/people/{client.id}"
+    form = visitor.open(path).form(f"{path}/balance")
+    filled = {**form, "kind": "top_up", "amount": "20", "reason": "Card"}
+    for _ in range(2):
+        assert visitor.post(f"{path}/balance", filled).status == 303
+    changed = visitor.post(f"{path}/balance", filled, amount="30")
+    assert (changed.status, "This form was sent before" in changed.text) == (409, True)
+    fresh = changed.form(f"{path}/balance")["key"]
+    assert fresh != filled["key"]
+    assert visitor.post(f"{path}/balance", filled, amount="30", key=fresh).status == 303
+    assert client.get("/api/chat/balance").json["balance"] == 50
+
+
+def test_a_top_up_wakes_both_and_warns_again(start):
+    server = start(prepaid=1)
+    admin, client, agent = (server.person(role) for role in ("admin", "client", "agent"))
+    assert change(admin, "1", user_id=client.id, **{**CARD, "amount": 5}).status == 201
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Bonjour")
+    server.advance(65)
+    polls = [who.poll(asked, cursor=who.fetch(asked).json["cursor"]) for who in (client, agent)]
+    server.wait_until_held(2)
+    assert change(admin, "2", user_id=client.id, **CARD).status == 201
+    for poll in polls:
+        assert 400 < poll.result().json["session"]["seconds_left"] <= 535
+    row = server.database.read(lambda db: store.sessions.by_id(db, asked))
+    assert row["warned_seconds"] is None
+    for seconds in (220, 220):
+        server.advance(seconds)
+        client.send(asked, "Toujours là")
+    poll = client.poll(asked, cursor=client.fetch(asked).json["cursor"])
+    assert poll.result().json["session"]["seconds_left"] <= 120
+    # And it goes on when it was used up, but not by itself.
+    server.advance(200)
+    server.wait_until(lambda _: client.show(asked)["pause_reason"] == "balance")
+    poll = client.poll(asked, cursor=client.fetch(asked).json["cursor"])
+    server.wait_until_held(1)
+    assert change(admin, "3", user_id=client.id, **CARD).status == 201
+    assert poll.result().json["session"]["status"] == "paused"
+    assert client.do("resume", asked).json["session"]["status"] == "active"
+
+
+def test_an_entry_by_another_hand_is_not_blessed_by_the_next_one(start, run):
+    server = start()
+    admin, client = server.person("admin"), server.person("client")
+    change(admin, "1", user_id=client.id, **CARD)
+    for statement in (
+        "INSERT INTO ledger (user_id, kind, amount_cents, currency, reason, created_at)"
+        f" VALUES ({client.id}, 'top_up', 500, 'EUR', 'Card', 1)",
+        f"UPDATE users SET balance_cents = balance_cents + 500 WHERE id = {client.id}",
+    ):
+        server.database.write(lambda db, statement=statement: db.conn.execute(statement).close())
+    change(admin, "2", user_id=client.id, **CARD)
+    with pytest.raises(AssertionError, match="ledger"):
+        run(server, "verify")
