@@ -13,7 +13,7 @@ from chat.store import server, users
 from chat.sweeper import Sweeper
 from tests.time_travel import pass_time
 
-RATES = {"anna": 250, "ben": 100, "cora": 250, "dora": 400}
+RATES = {"anna": 250, "ben": 100, "cora": 250, "dora": 400, "zoe": 0}
 
 
 def _act(transition: Callable[..., Any], by: str = "") -> Callable[..., None]:
