@@ -15,6 +15,8 @@ from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
 from chat.live.hub import Hub
 from chat.live.presence import Presence, Typing
+from chat.providers.provider import Provider
+from chat.providers.stripe import Stripe
 from chat.settings import SettingError, Settings
 from chat.store import server
 from chat.store.rows import Side
@@ -45,7 +47,7 @@ class Runtime:
     """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingError for a currency that there is not, and for a limit that it cannot express."""
+        """Raises SettingError for a currency that there is not, a limit beyond it, one of two keys."""
         self.settings = settings
         try:
             money.use(settings.currency)
@@ -68,6 +70,7 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.sends = TokenBuckets()
+        self.provider = _provider(settings)
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
@@ -118,6 +121,8 @@ class Runtime:
         """After `stop`, or without a `start`: close what is open."""
         self.doorbell.close()
         self.hashing.close()
+        if self.provider:
+            self.provider.close()
         self.database.close()
 
     def _open(self, db: Connection) -> None:
@@ -140,6 +145,14 @@ class Runtime:
     def _hear_typing(self, words: list[str]) -> None:
         chat_session_id, side, other_id, is_typing = words
         self.presence.hear(Typing(int(chat_session_id), cast(Side, side), int(other_id), is_typing == "1"))
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Through whom clients pay; raises SettingError for half of its keys."""
+    keys = (settings.stripe_secret_key, settings.stripe_webhook_secret)
+    if any(keys) and not all(keys):
+        raise SettingError("CHAT_STRIPE_SECRET_KEY and CHAT_STRIPE_WEBHOOK_SECRET: set both, or none")
+    return Stripe(settings) if all(keys) else None
 
 
 def _max_waiters(settings: Settings) -> int:

@@ -9,6 +9,7 @@ from chat.store import (
     ledger,
     links,
     messages,
+    payments,
     replies,
     revision,
     server,
