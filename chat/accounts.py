@@ -13,6 +13,7 @@ from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
     EmailTaken,
+    Forbidden,
     InvalidCredentials,
     InvalidParameter,
     NotAuthenticated,
@@ -64,6 +65,12 @@ def authenticate(db: Connection, *token_hashes: bytes) -> User:
 def check(runtime: Runtime, user: User) -> None:
     """Raises NotAuthenticated where the sign-in has ended since."""
     runtime.database.read(lambda db: authenticate(db, user.token_hash))
+
+
+def only_administrators(actor: User) -> None:
+    """Raises Forbidden for anybody else."""
+    if actor.role != "admin":
+        raise Forbidden("Only an administrator may do this.")
 
 
 def create_user(

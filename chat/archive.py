@@ -1,6 +1,6 @@
 """Conversations to look into: transcripts, an agent's past ones with a client, an administrator's search."""
 
-from chat import sessions, store
+from chat import receipts, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import Forbidden, existing
@@ -17,6 +17,7 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
         return {
             "session": sessions.details(db, runtime, row, store.server.time(db)),
             "messages": store.messages.all_of(db, chat_session_id),
+            "receipt": receipts.show(db, runtime, user, chat_session_id),
         }
 
     return runtime.database.read(read)

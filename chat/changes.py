@@ -6,7 +6,7 @@ settle what has happened by itself → act → store → COMMIT → publish
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from chat import sessions, store
+from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
@@ -133,12 +133,14 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
     head = message_revision or store.revision.advance(db)
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
+    share = life.settings.agent_share
     for move in life.moves:
         if isinstance(move, Cut):
             store.intervals.cut(db, life.row["id"], *move, AUTOMATIC)
         else:
-            store.intervals.switch(db, life.row["id"], *move)
+            store.intervals.switch(db, life.row["id"], *move, share)
     _settle_money(db, life)
+    books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
 

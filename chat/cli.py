@@ -14,7 +14,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, currency, messages, money, receipts, store, texts
+from chat import accounts, balances, currency, earnings, exports, messages, money, store, texts, verify
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -117,9 +117,7 @@ def set_up() -> None:
 @click.argument("rate")
 def set_rate(email: str, rate: str) -> None:
     """Set what a minute with an agent costs, like 2.50, from the next session on."""
-    cents, row = _cents(rate), _user(email)
-    if row["role"] != "agent":
-        raise click.ClickException(f"{email} is no agent")
+    cents, row = _cents(rate), _agent(email)
     _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
 
@@ -155,15 +153,61 @@ def refund(email: str, amount: str, reason: str, key: str | None) -> None:
     _change_balance(email, "refund", amount, reason, key)
 
 
+@chat.command("set-share")
+@click.argument("email")
+@click.argument("percent", type=click.IntRange(0, 100))
+def set_share(email: str, percent: int) -> None:
+    """Set what of their sessions' price an agent earns, in per cent, for clocks that start from now on."""
+    agent = _agent(email)
+    _runtime().database.write(lambda db: store.users.update(db, agent["id"], share_percent=percent))
+    click.echo(f"{email}: {percent} %")
+
+
+@chat.command("pay-out")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--reason", required=True)
+@key
+@click.option("--take-back", is_flag=True, help="It came back.")
+def pay_out(email: str, amount: str, reason: str, key: str | None, take_back: bool) -> None:
+    """Record what an agent was paid."""
+    runtime, agent_id, cents = _runtime(), _agent(email)["id"], _cents(amount)
+    _check_key(key)
+    kind: earnings.Kind = "taken_back" if take_back else "payout"
+    _or_fail(lambda: earnings.pay_out(runtime, None, agent_id, kind, cents, reason, key))
+    owed = earnings.statement(runtime, None, agent_id)["accounts"][0]
+    click.echo(f"{email}: {owed['balance']} {owed['currency']} are owed")
+
+
 @chat.command()
-def verify() -> None:
-    """Compute every total and balance again; exit with 1 and the differences if there are any."""
-    differences = _runtime().database.read(lambda db: list(receipts.verify(db)))
-    for difference in differences:
+@click.argument("email")
+def statement(email: str) -> None:
+    """Print what an agent earned and was paid, by month, as CSV."""
+    found = _or_fail(lambda: earnings.statement(_runtime(), None, _agent(email)["id"]))
+    click.echo(earnings.as_csv(found), nl=False)
+
+
+@chat.command("verify")
+@click.option("--since", help="A head that was printed before: its entries must be there still.")
+def verify_books(since: str | None) -> None:
+    """Compute every bill again; print the books' head, exit with 1 and the differences if there are any."""
+    found, head = _runtime().database.read(
+        lambda db: (list(verify.differences(db, since)), store.books.newest(db))
+    )
+    for difference in found:
         click.echo(difference)
-    if differences:
+    if found:
         raise SystemExit(1)
     click.echo("All totals and balances are right.")
+    if head is not None:
+        click.echo(f"The books have {head['sequence']} entries; their head is {head['hash']}")
+
+
+@chat.command("books")
+@click.option("--month", help="Like 2026-11; without it, all there is.")
+def print_books(month: str | None) -> None:
+    """Print the books as CSV: receipts, credits and the ledger."""
+    click.echo(_or_fail(lambda: exports.table(_runtime(), None, month)), nl=False)
 
 
 @chat.command()
@@ -245,6 +289,13 @@ def _user(email: str) -> UserRow:
     return row
 
 
+def _agent(email: str) -> UserRow:
+    row = _user(email)
+    if row["role"] != "agent":
+        raise click.ClickException(f"{email} is no agent")
+    return row
+
+
 def _cents(text: str) -> int:
     try:
         return money.minor_units(Decimal(text if AMOUNT.fullmatch(text) else "NaN"))
@@ -252,10 +303,14 @@ def _cents(text: str) -> int:
         raise click.ClickException(f"{text!r} must be {money.described()}") from None
 
 
-def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str, key: str | None) -> None:
-    runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
+def _check_key(key: str | None) -> None:
     if key is not None and not texts.is_key(key):
         raise click.ClickException(f"{key!r} is no key; it has 1 to 64 printable ASCII characters")
+
+
+def _change_balance(email: str, kind: balances.Kind, amount: str, reason: str, key: str | None) -> None:
+    runtime, user_id, cents = _runtime(), _user(email)["id"], _cents(amount)
+    _check_key(key)
     left, _ = _or_fail(lambda: balances.change(runtime, None, user_id, kind, cents, reason, key))
     click.echo(f"{email}: {left} {runtime.settings.currency}")
 

@@ -43,16 +43,25 @@ def create(
 
 
 def change(
-    runtime: Runtime, actor: User, user_id: int, name: str, headline: str, rate_cents: int | None
+    runtime: Runtime,
+    actor: User,
+    user_id: int,
+    name: str,
+    headline: str,
+    rate_cents: int | None,
+    share_percent: int | None,
 ) -> None:
-    """Their name, and what concerns an agent; raises NotFound, InvalidParameter."""
+    """Their name, and what concerns an agent; without a share it is the setting's.
+
+    Raises NotFound, InvalidParameter.
+    """
     _only_admin(actor)
     changed: dict[str, object] = {"name": texts.name(name)}
     checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
     def write(db: Connection) -> None:
         if existing(store.users.by_id(db, user_id))["role"] == "agent":
-            changed["headline"] = checked_headline
+            changed.update(headline=checked_headline, share_percent=share_percent)
             if rate_cents is not None:
                 changed["rate_cents"] = rate_cents
         store.users.update(db, user_id, **changed)

@@ -1,51 +1,77 @@
-"""The bill of a session, in full, so that anybody can compute it again; and the check that does."""
+"""The bill of a session, in full, so that anybody can compute it again; frozen once it has a number."""
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from decimal import Decimal
+from typing import Any
 
-from chat import billing, clock, sessions, store
+from chat import billing, books, clock, sessions, store
 from chat.accounts import User
+from chat.books import Charge, Content, Credited
 from chat.database.connection import Connection
+from chat.errors import existing
 from chat.lifecycle import moved
 from chat.money import Cents
 from chat.runtime import Runtime
-from chat.store.rows import IntervalRow, LedgerRow, SessionRow
-from chat.wire import Entry, Interval, Receipt
+from chat.store.rows import BookRow, IntervalRow, LedgerRow, RemarkRow, SessionRow
+from chat.store.server import Time
+from chat.wire import Charged, Credit, Entry, Interval, Receipt, Remark, Vat
 
 
 def of_session(runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
-    """The receipt, or what it would be if the session ended now."""
+    """The receipt, or what it would be if the session ended now; raises NotFound.
 
-    def read(db: Connection) -> Receipt:
-        row, time = sessions.of_user(db, chat_session_id, user.id), store.server.time(db)
-        paid = store.ledger.of_session(db, chat_session_id) if row["client_id"] == user.id else []
-        life = sessions.life_of(db, row, runtime.settings)
-        life.settle(time)
-        intervals = moved(store.intervals.of_session(db, chat_session_id), life.moves)
-        names = {each["agent_id"]: each["agent_name"] for each in intervals}
-        charged = _charges(intervals, row, time.now)
-        return {
-            "server_time": time.now,
-            "session": sessions.untimed(sessions.details(db, runtime, row, time)),
-            "is_final": row["status"] == "ended",
-            "free_seconds": row["free_seconds"],
-            "intervals": [_interval(each, time.now, row["currency"]) for each in intervals],
-            "charges": [
-                {
-                    "count": each.increments,
-                    "seconds": each.seconds,
-                    "agent": {"id": each.label, "name": names[each.label]},
-                    "rate_per_minute": Cents(each.rate_cents, row["currency"]),
-                    "amount": Cents(each.cents, row["currency"]),
-                }
-                for each in charged
-            ],
-            "total_cost": Cents(billing.total(charged), row["currency"]),
-            "currency": row["currency"],
-            "ledger": [entry(each) for each in paid],
-        }
+    The client, the agent and administrators see all of it, an agent who handed it over their own part.
+    """
+    return runtime.database.read(lambda db: show(db, runtime, user, chat_session_id))
 
-    return runtime.database.read(read)
+
+def show(db: Connection, runtime: Runtime, user: User, chat_session_id: int) -> Receipt:
+    """The same, within one read."""
+    row, time = visible(db, user, chat_session_id), store.server.time(db)
+    issued = store.books.receipt(db, chat_session_id)
+    content = books.read(issued) if issued else _so_far(db, runtime, row, time)
+    is_part = user.role == "agent" and row["agent_id"] != user.id
+    if is_part:
+        content = _part(content, user.id)
+    is_payer = user.role == "admin" or row["client_id"] == user.id
+    paid = store.ledger.of_session(db, chat_session_id) if is_payer else []
+    notes = [] if is_part else store.books.of_session(db, "credit", chat_session_id)
+    credits = [credit(each) for each in notes]
+    credited, currency = sum(each["amount"] for each in credits), content["currency"]
+    return {
+        "server_time": time.now,
+        "session": _session(db, runtime, row, time, content, is_part),
+        "is_final": row["status"] == "ended",
+        "is_part": is_part,
+        "number": issued["number"] if issued else None,
+        "issued_at": clock.text(issued["issued_at"]) if issued else None,
+        "hash": issued["hash"] if issued else None,
+        "operator": content["operator"],
+        "client": content["client"],
+        "agent": content["agent"],
+        "free_seconds": content["free_seconds"],
+        "intervals": [_interval(each, time.now, currency) for each in content["intervals"]],
+        "active_milliseconds": content["active_ms"],
+        "active_seconds": content["active_ms"] // 1000,
+        "charges": [_charged(each, content) for each in content["charges"]],
+        "total_cost": Cents(content["total_cents"], currency),
+        "vat": _vat(content),
+        "currency": currency,
+        "ledger": [entry(each) for each in paid],
+        "credits": credits,
+        "credited": Cents(credited, currency),
+        "remaining": Cents(content["total_cents"] - credited, currency),
+        "remarks": [] if is_part else [remark(each) for each in store.remarks.of_session(db, row["id"])],
+    }
+
+
+def visible(db: Connection, user: User, chat_session_id: int) -> SessionRow:
+    """The row of a session whose receipt the user may see; raises NotFound."""
+    if user.role == "admin":
+        return existing(store.sessions.by_id(db, chat_session_id))
+    return existing(
+        store.sessions.of_participant(db, chat_session_id, user.id)
+        or store.sessions.of_payee(db, chat_session_id, user.id)
+    )
 
 
 def entry(row: LedgerRow) -> Entry:
@@ -63,50 +89,93 @@ def entry(row: LedgerRow) -> Entry:
     }
 
 
-def verify(db: Connection) -> Iterator[str]:
-    """Compute every total again from its intervals, every balance from its ledger: what differs."""
-    for chat_session_id in store.sessions.all_ids(db):
-        row = store.sessions.by_id(db, chat_session_id)
-        if row is not None:
-            for difference in _differences(db, row):
-                yield f"session {chat_session_id}: {difference}"
-    for user in store.ledger.wrong_balances(db):
-        yield (
-            f"user {user['id']}: the balance is {Cents(user['balance_cents'])}, "
-            f"the ledger says {Cents(user['ledger_cents'])}"
-        )
+def credit(row: BookRow) -> Credit:
+    """A credit note, on the wire."""
+    said: Credited = books.read(row)
+    return {
+        "number": row["number"],
+        "receipt": said["receipt"],
+        "issued_at": clock.text(row["issued_at"]),
+        "amount": Cents(said["total_cents"], said["currency"]),
+        "currency": said["currency"],
+        "vat": _vat(said),
+        "reason": said["reason"],
+        "is_to_balance": said["is_to_balance"],
+        "hash": row["hash"],
+    }
 
 
-def _charges(intervals: Sequence[IntervalRow], row: SessionRow, now: int) -> list[billing.Charge[int]]:
-    """What is charged for them, by the agents' ids."""
-    return billing.charges(billing.active_parts(intervals, now), row["free_seconds"], row)
+def remark(row: RemarkRow) -> Remark:
+    """What somebody said about a receipt, on the wire."""
+    return {
+        "id": row["id"],
+        "by": row["role"],
+        "name": row["name"],
+        "remark": row["remark"],
+        "created_at": clock.text(row["created_at"]),
+    }
 
 
-def _differences(db: Connection, row: SessionRow) -> Iterator[str]:
-    intervals = store.intervals.of_session(db, row["id"])
-    yield from _gaps(intervals)
-    closed = [each for each in intervals if each["ended_at"] is not None]
-    closed_ms = sum(ms for ms, *_ in billing.active_parts(closed, 0))
-    if closed_ms != row["billed_ms"]:
-        yield f"{row['billed_ms']} ms are billed, the intervals are {closed_ms} ms"
-    paid = -sum(each["amount_cents"] for each in store.ledger.of_session(db, row["id"]))
-    if paid != row["paid_cents"]:
-        yield f"the ledger has {Cents(paid)} for it, and {Cents(row['paid_cents'])} are counted"
-    if row["ended_at"] is None:
-        return
-    if len(closed) < len(intervals):
-        yield "it has ended, and an interval is open"
-    total = billing.total(_charges(intervals, row, row["ended_at"]))
-    if total != row["total_cents"]:
-        yield f"the total is {Cents(row['total_cents'] or 0)}, the intervals make {Cents(total)}"
-    if row["is_prepaid"] and paid != total:
-        yield f"the ledger has {Cents(paid)} for it, the intervals make {Cents(total)}"
+def _so_far(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Content:
+    """What the receipt would say now, stored or not."""
+    life = sessions.life_of(db, row, runtime.settings)
+    life.settle(time)
+    intervals = moved(store.intervals.of_session(db, row["id"]), life.moves)
+    return books.content(life.session, intervals, runtime.settings, time.now)
 
 
-def _gaps(intervals: Sequence[IntervalRow]) -> Iterator[str]:
-    for before, after in pairwise(intervals):
-        if before["ended_at"] != after["started_at"]:
-            yield f"interval {after['id']} does not begin where interval {before['id']} ends"
+def _part(content: Content, agent_id: int) -> Content:
+    """What one agent has of it."""
+    intervals = [each for each in content["intervals"] if each["agent_id"] == agent_id]
+    charges = [each for each in content["charges"] if each["agent_id"] == agent_id]
+    total = sum(each["cents"] for each in charges)
+    return {
+        **content,
+        **books.tax(total, content["vat_rate"], content["vat_note"]),
+        "agent": {"id": agent_id, "name": intervals[0]["agent_name"]},
+        "intervals": intervals,
+        "active_ms": sum(
+            (each["ended_at"] or each["started_at"]) - each["started_at"]
+            for each in intervals
+            if each["reason"] == "active"
+        ),
+        "charges": charges,
+    }
+
+
+def _session(
+    db: Connection, runtime: Runtime, row: SessionRow, time: Time, content: Content, is_part: bool
+) -> Any:
+    """How it stands, with the names of the receipt; who has only a part of it is told no opinion."""
+    session = sessions.untimed(sessions.details(db, runtime, row, time))
+    session["client"]["name"] = content["client"]["name"]
+    if session["agent"] and content["agent"] and not is_part:
+        session["agent"]["name"] = content["agent"]["name"]
+    return {**session, "rating": None, "rating_comment": None} if is_part else session
+
+
+def _charged(charge: Charge, content: Content) -> Charged:
+    """On the wire; `net_rate` is the rate without tax."""
+    names = {each["agent_id"]: each["agent_name"] for each in content["intervals"]}
+    units = Decimal(str(Cents(charge["rate_cents"], content["currency"])))
+    net = units * 100 / (100 + Decimal(content["vat_rate"] or 0))
+    return {
+        "count": charge["count"],
+        "seconds": charge["seconds"],
+        "agent": {"id": charge["agent_id"], "name": names[charge["agent_id"]]},
+        "rate_per_minute": Cents(charge["rate_cents"], content["currency"]),
+        "net_rate": str(net.quantize(Decimal("0.0001"))),
+        "amount": Cents(charge["cents"], content["currency"]),
+    }
+
+
+def _vat(said: Content | Credited) -> Vat:
+    return {
+        "rate": said["vat_rate"] or None,
+        "note": said["vat_note"],
+        "net": Cents(said["net_cents"], said["currency"]),
+        "vat": Cents(said["vat_cents"], said["currency"]),
+    }
 
 
 def _interval(row: IntervalRow, now: int, currency: str) -> Interval:

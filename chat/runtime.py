@@ -6,7 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol, cast
 
-from chat import money
+from chat import books, money
 from chat.database import native
 from chat.database.connection import Connection, path_of
 from chat.database.database import Database
@@ -58,6 +58,7 @@ class Runtime:
             self.spending_limit = money.minor_units(Decimal(limit)) if limit else None
         except ValueError as error:
             raise SettingError(f"CHAT_SPENDING_LIMIT {error}") from None
+        self.provider = _provider(settings)
         path = path_of(settings.database_url)
         self.database = Database(path, settings.write_queue, on_open=self._open)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
@@ -70,16 +71,16 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.sends = TokenBuckets()
-        self.provider = _provider(settings)
         self.companions: list[Companion] = []
 
     def prepare(self) -> None:
-        """Bring the database to the newest schema, and the clock to the wall clock's time.
+        """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.
 
         Raises NewerSchema, and DatabaseUnavailable.
         """
         self.database.migrate()
         self.database.write(server.anchor)
+        self.database.write(lambda db: books.begin(db, self.settings))
 
     def check_currency(self) -> None:
         """Raises SettingError where the database's amounts are in another currency than the setting says."""

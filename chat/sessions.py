@@ -67,12 +67,12 @@ def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
     return life.session
 
 
-def increments(terms: TermsRow) -> Increments:
-    """How is charged, on the wire."""
+def increments(terms: TermsRow, currency: str = "") -> Increments:
+    """How is charged, on the wire; the database's currency goes without saying."""
     return {
         "first_seconds": terms["first_increment_seconds"],
         "next_seconds": terms["next_increment_seconds"],
-        "minimum_charge": Cents(terms["minimum_cents"]),
+        "minimum_charge": Cents(terms["minimum_cents"], currency),
     }
 
 
@@ -95,7 +95,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "billed_seconds": so_far.billed_seconds,
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
         "max_rate": Cents(row["max_rate_cents"], row["currency"]),
-        "increments": increments(row),
+        "increments": increments(row, row["currency"]),
         "currency": row["currency"],
         "free_seconds": row["free_seconds"],
         "free_seconds_left": so_far.free_seconds_left,

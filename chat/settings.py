@@ -92,6 +92,17 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _per_cent(text: str) -> str:
+    if text and not (re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", text) or text == "100"):
+        raise SettingError("per cent from 0 to 100, like 20 or 5.5, or nothing")
+    return text
+
+
+def _lines(text: str) -> str:
+    """Lines in one variable: a `|` begins the next one."""
+    return "\n".join(line.strip() for line in text.split("|"))
+
+
 def _secret(text: str) -> str:
     if not re.fullmatch(r"[!-~]{0,255}", text):
         raise SettingError("at most 255 printable ASCII characters, without spaces")
@@ -245,6 +256,17 @@ class Settings:
         "What all amounts are in; that of the database, which `chat currency` changes.",
         _currency,
     )
+    operator_name: str = _setting("", "text", "Whose name stands on receipts; with its legal form.", str)
+    operator_address: str = _setting(
+        "", "text", "The address below it; a bar (U+007C) begins the next line.", _lines
+    )
+    operator_tax_number: str = _setting("", "text", "The number for VAT, as it stands on receipts.", str)
+    vat_rate: str = _setting(
+        "", "per cent", "The value-added tax that prices include, like 20 or 5.5; nothing is none.", _per_cent
+    )
+    vat_note: str = _setting(
+        "", "text", "Why there is none, like “TVA non applicable, art. 293 B du CGI”.", str
+    )
     free_seconds: int = _setting(
         0, "s", "Not billed at the start of the first session of a client with an agent.", _integer(0, 86_400)
     )
@@ -285,6 +307,12 @@ class Settings:
         "https://api.stripe.com", "URL", "Where Stripe is, without a path.", _provider_url
     )
     stripe_seconds: float = _setting(10.0, "s", "How long Stripe may take to answer.", _seconds(0.05, 60))
+    agent_share: int = _setting(
+        100,
+        "per cent",
+        "What of their sessions' price agents earn; an administrator may give each another share.",
+        _integer(0, 100),
+    )
     spending_limit: str = _setting(
         "",
         "amount",

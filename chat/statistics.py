@@ -1,29 +1,25 @@
 """What the administrator and the agents see of the past: counts by day, earnings, ratings.
 
-A session is counted on the day that it was asked for; its money and its rating on the day that it ended.
-Minutes are the billed ones, each the agent's that it began with. A transferred session is one of each agent
-who has a minute of it, and of the one that it ended with.
+A session is counted on the day that it was asked for; its money and its rating on the day that it ended, a
+credit on the day of its note, for who bears it. Minutes are the billed ones, each the agent's that it began
+with. A transferred session is one of each agent who has a minute of it, and of the one that it ended with.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple, TypedDict
 from zoneinfo import ZoneInfo
 
-from chat import billing, store
+from chat import shares, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.money import Cents
 from chat.runtime import Runtime
-from chat.store.rows import ShareRow
+from chat.shares import Share, Tally, day_of
 from chat.store.statistics import QUARTER_MS, Counts
 
 STARS = (5, 4, 3, 2, 1)
-
-Tally = Counter[str]
 
 
 class Talk(TypedDict):
@@ -39,9 +35,10 @@ class DayOfTalk(Talk):
 
 
 class Earned(TypedDict):
-    """What was earned, with how many billed minutes of how many sessions."""
+    """What clients paid, what of it is the agents', and with how many billed minutes of how many sessions."""
 
     revenue: Cents
+    share: Cents
     minutes: int
     sessions: int
 
@@ -79,10 +76,11 @@ class Overview(TypedDict):
 
 
 class Earnings(TypedDict):
-    """What an agent sees; `total` is of the days shown."""
+    """What an agent sees: `total` is their share in the days shown, `all_time` ever."""
 
     days: list[DayEarned]
     total: Cents
+    revenue: Cents
     minutes: int
     sessions: int
     all_time: Cents
@@ -96,14 +94,6 @@ class _Period(NamedTuple):
     until: int
 
 
-class _Share(NamedTuple):
-    """What an agent has of the sessions that ended in a quarter of an hour."""
-
-    agent_id: int
-    quarter: int
-    tally: Tally
-
-
 def overview(runtime: Runtime, days: int) -> Overview:
     """The last `days` days of the server's zone, today included: by day, agent and rating, and in all."""
     zone = ZoneInfo(runtime.settings.time_zone)
@@ -111,18 +101,22 @@ def overview(runtime: Runtime, days: int) -> Overview:
     def read(db: Connection) -> Overview:
         period = _last(days, store.server.now(db), zone)
         by_day = _by_day(db, period, zone)
-        shares = _shares(db, period.since, period.until)
+        currency = store.server.currency(db)
+        ended = list(shares.of_ended(db, period.since, period.until, currency))
         ratings = store.statistics.ratings(db, period.since, period.until)
-        agents = _agents(db, shares, ratings)
-        ended, cents = store.statistics.ended(db, period.since, period.until)
+        agents = _agents(db, ended, ratings)
+        count, cents = store.statistics.ended(db, period.since, period.until)
+        credited = sum(
+            row[2] for row in store.statistics.credited(db, period.since, period.until, currency, None)
+        )
         return {
             "days": [{"day": day, **_talk(by_day[day])} for day in period.days],
             "agents": agents,
             "ratings": [{"stars": stars, "count": _stars(ratings)[stars]} for stars in STARS],
             "totals": {
                 **_talk(_sum(by_day.values())),
-                "ended": ended,
-                "revenue": Cents(cents),
+                "ended": count,
+                "revenue": Cents(cents - credited),
                 "minutes": sum(agent["minutes"] for agent in agents),
                 "rating": _mean(_stars(ratings)),
             },
@@ -135,35 +129,30 @@ def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
     """What the agent earned on each of the last `days` days, in them together, and ever."""
     zone = ZoneInfo(runtime.settings.time_zone)
 
-    def read(db: Connection) -> tuple[_Period, list[_Share]]:
+    def read(db: Connection) -> tuple[_Period, list[Share]]:
         period = _last(days, store.server.now(db), zone)
-        shares = _shares(db, 0, period.until, agent.id)
-        return period, [share for share in shares if share.agent_id == agent.id]
+        return period, list(shares.of_agent(db, 0, period.until, store.server.currency(db), agent.id))
 
-    period, shares = runtime.database.read_slowly(read)
+    period, own = runtime.database.read_slowly(read)
     by_day = {day: Tally() for day in period.days}
-    for share in shares:
-        if (day := _day(share.quarter, zone)) in by_day:
-            by_day[day] += share.tally
+    for share in own:
+        if (day := day_of(share.quarter, zone)) in by_day:
+            by_day[day].update(share.tally)
     total = _earned(_sum(by_day.values()))
     return {
         "days": [{"day": day, **_earned(tally)} for day, tally in by_day.items()],
-        "total": total["revenue"],
+        "total": total["share"],
+        "revenue": total["revenue"],
         "minutes": total["minutes"],
         "sessions": total["sessions"],
-        "all_time": Cents(sum(share.tally["cents"] for share in shares)),
+        "all_time": Cents(sum(share.tally["share"] for share in own)),
     }
 
 
 def _last(days: int, now: int, zone: ZoneInfo) -> _Period:
-    today = _day(now // QUARTER_MS, zone)
+    today = day_of(now // QUARTER_MS, zone)
     dates = [today - timedelta(ago) for ago in reversed(range(days))]
     return _Period(dates, _start(dates[0], zone), _start(today + timedelta(1), zone))
-
-
-def _day(quarter: int, zone: ZoneInfo) -> date:
-    """The day that it is in `zone` in this quarter of an hour since 1970."""
-    return datetime.fromtimestamp(quarter * QUARTER_MS // 1000, zone).date()
 
 
 def _start(day: date, zone: ZoneInfo) -> int:
@@ -175,39 +164,18 @@ def _by_day(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date
     """What was sent and asked for on each day on which something was."""
     found: defaultdict[date, Tally] = defaultdict(Tally)
     for quarter, count in store.statistics.messages(db, period.since, period.until):
-        found[_day(quarter, zone)]["messages"] += count
+        found[day_of(quarter, zone)]["messages"] += count
     for quarter, count, accepted, waiting_ms in store.statistics.requests(db, period.since, period.until):
-        found[_day(quarter, zone)].update(sessions=count, accepted=accepted, waiting_ms=waiting_ms)
+        found[day_of(quarter, zone)].update(sessions=count, accepted=accepted, waiting_ms=waiting_ms)
     return found
 
 
-def _shares(db: Connection, since: int, until: int, agent_id: int | None = None) -> Iterator[_Share]:
-    """What each agent (or one, and whom they shared with) has of the sessions that ended."""
-    for agent, quarter, sessions, minutes, cents in store.statistics.earned(db, since, until, agent_id):
-        yield _Share(agent, quarter, Tally(sessions=sessions, minutes=minutes, cents=cents))
-    intervals = store.statistics.transferred(db, since, until, agent_id)
-    for _, of_session in groupby(intervals, key=itemgetter("id")):
-        yield from _divided(list(of_session))
-
-
-def _divided(intervals: Sequence[ShareRow]) -> Iterator[_Share]:
-    """The shares of one transferred session."""
-    session = intervals[0]
-    parts = [(each["ms"], each["rate_cents"], each["agent_id"]) for each in intervals]
-    charged = billing.charges(parts, session["free_seconds"], session)
-    for agent_id in {session["last_agent_id"], *(each.label for each in charged)}:
-        own = [each for each in charged if each.label == agent_id]
-        minutes = billing.begun_minutes(sum(each.increments * each.seconds for each in own))
-        tally = Tally(sessions=1, minutes=minutes, cents=billing.total(own))
-        yield _Share(agent_id, session["quarter"], tally)
-
-
-def _agents(db: Connection, shares: Iterable[_Share], ratings: Counts) -> list[AgentEarned]:
-    """Those who had a session, by revenue."""
+def _agents(db: Connection, ended: Iterable[Share], ratings: Counts) -> list[AgentEarned]:
+    """Those who had a session, or gave some of one back, by revenue."""
     tallies: defaultdict[int, Tally] = defaultdict(Tally)
-    for share in shares:
+    for share in ended:
         tallies[share.agent_id].update(share.tally)
-    had_one = {agent_id: tally for agent_id, tally in tallies.items() if tally["sessions"]}
+    had_one = {agent: tally for agent, tally in tallies.items() if tally["sessions"] or tally["cents"]}
     names = store.statistics.names(db, had_one)
     found: list[AgentEarned] = []
     for agent_id, tally in had_one.items():
@@ -236,6 +204,7 @@ def _talk(tally: Mapping[str, int]) -> Talk:
 def _earned(tally: Mapping[str, int]) -> Earned:
     return {
         "revenue": Cents(tally["cents"]),
+        "share": Cents(tally["share"]),
         "minutes": tally["minutes"],
         "sessions": tally["sessions"],
     }
@@ -255,4 +224,7 @@ def _mean(stars: Counter[int]) -> float | None:
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+    total = Tally()
+    for tally in tallies:  # Not `+`, which drops what is below zero: a day may have more credits than talks.
+        total.update(tally)
+    return total

@@ -111,13 +111,6 @@ class Card(TimedSession):
     messages: NotRequired[list[Message] | None]
 
 
-class Transcript(TypedDict):
-    """A whole conversation."""
-
-    session: TimedSession
-    messages: list[Message]
-
-
 class Agent(TypedDict):
     """An agent, as everybody may see them."""
 
@@ -156,13 +149,14 @@ class Interval(TypedDict):
 class Charged(TypedDict):
     """`count` increments of `seconds` each that began with this agent, and what they cost together.
 
-    The supplement up to the minimum charge has a `count` of 0.
+    The supplement up to the minimum charge has a `count` of 0. `net_rate` is without tax, four decimals.
     """
 
     count: int
     seconds: int
     agent: Payee
     rate_per_minute: Cents
+    net_rate: str
     amount: Cents
 
 
@@ -170,7 +164,7 @@ class Entry(TypedDict):
     """A change of a prepaid balance."""
 
     id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount: Cents
     chat_session_id: int | None
     minute: int | None
@@ -180,18 +174,85 @@ class Entry(TypedDict):
     currency: str
 
 
+class Operator(TypedDict):
+    """Who runs the server; the address in lines."""
+
+    name: str
+    address: str
+    tax_number: str
+
+
+class Vat(TypedDict):
+    """What of an amount is value-added tax, at a `rate` in per cent; or why there is none."""
+
+    rate: str | None
+    note: str
+    net: Cents
+    vat: Cents
+
+
+class Credit(TypedDict):
+    """A credit note: what of a receipt was given back, to the balance or (to be paid back) otherwise."""
+
+    number: int
+    receipt: int
+    issued_at: str
+    amount: Cents
+    currency: str
+    vat: Vat
+    reason: str
+    is_to_balance: bool
+    hash: str
+
+
+class Remark(TypedDict):
+    """A question about a receipt, or the answer."""
+
+    id: int
+    by: Literal["client", "agent", "admin"]
+    name: str
+    remark: str
+    created_at: str
+
+
 class Receipt(TypedDict):
-    """A session's bill in full: the intervals make the charges, the charges make the total."""
+    """A session's bill in full: the intervals make the minutes, the minutes make the total.
+
+    With a `number` it is as it was issued, names included, but for `session`, `credits` and `remarks`. It
+    `is_part` for an agent who handed the session over: their own intervals and minutes.
+    """
 
     server_time: int
     session: Session
     is_final: bool
+    is_part: bool
+    number: int | None
+    issued_at: str | None
+    hash: str | None
+    operator: Operator
+    client: Payee
+    agent: Payee | None
     free_seconds: int
     intervals: list[Interval]
+    active_milliseconds: int
+    active_seconds: int
     charges: list[Charged]
     total_cost: Cents
+    vat: Vat
     currency: str
     ledger: list[Entry]
+    credits: list[Credit]
+    credited: Cents
+    remaining: Cents
+    remarks: list[Remark]
+
+
+class Transcript(TypedDict):
+    """A whole conversation, and what it costs."""
+
+    session: TimedSession
+    messages: list[Message]
+    receipt: Receipt
 
 
 class Payment(TypedDict):
@@ -214,6 +275,47 @@ class Balance(TypedDict):
     currency: str
     ledger: list[Entry]
     has_more: bool
+
+
+class Month(TypedDict):
+    """What an agent earned in a month (`2026-11`) and was paid; `balance` is what is owed at its end."""
+
+    month: str
+    sessions: int
+    minutes: int
+    gross: Cents
+    share: Cents
+    paid_out: Cents
+    balance: Cents
+
+
+class Account(TypedDict):
+    """An agent's months in one currency, in order; `balance` is what is owed now."""
+
+    currency: str
+    months: list[Month]
+    balance: Cents
+
+
+class Payout(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    kind: Literal["payout", "taken_back"]
+    amount: Cents
+    currency: str
+    actor_id: int | None
+    reason: str
+    created_at: str
+
+
+class Statement(TypedDict):
+    """All that an agent earned and was paid; the first account is in the database's currency."""
+
+    agent: Payee
+    share_percent: int
+    accounts: list[Account]
+    payouts: list[Payout]
 
 
 class Done(TypedDict):
@@ -292,6 +394,26 @@ class NewBalance(Done):
 class NewPayment(Done, Payment):
     """One that was begun; `duplicate` if it had been before, with the same key."""
 
+    duplicate: NotRequired[Literal[True]]
+
+
+class PaidOut(Done):
+    """A payout that is stored; `duplicate` if it had been before."""
+
+    payout: Payout
+    duplicate: NotRequired[Literal[True]]
+
+
+class Remarked(Done):
+    """What was said about a receipt."""
+
+    remark: Remark
+
+
+class CreditedBack(Done):
+    """The credit note; `duplicate` if its key had been used before."""
+
+    credit: Credit
     duplicate: NotRequired[Literal[True]]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chat import agents, errors, receipts, store
+from chat import agents, errors, store, verify
 from chat.runtime import Runtime
 from chat.settings import from_environment
 from tests.story import Story
@@ -417,6 +417,8 @@ transferred there and back = 161 s, 3 min, 6.00
     0 talk; 30 transfer ben; 40 say agent; 110 transfer anna; 110 answer yes; 120 say agent; 181 end
 transferred in a pause = 120 s, 2 min, 3.50
     0 talk; 60 pause client; 70 transfer ben; 80 say agent; 90 resume client; 150 end
+handed on before a word = 60 s, 1 min, 2.50 (active transfer)
+    0 talk; 60 transfer ben; 70 transfer cora; 75 answer yes; 80 agrees; 140 end
 transferred before the clock started = 61 s, 2 min, 2.00 (active)
     0 met; 10 transfer ben; 20 say agent; 81 end
 transferred where billing starts at accept = 121 s, 3 min, 4.50
@@ -452,6 +454,9 @@ topped up after the accept = 60 s, 1 min, 2.50 (balance active)
 nothing left at accept, and nobody tops it up = 0 s, 0 min, 0.00 ()
     prepaid=1; 0 top_up 250; 0 ask; 0 pay_back 250; 5 accept; 904 shows status paused;
     905 shows end_reason spending_limit
+handed over to whom the balance cannot pay for a minute = 0 s, 0 min, 0.00 (balance)
+    prepaid=1; 0 top_up 250; 0 met; 5 transfer dora; 10 answer yes; 10 shows pause_reason balance;
+    20 say agent; 30 shows clock_started_at None; 90 end
 handed over with nothing left = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 250; 0 talk; 60 transfer cora; 61 shows pause_reason balance; 90 end
 nothing paid, and free seconds = 60 s, 0 min, 0.00 (active balance)
@@ -695,7 +700,7 @@ def agrees(story: Story) -> dict[str, Any]:
 def audit(story: Story) -> None:
     """Of every session: `verify` finds nothing, the receipt agrees, and a second end changes nothing."""
     mine = {f"user {user.id}" for user in story.people.values()} | {f"session {id}" for id in story.asked}
-    differences = story.runtime.database.read(lambda db: list(receipts.verify(db)))
+    differences = story.runtime.database.read(lambda db: list(verify.differences(db)))
     assert [difference for difference in differences if difference.split(":")[0] in mine] == []
     for story.id, story.client in story.asked.items():  # noqa: B020
         receipt = agrees(story)

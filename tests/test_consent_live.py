@@ -69,6 +69,7 @@ def test_the_page_says_once_that_the_clock_has_started(site, visit):
     client.send(asked, "Merci")
     for page in pages:
         page.locator(".message", has_text="Merci").wait_for()
+        assert page.locator("[data-clock]").all_inner_texts() == [line]
         page.reload()
         page.locator(".message", has_text="Merci").wait_for()
         assert page.locator("[data-clock]").all_inner_texts() == [line]
@@ -91,3 +92,31 @@ def test_it_says_so_where_accepting_starts_it(start, visit):
     page.locator(".message", has_text="Je vous écoute").wait_for()
     page.reload()
     assert page.locator("[data-clock]").all_inner_texts() == [line]
+
+
+def test_what_no_other_currency_expresses_is_agreed_to(start, visit):
+    """Three decimals, in the language whose mark they do not have on the wire; and how is charged."""
+    server = start(currency="KWD", first_increment_seconds=360, next_increment_seconds=60, minimum_charge=500)
+    client, agent = server.person("client"), server.person("agent", rate_cents=1255)
+    dearer = server.person("agent", rate_cents=1999)
+    visitor = visit(server, client, locale="fr")
+    page = opened(visitor, "/sessions/new")
+    page.fill("#max_rate", "1,255")
+    button = page.get_by_role("button", name="Demander avec obligation de paiement")
+    assert "1,255" in button.inner_text()
+    page.fill("#max_rate", "1.255")  # Which the server refuses, for it may be a thousand.
+    assert button.inner_text() == "Demander avec obligation de paiement"
+    page = opened(visitor, f"/sessions/new?agent_id={agent.id}")
+    assert "6 minutes" in page.inner_text("form.card")
+    assert "0,500" in page.inner_text("form.card")
+    visitor.follow(page.locator("form.card .button"))
+    asked = client.inbox().json["sessions"][0]
+    assert asked["max_rate"] == 1.255
+    agent.do("accept", asked["id"])
+    agent.send(asked["id"], "Bonjour")
+    page.locator("[data-clock]").wait_for()
+    agent.do("transfer", asked["id"], agent_id=dearer.id)
+    agree = page.locator("[data-agree]", has_text="1,999")
+    agree.wait_for()
+    visitor.follow(agree)
+    assert client.show(asked["id"])["rate_per_minute"] == 1.999

@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 # Pages of one kind that differ only by what their query says.
 QUERY_VARIANTS = 2
 # Said the same in every language.
-NAMES = {"Tête-à-tête", "JSON"}
+NAMES = {"Tête-à-tête", "JSON", "CSV"}
 UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"
@@ -282,7 +282,7 @@ class Site:
                 target = urlsplit(urljoin(urljoin(self.server.url, path), link))
                 found = f"{target.path}?{target.query}" if target.query else target.path
                 is_ours = f"{target.scheme}://{target.netloc}" == self.server.url
-                if not is_ours or found in seen or "/transcript." in found:
+                if not is_ours or found in seen or "/transcript." in found or found.endswith(".csv"):
                     continue
                 seen.add(found)
                 kind = re.sub(r"\d+", "0", found.partition("=")[0])

@@ -155,7 +155,7 @@ def test_a_request_appears_in_the_inbox_and_is_accepted_while_the_client_waits(r
     agent.open("/inbox")
     client.open(f"/sessions/new?agent_id={anais.id}")
     client.page.fill("#message", "Puis-je sous-louer ?")
-    client.page.click("text=Send the request")
+    client.page.click("text=Request, with obligation to pay")
     client.page.get_by_text("Place in the queue").wait_for()
     agent.page.locator('[data-section="waiting"] [data-card]', has_text="Puis-je sous-louer ?").wait_for()
     agent.page.click("[data-post=accept] button")

@@ -33,6 +33,7 @@ PAGES = {
         "/admin/people",
         "/admin/people/{agent}",
         "/admin/people/{client}",
+        "/admin/people/{agent}/earnings",
         "/admin/sessions",
         "/admin/sessions/{ended}",
         "/admin/settings",

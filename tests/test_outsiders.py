@@ -89,6 +89,10 @@ BODIES = {
     "sessions.rate": [{"rating": 1, "comment": "?"}],
     "agents.change": [{}],
     "agents.change_balance": [{"user_id": CLIENT, "kind": "top_up", "amount": 5, "reason": "?"}],
+    "bookkeeping.ask": [{"remark": "?"}],
+    "bookkeeping.credit": [{"amount": 1, "reason": "?"}],
+    "books.ask": [{"remark": "?"}],
+    "books.credit": [{"amount": "1", "reason": "?", "key": "?"}],
     "login.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.sign_up": [{"email": "no email", "password": "x"}],
@@ -97,9 +101,9 @@ BODIES = {
     "entrance.choose_language": [{"language": "en"}],
     "profile.change": [{"name": ""}],
     "profile.change_password": [{"password": "wrong horse", "new_password": "correct horse"}],
-    "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "rate": "5", "message": "Bonjour"}],
+    "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "rate_cents": "5", "message": "Bonjour"}],
     "conversations.send": [{"message": "Coucou"}],
-    "conversations.act": [{"spending_limit": "5", "rating": "1", "agent_id": AGENT, "rate": "5"}],
+    "conversations.act": [{"spending_limit": "5", "rating": "1", "agent_id": AGENT, "rate_cents": "5"}],
     "desk.switch": [{"available": "1"}],
     "desk.save_reply": [{"shortcut": "own", "message": "own"}],
     "desk.delete_reply": NOTHING,
@@ -111,7 +115,10 @@ BODIES = {
 # These end the sign-in itself, or go on for as long as one listens: they have tests of their own.
 APART = {"login.log_out", "entrance.log_out", "streaming.of_inbox", "sockets.of_inbox", "diagnosis.echo"}
 # An administrator sees to everybody.
-OFFICE = ("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance")
+OFFICE = (
+    *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
+    *("books.", "bookkeeping.", "sessions.receipt"),
+)
 
 
 @dataclass

@@ -57,7 +57,7 @@ def test_fifty_ends_a_sweep_and_a_killed_worker_charge_once(start, run):
     assert (receipt["total_cost"], receipt["charges"][0]["count"]) == (12.5, 5)
     assert minutes_of(client) == [1, 2, 3, 4, 5]
     assert client.get("/api/chat/balance").json["balance"] == 87.5
-    assert run(server, "verify") == "All totals and balances are right.\n"
+    assert run(server, "verify").startswith("All totals and balances are right.\n")
 
 
 def test_the_sweeper_takes_each_minute_and_stops_when_nothing_is_left(start, run):

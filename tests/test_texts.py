@@ -133,7 +133,7 @@ def test_no_message_forges_a_line_of_a_transcript(site):
     told = talk.agent.get(f"/sessions/{talk.id}/transcript.txt", Cookie=f"session={talk.agent.token}")
     lines = told.body.decode().split("\n")
     assert not [line for line in lines if line.startswith(head)]
-    heads = [line for line in lines[2:] if line and not line.startswith("    ")]
+    heads = [line for line in lines[lines.index("") :] if line and not line.startswith("    ")]
     count = len(talk.client.fetch(talk.id).json["messages"])
     assert len(heads) == count and all(line.endswith((" (Client):", " (Agent):")) for line in heads)
     assert not any(character in told.body.decode() for character in "\r\v\f\x1b\x1c\x85\u2028\u2029")

@@ -239,6 +239,8 @@ class TwoPeople(RuleBasedStateMachine):
         answer = self.server.client().post("/api/auth/login", body)
         assert (answer.status, answer.json["user"]["role"]) == (200, side)
         who.token = answer.json["token"]
+        if side == "agent":  # Who is signed in nowhere takes no requests.
+            self.answered(who.post("/api/chat/agents/me", {"available": True}), 200)
 
     @precondition(lambda self: self.talks)
     @rule(place=places)

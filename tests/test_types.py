@@ -66,6 +66,8 @@ RIGHT = {
         "admin",
         {"user_id": "client", "kind": "top_up", "amount": 5, "reason": "Bank"},
     ),
+    "bookkeeping.ask": ("client", {"remark": "Why two minutes?"}),
+    "bookkeeping.credit": ("admin", {"amount": 2.5, "reason": "Goodwill"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD}),
 }
 
@@ -144,7 +146,7 @@ def test_a_field_takes_what_it_is_described_to_take(line, operations, people, na
     (role, right), operation = RIGHT[name], operations[name]
     tokens, ids = people
     token = ids["ended_token"] if name == "sessions.rate" else tokens[role]
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Idempotency-Key": "k"}
     right = {
         field: ids.get(value, value) if isinstance(value, str) else value for field, value in right.items()
     }

@@ -430,6 +430,67 @@ def m008_consent(db: Connection) -> None:
 
 
 @migrations()
+def m009_books(db: Connection) -> None:
+    append_only = [
+        f"""
+        CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
+        BEGIN SELECT raise(ABORT, 'the {table} table is append-only'); END
+        """
+        for table in ("books", "remarks")
+        for verb in ("UPDATE", "DELETE")
+    ]
+    for statement in (
+        # Receipts, credits, what was agreed, and the ledger: each carries the hash of the one before.
+        """
+        CREATE TABLE books (
+            sequence INTEGER PRIMARY KEY,
+            content TEXT NOT NULL CHECK (json_valid(content)),
+            hash TEXT NOT NULL UNIQUE CHECK (length(hash) = 64),
+            kind TEXT NOT NULL AS (content ->> 'kind')
+                CHECK (kind IN ('terms', 'receipt', 'credit', 'ledger')),
+            number INTEGER NOT NULL AS (content ->> 'number') CHECK (number >= 1),
+            chat_session_id INTEGER AS (content ->> 'chat_session_id'),
+            issued_at INTEGER NOT NULL AS (content ->> 'issued_at'),
+            previous_hash TEXT NOT NULL AS (content ->> 'previous_hash'),
+            key TEXT AS (content ->> 'key')
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX books_number ON books (kind, number)",
+        "CREATE UNIQUE INDEX books_key ON books (key) WHERE key IS NOT NULL",
+        "CREATE UNIQUE INDEX books_receipt ON books (chat_session_id) WHERE kind = 'receipt'",
+        "CREATE INDEX books_session ON books (chat_session_id, kind, sequence)",
+        "CREATE INDEX books_issued ON books (issued_at, kind)",
+        """
+        CREATE TABLE remarks (
+            id INTEGER PRIMARY KEY,
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            remark TEXT NOT NULL CHECK (length(remark) BETWEEN 1 AND 2000),
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX remarks_session ON remarks (chat_session_id, id)",
+        *append_only,
+    ):
+        db.conn.execute(statement)
+    _widen_ledger(db)
+
+
+def _widen_ledger(db: Connection) -> None:
+    """It takes entries of the kind `credit`, too; SQLite changes no CHECK of a table that there is."""
+    named = "SELECT sql FROM sqlite_master WHERE tbl_name = 'ledger' AND type {} AND sql IS NOT NULL"
+    (table,) = db.conn.execute(named.format("= 'table'")).fetchone()
+    others = [row[0] for row in db.conn.execute(named.format("<> 'table'")).fetchall()]
+    wider = table.replace("'minute_refund')", "'minute_refund', 'credit')", 1)
+    db.conn.execute(re.sub(r'^CREATE TABLE "?ledger"?', "CREATE TABLE ledger_wide", wider))
+    db.conn.execute("INSERT INTO ledger_wide SELECT * FROM ledger")
+    db.conn.execute("DROP TABLE ledger")
+    db.conn.execute("ALTER TABLE ledger_wide RENAME TO ledger")
+    for statement in others:
+        db.conn.execute(statement)
+
+
+@migrations()
 def m010_money(db: Connection) -> None:
     # Until now all amounts were hundredths, also of what has none, or more.
     used = db.conn.execute("SELECT DISTINCT currency FROM chat_sessions WHERE accepted_at IS NOT NULL")
@@ -455,6 +516,41 @@ def m010_money(db: Connection) -> None:
             BEGIN SELECT raise(ABORT, 'the database has another currency'); END
             """
             for table in ("chat_sessions", "ledger")
+        ),
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m010_shares(db: Connection) -> None:
+    for statement in (
+        # NULL is the setting; of each interval it is the one that the agent had when the clock started.
+        "ALTER TABLE users ADD COLUMN share_percent INTEGER CHECK (share_percent BETWEEN 0 AND 100)",
+        "ALTER TABLE billing_intervals ADD COLUMN "
+        "share_percent INTEGER NOT NULL DEFAULT 100 CHECK (share_percent BETWEEN 0 AND 100)",
+        # What agents were paid, and (below zero) what of it was taken back.
+        """
+        CREATE TABLE payouts (
+            id INTEGER PRIMARY KEY,
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            kind TEXT NOT NULL CHECK (kind IN ('payout', 'taken_back')),
+            amount_cents INTEGER NOT NULL
+                CHECK (amount_cents <> 0 AND (amount_cents > 0) = (kind = 'payout')),
+            currency TEXT NOT NULL,
+            key TEXT CHECK (length(key) BETWEEN 1 AND 64),
+            actor_id INTEGER REFERENCES users (id),
+            reason TEXT NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX payouts_agent ON payouts (agent_id, id)",
+        "CREATE UNIQUE INDEX payouts_by_key ON payouts (coalesce(actor_id, 0), key) WHERE key IS NOT NULL",
+        *(
+            f"""
+            CREATE TRIGGER payouts_no_{verb} BEFORE {verb} ON payouts
+            BEGIN SELECT raise(ABORT, 'the payouts are append-only'); END
+            """
+            for verb in ("UPDATE", "DELETE")
         ),
     ):
         db.conn.execute(statement)

@@ -3,6 +3,7 @@
 from chat.store import (
     archive,
     attempts,
+    books,
     demo,
     inbox,
     intervals,
@@ -10,6 +11,8 @@ from chat.store import (
     links,
     messages,
     payments,
+    payouts,
+    remarks,
     replies,
     revision,
     server,

@@ -15,8 +15,12 @@ def switch(
     agent_id: int,
     rate_cents: int,
     message_id: int | None,
+    share_percent: int,
 ) -> None:
-    """Close the open interval, and open the next one unless `reason` is None."""
+    """Close the open interval, and open the next one unless `reason` is None.
+
+    The agent's share stays that of an earlier interval of theirs; else it is their own, or the one given.
+    """
     db.conn.execute(
         """
         UPDATE billing_intervals SET ended_at = :at,
@@ -32,10 +36,14 @@ def switch(
         db.conn.execute(
             """
             INSERT INTO billing_intervals
-                (chat_session_id, agent_id, rate_cents, reason, started_at, first_message_id)
-            VALUES (?, ?, ?, ?, ?, ?)
+                (chat_session_id, agent_id, rate_cents, reason, started_at, first_message_id, share_percent)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(
+                (SELECT share_percent FROM billing_intervals WHERE chat_session_id = ?1 AND agent_id = ?2),
+                (SELECT share_percent FROM users WHERE id = ?2),
+                ?7
+            ))
             """,
-            (chat_session_id, agent_id, rate_cents, reason, at, message_id),
+            (chat_session_id, agent_id, rate_cents, reason, at, message_id, share_percent),
         )
 
 
@@ -57,8 +65,9 @@ def cut(
     db.conn.execute(
         f"""
         INSERT INTO billing_intervals
-            (chat_session_id, agent_id, rate_cents, reason, started_at, ended_at, last_message_id)
-        SELECT chat_session_id, agent_id, rate_cents, :reason, :at, ended_at, last_message_id
+            (chat_session_id, agent_id, rate_cents, share_percent, reason, started_at, ended_at,
+                last_message_id)
+        SELECT chat_session_id, agent_id, rate_cents, share_percent, :reason, :at, ended_at, last_message_id
         FROM billing_intervals WHERE {which} AND started_at < :at AND ended_at > :at
         """,
         values,

@@ -1,6 +1,7 @@
 """The append-only ledger of prepaid balances; `users.balance_cents` is its sum."""
 
 from chat.database.connection import Connection
+from chat.store import books
 from chat.store.rows import LedgerRow, WrongBalanceRow
 
 
@@ -17,13 +18,14 @@ def append(
     """Change a balance: the id of the entry, or None when it would go below zero."""
     if not _change_balance(db, user_id, amount_cents):
         return None
-    return db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at, key)
         VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?, ?)
         """,
         (user_id, kind, amount_cents, actor_id, reason, now, key),
-    ).lastrowid
+    )
+    return books.seal(db, cursor.lastrowid)
 
 
 def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
@@ -42,27 +44,45 @@ def balance_after(db: Connection, entry: LedgerRow) -> int:
     return int(row[0])
 
 
+def credit(
+    db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
+) -> int:
+    """Give back some of what a session has cost; the entry's id."""
+    _change_balance(db, user_id, cents)
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
+        VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        """,
+        (user_id, cents, chat_session_id, actor_id, reason, now),
+    )
+    return books.seal(db, cursor.lastrowid)
+
+
 def debit_minute(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> bool:
     """Take what begins with a minute; False when there is not enough."""
-    return _change_balance(db, user_id, -cents) and bool(
-        db.conn.execute(
-            """
-            INSERT INTO ledger
-                (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
-            VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
-            """,
-            (user_id, -cents, chat_session_id, segment, minute, at),
-        ).rowcount
+    if not _change_balance(db, user_id, -cents):
+        return False
+    cursor = db.conn.execute(
+        """
+        INSERT INTO ledger
+            (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
+        VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+        """,
+        (user_id, -cents, chat_session_id, segment, minute, at),
     )
+    books.seal(db, cursor.lastrowid)
+    return True
 
 
 def give_back(
     db: Connection, user_id: int, chat_session_id: int, segment: int, minute: int, cents: int, at: int
 ) -> None:
     """What was taken up to this minute, the last one, and then was not due."""
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
@@ -70,6 +90,7 @@ def give_back(
         """,
         (user_id, cents, chat_session_id, segment, minute, at),
     )
+    books.seal(db, cursor.lastrowid)
     _change_balance(db, user_id, cents)
 
 
@@ -78,6 +99,11 @@ def of_session(db: Connection, chat_session_id: int) -> list[LedgerRow]:
     return db.conn.execute(
         "SELECT * FROM ledger WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
     ).fetchall()
+
+
+def everything(db: Connection) -> list[LedgerRow]:
+    """All entries, in order."""
+    return db.conn.execute("SELECT * FROM ledger ORDER BY id").fetchall()
 
 
 def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[LedgerRow]:

@@ -55,6 +55,14 @@ def newest_id(db: Connection, chat_session_id: int, revision: int) -> int:
     return int(row[0] or 0)
 
 
+def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None:
+    """When a message of this session was sent; None if there is none."""
+    row = db.conn.execute(
+        "SELECT created_at FROM messages WHERE id = ? AND chat_session_id = ?", (message_id, chat_session_id)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> SentRow | None:
     """The message that was sent with this idempotency key."""
     row: SentRow | None = db.conn.execute(

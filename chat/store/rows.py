@@ -171,6 +171,7 @@ class IntervalRow(TypedDict):
     ended_at: int | None
     first_message_id: int | None
     last_message_id: int | None
+    share_percent: int
 
 
 class LedgerRow(TypedDict):
@@ -178,7 +179,7 @@ class LedgerRow(TypedDict):
 
     id: int
     user_id: int
-    kind: Literal["top_up", "refund", "minute", "minute_refund"]
+    kind: Literal["top_up", "refund", "minute", "minute_refund", "credit"]
     amount_cents: int
     currency: str
     chat_session_id: int | None
@@ -222,6 +223,58 @@ class PaidBackRow(TypedDict):
     created_at: int
 
 
+class PayoutRow(TypedDict):
+    """What an agent was paid, or (below zero) what of it was taken back."""
+
+    id: int
+    agent_id: int
+    kind: Literal["payout", "taken_back"]
+    amount_cents: int
+    currency: str
+    key: str | None
+    actor_id: int | None
+    reason: str
+    created_at: int
+
+
+BookKind = Literal["terms", "receipt", "credit", "ledger"]
+
+
+class BookRow(TypedDict):
+    """An entry of the books; all but `sequence` and `hash` is in its `content`, which is JSON."""
+
+    sequence: int
+    content: str
+    hash: str
+    kind: BookKind
+    number: int
+    chat_session_id: int | None
+    issued_at: int
+    previous_hash: str
+    key: str | None
+
+
+class MonthRow(TypedDict):
+    """How many receipts and credits there are of a time, and what they come to."""
+
+    receipts: int
+    credits: int
+    total_cents: int
+    credited_cents: int
+
+
+class RemarkRow(TypedDict):
+    """What somebody said about a receipt."""
+
+    id: int
+    chat_session_id: int
+    user_id: int
+    name: str
+    role: Literal["client", "agent", "admin"]
+    remark: str
+    created_at: int
+
+
 class WrongBalanceRow(TypedDict):
     """A user whose balance is not the sum of their ledger."""
 
@@ -243,6 +296,7 @@ class UserRow(TypedDict):
     rate_cents: int
     is_available: int
     balance_cents: int
+    share_percent: int | None
     language: str | None
     headline: str
     disabled_at: int | None
@@ -303,6 +357,7 @@ class ShareRow(TermsRow):
     free_seconds: int
     agent_id: int
     rate_cents: int
+    share_percent: int
     ms: int
 
 

@@ -70,6 +70,11 @@ def differences(was: Mapping[str, object], session: Mapping[str, object]) -> dic
     return {name: value for name, value in session.items() if value != was[name] and name not in _JOINED}
 
 
+def own(session: Mapping[str, object]) -> dict[str, object]:
+    """The columns of its own table."""
+    return {name: value for name, value in session.items() if name not in _JOINED}
+
+
 def save(db: Connection, was: SessionRow, changed: Mapping[str, object]) -> None:
     """Store the changed columns; raises RuntimeError when the status is no longer the one that it `was`."""
     assignments = ", ".join(f"{name} = :{name}" for name in changed)
@@ -114,6 +119,20 @@ def of_agent(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow 
         "WHERE s.id = ? AND (s.agent_id = ? OR s.previous_agent_id = ?)",
         chat_session_id,
         agent_id,
+        agent_id,
+    )
+
+
+def of_payee(db: Connection, chat_session_id: int, agent_id: int) -> SessionRow | None:
+    """The row, if an interval of it is the agent's."""
+    return _one(
+        db,
+        """
+        WHERE s.id = ? AND EXISTS (
+            SELECT 1 FROM billing_intervals i WHERE i.chat_session_id = s.id AND i.agent_id = ?
+        )
+        """,
+        chat_session_id,
         agent_id,
     )
 

@@ -49,11 +49,13 @@ def requests(db: Connection, since: int, until: int) -> Counts:
 
 
 def ended(db: Connection, since: int, until: int) -> tuple[int, ...]:
-    """How many sessions ended, and what they cost together: (count, cents)."""
+    """How many sessions ended, and what those in the database's currency cost together: (count, cents)."""
     (row,) = _counts(
         db,
         """
-        SELECT count(*), coalesce(sum(total_cents), 0) FROM chat_sessions
+        SELECT count(*), coalesce(
+            sum(total_cents) FILTER (WHERE currency = (SELECT currency FROM server)), 0
+        ) FROM chat_sessions
         WHERE status = 'ended' AND ended_at >= :since AND ended_at < :until
         """,
         since=since,
@@ -62,28 +64,56 @@ def ended(db: Connection, since: int, until: int) -> tuple[int, ...]:
     return row
 
 
-def earned(db: Connection, since: int, until: int, agent_id: int | None) -> Counts:
+def earned(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
     """What agents (or one) earned with sessions that nobody transferred, by when they ended.
 
-    (agent_id, quarter, sessions, minutes, cents); a request that nobody accepted is no session.
+    (agent_id, quarter, sessions, minutes, cents, share in cents: rounded half up, once for each session); a
+    request that nobody accepted is no session.
     """
     return _counts(
         db,
         f"""
         SELECT agent_id, ended_at / {QUARTER_MS}, count(accepted_at),
-            sum((billed_seconds + 59) / 60), sum(total_cents)
-        FROM chat_sessions
+            sum((billed_seconds + 59) / 60), sum(total_cents),
+            sum((total_cents * coalesce((
+                SELECT share_percent FROM billing_intervals WHERE chat_session_id = s.id LIMIT 1
+            ), 0) + 50) / 100)
+        FROM chat_sessions s
         WHERE status = 'ended' AND segment = 0 AND ended_at >= :since AND ended_at < :until
+            AND currency = :currency
             AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
         since=since,
         until=until,
+        currency=currency,
         agent_id=agent_id,
     )
 
 
-def transferred(db: Connection, since: int, until: int, agent_id: int | None) -> list[ShareRow]:
+def credited(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
+    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share in cents)."""
+    return _counts(
+        db,
+        f"""
+        SELECT part.value ->> 'agent_id' AS bearer, issued_at / {QUARTER_MS},
+            sum(part.value ->> 'cents'), sum(part.value ->> 'share')
+        FROM books, json_each(content, '$.shares') AS part
+        WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
+            AND content ->> 'currency' = :currency
+            AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+        GROUP BY 1, 2
+        """,
+        since=since,
+        until=until,
+        currency=currency,
+        agent_id=agent_id,
+    )
+
+
+def transferred(
+    db: Connection, since: int, until: int, currency: str, agent_id: int | None
+) -> list[ShareRow]:
     """The billed intervals, in order, of the transferred sessions that ended (or those that an agent was in).
 
     A session without any has one of 0 ms, with the agent that it ended with.
@@ -99,15 +129,18 @@ def transferred(db: Connection, since: int, until: int, agent_id: int | None) ->
         SELECT s.id, s.agent_id AS last_agent_id, s.ended_at / {QUARTER_MS} AS quarter, s.free_seconds,
             s.first_increment_seconds, s.next_increment_seconds, s.minimum_cents,
             coalesce(i.agent_id, s.agent_id) AS agent_id, coalesce(i.rate_cents, 0) AS rate_cents,
+            coalesce(i.share_percent, 0) AS share_percent,
             coalesce(i.ended_at - i.started_at, 0) AS ms
         FROM chat_sessions s
         LEFT JOIN billing_intervals i ON i.chat_session_id = s.id AND i.reason = 'active'
         WHERE s.status = 'ended' AND s.segment > 0 AND s.ended_at >= :since AND s.ended_at < :until
+            AND s.currency = :currency
             {"" if agent_id is None else whose}
         ORDER BY s.id, i.id
         """,
         since=since,
         until=until,
+        currency=currency,
         agent_id=agent_id,
     )
 
@@ -136,7 +169,7 @@ def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
     return {row["id"]: row["name"] for row in rows}
 
 
-def _counts(db: Connection, sql: str, **values: int | None) -> Counts:
+def _counts(db: Connection, sql: str, **values: int | str | None) -> Counts:
     return list(map(tuple, db.conn.execute(sql, values).fetchall()))
 
 

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from babel import numbers
 from flask import Flask, g, request
-from flask_babel import Babel, format_currency, format_date, format_time, get_locale
+from flask_babel import Babel, format_currency, format_date, format_decimal, format_time, get_locale
 from markupsafe import Markup, escape
 
 from chat.clock import text
@@ -38,7 +39,8 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    for function in (money, typed, decimals, day, short_day, clock, moment, duration):
+    of_money, of_time = (money, typed, decimals, unit_price), (day, short_day, month, clock, moment)
+    for function in (*of_money, *of_time, duration, exact):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -60,6 +62,13 @@ def money(cents: int, currency: str) -> str:
     """12,50 €, 1 250 JPY: with as many decimals as the currency has."""
     written = str(format_currency(Decimal(str(Cents(cents, currency))), currency))
     return CODE.sub("\u00a0", written)
+
+
+def unit_price(amount: str, currency: str) -> str:
+    """2,0833 €"""
+    return str(
+        numbers.format_currency(Decimal(amount), currency, locale=get_locale(), decimal_quantization=False)
+    )
 
 
 def instant(value: str | int) -> datetime:
@@ -84,6 +93,11 @@ def short_day(value: date) -> str:
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
 
 
+def month(value: str) -> str:
+    """November 2026, of `2026-11`."""
+    return str(format_date(date.fromisoformat(f"{value}-01"), "MMMM yyyy"))
+
+
 def clock(value: str | int) -> str:
     """9:15 AM"""
     return str(format_time(instant(value), "short"))
@@ -101,6 +115,11 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def exact(milliseconds: int) -> str:
+    """1,234.567 s: what can be added up by hand."""
+    return f"{format_decimal(Decimal(milliseconds) / 1000, '#,##0.000')}\N{NO-BREAK SPACE}s"
 
 
 def script_data(content: Mapping[str, Any]) -> Markup:

@@ -42,7 +42,9 @@ LEDGER = {
     "refund": _("Refund"),
     "minute": _("Minute"),
     "minute_refund": _("Minute given back"),
+    "credit": _("Credit"),
 }
+PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
     "invalid_request": _("The request cannot be read."),
@@ -104,9 +106,12 @@ FIELDS = {
     "spending_limit": _(
         "Enter an amount in %(currency)s, like %(example)s, not below what it costs already."
     ),
+    "share": _("Enter whole per cent, from 0 to 100."),
     "rating": _("Choose one to five stars."),
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
+    "remark": _("Write 1 to 2000 characters."),
+    "month": _("A month is written like 2026-11."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
 # In minor units.
@@ -119,6 +124,8 @@ NOTICES = {
     "password": _("The password is changed; other devices are signed out."),
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
+    "asked": _("Sent."),
+    "credited": _("The credit note is written."),
 }
 # What the scripts of a page say by themselves.
 SCRIPT = {

@@ -90,7 +90,7 @@ class Worker(base.Worker):
             self.turn()
         self.reception.stop()
         handed_over = threading.Event()
-        threading.Thread(target=self.hand_over, args=(handed_over,), daemon=True).start()
+        threading.Thread(target=self.empty, args=(handed_over,), daemon=True).start()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while not self.reception.is_empty and time.monotonic() < deadline:
             self.turn()
@@ -119,18 +119,21 @@ class Worker(base.Worker):
         super().notify()
         self.alive = self.alive and self.ppid == os.getppid()
 
-    def hand_over(self, is_over: threading.Event) -> None:
+    def empty(self, handed_over: threading.Event) -> None:
+        """Hand over, and then cut whoever takes nothing."""
+        self.hand_over()
+        handed_over.set()
+        cut_the_stalled(self.reception.busy)
+
+    def hand_over(self) -> None:
         """Answer every held poll with 200, and close its connection: the next one goes elsewhere.
 
-        Not before the listeners are closed: a poll that is answered sooner comes straight back. Who takes
-        nothing then is cut.
+        Not before the listeners are closed: a poll that is answered sooner comes straight back.
         """
         for connection in self.reception.busy():
             if request := connection.request:
                 request.force_close()
         self.runtime.stop()
-        is_over.set()
-        cut_the_stalled(self.reception.busy)
 
     def serve(self, connection: Connection, request: Request) -> None:
         """Answer it, and say whether another one may follow."""

@@ -2,14 +2,22 @@
 
 import { money } from "./format.js";
 
+const { currency, decimals } = document.body.dataset;
+const own = document.documentElement.lang === "fr" ? "," : ".";
 const button = document.querySelector("[data-priced]");
 const field = document.getElementById("max_rate");
 const plain = button.textContent;
 
+// What chat/web/typed.py reads, but for thousands; 0 of anything else.
+function amount() {
+  const [, whole, mark, rest = ""] = field.value.trim().match(/^(\d{1,9})(?:([.,])(\d+))?$/) ?? [];
+  const most = mark === own ? Number(decimals) : Math.min(decimals, 2);
+  return whole && rest.length <= most ? Number(`${whole}.${rest}`) : 0;
+}
+
 function name() {
-  const typed = field.value.trim().replace(",", ".");
-  const amount = /^\d{1,7}(\.\d{1,2})?$/.test(typed) ? Number(typed) : 0;
-  button.textContent = amount ? button.dataset.priced.replace("{price}", money(amount, button.dataset.currency)) : plain;
+  const most = amount();
+  button.textContent = most ? button.dataset.priced.replace("{price}", money(most, currency)) : plain;
 }
 
 field.addEventListener("input", name);

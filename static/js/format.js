@@ -24,6 +24,9 @@ export function money(amount, currency) {
   return format?.format(amount) ?? `${amount.toFixed(digits)} ${currency}`;
 }
 
+// As forms have amounts that nobody types.
+export const minorUnits = (amount) => Math.round(amount * 10 ** document.body.dataset.decimals);
+
 export function time(date, kind) {
   if (kind === "moment") return `${time(date, "date")}, ${time(date, "clock")}`;
   return formats[kind]?.format(date) ?? (kind === "clock" ? date.toTimeString().slice(0, 5) : date.toDateString());

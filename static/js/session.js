@@ -1,7 +1,7 @@
 // How a session stands: what of the page is shown, and the meter that runs between two answers.
 
 import { words } from "./live.js";
-import { minutes, money } from "./format.js";
+import { minorUnits, minutes, money } from "./format.js";
 
 const SCARCE_SECONDS = 120;
 
@@ -83,7 +83,7 @@ export class SessionView {
     set("transfer-rate", { textContent: words.a_minute.replace("{price}", price) });
     set("agree", { textContent: words.agree.replace("{price}", price) });
     set("offer-agent", { value: agent_id });
-    set("offer-rate", { value: rate_per_minute });
+    set("offer-rate", { value: minorUnits(rate_per_minute) });
   }
 
   // Another agent's from now on: nothing can be done here.

@@ -19,10 +19,11 @@ PAGES = {
     "/replies": {"agent"},
     "/earnings": {"agent"},
     "/earnings?days=7": {"agent"},
+    "/earnings.csv": {"agent"},
     "/sessions": OWN,
     "/sessions/{id}": OWN,
     "/sessions/{id}/news": OWN,
-    "/sessions/{id}/receipt": OWN,
+    "/sessions/{id}/receipt": EVERYBODY,
     "/sessions/{id}/transcript.txt": EVERYBODY,
     "/sessions/{id}/transcript.json": EVERYBODY,
     "/profile": EVERYBODY,
@@ -30,10 +31,13 @@ PAGES = {
     "/admin/people": {"admin"},
     "/admin/people/{client}": {"admin"},
     "/admin/people/{agent}": {"admin"},
+    "/admin/people/{agent}/earnings": {"admin"},
+    "/admin/people/{agent}/earnings.csv": {"admin"},
     "/admin/sessions": {"admin"},
     "/admin/sessions/{id}": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
+    "/admin/books": {"admin"},
 }
 # What each role can send.
 FORMS = {
@@ -52,6 +56,9 @@ FORMS = {
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
+        "/admin/people/{agent}/payouts",
+        "/sessions/{id}/receipt/remarks",
+        "/sessions/{id}/receipt/credits",
     ],
 }
 # Something for each field that any of them has.
@@ -67,7 +74,10 @@ FILLED = {
     "kind": "top_up",
     "amount": "100",
     "reason": "evil",
+    "remark": "evil",
+    "key": "evil",
     "rate": "99",
+    "share": "99",
 }
 
 

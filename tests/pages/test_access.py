@@ -31,14 +31,14 @@ def test_the_start_is_where_each_role_begins(people):
 def test_somebody_elses_conversation_is_as_one_that_is_not_there(server, talk, role):
     before = talk.client.show(talk.id)
     outsider = Visitor(server, server.person(role))
-    places = ["", "/receipt", *([] if role == "admin" else ["/transcript.txt", "/transcript.json"])]
+    places = ["", *([] if role == "admin" else ["/receipt", "/transcript.txt", "/transcript.json"])]
     for place in places:
         foreign, unknown = (outsider.request("GET", f"/sessions/{id}{place}") for id in (talk.id, NOWHERE))
         assert foreign.status == (403 if role == "admin" else 404)
         assert re.sub(rb'"csrf" value="[^"]*"', b"", foreign.body) == re.sub(
             rb'"csrf" value="[^"]*"', b"", unknown.body
         )
-    values = {"message": "Coucou", "rating": "5", "spending_limit": "1", "agent_id": "1", "rate": "1"}
+    values = {"message": "Coucou", "rating": "5", "spending_limit": "1", "agent_id": "1", "rate_cents": "1"}
     for place in ("messages", "rating", *ACTIONS):
         foreign, unknown = (outsider.post(f"/sessions/{id}/{place}", values) for id in (talk.id, NOWHERE))
         assert (foreign.status, unknown.status) == ((403, 403) if role == "admin" else (404, 404)), place

@@ -9,7 +9,7 @@ def test_a_disabled_agent_is_not_listed_and_not_asked(admin, client, agent):
     admin.post(f"/admin/people/{agent.person.id}/disable")
     assert "Dr Anaïs Laurent" not in client.open(after).text
     assert client.open(f"/sessions/new?agent_id={agent.person.id}").status == 404
-    assert client.post("/sessions", agent_id=agent.person.id, rate="2.50").status == 404
+    assert client.post("/sessions", agent_id=agent.person.id, rate_cents="250").status == 404
 
 
 def test_a_request_that_is_refused_keeps_its_text(client, agent):
@@ -33,9 +33,9 @@ def button(page):
 def test_a_request_is_made_at_the_price_that_the_button_says(client, agent):
     page = client.open(f"/sessions/new?agent_id={agent.person.id}")
     assert button(page) == "Request, with obligation to pay, €2.50 a minute"
-    assert page.form("/sessions")["rate"] == "2.50"
+    assert page.form("/sessions")["rate_cents"] == "250"
     agent.person.post("/api/chat/agents/me", {"rate_per_minute": 4})
-    for what in ({}, {"rate": ""}):
+    for what in ({}, {"rate_cents": ""}):
         refused = client.fill(page, "/sessions", message="Bonjour", **what)
         assert refused.status == 409
         assert refused.alert.startswith("A minute costs more by now than what was shown.")
@@ -81,7 +81,7 @@ def test_who_cannot_pay_for_a_minute_is_told_what_is_missing_and_where(start):
     assert "Your balance is €0.00." in page.text
     refused = client.fill(page, "/sessions")
     assert (refused.status, refused.alert) == (409, "The balance does not pay for the next minute.")
-    assert "€2.50 is missing for the first minute." in refused.text
+    assert "€2.50 is missing to begin with." in refused.text
     assert refused.link("/balance")
     entry = {"user_id": client.person.id, "kind": "top_up", "amount": 2.5, "reason": "Card"}
     server.person("admin").post("/api/chat/balance", entry)

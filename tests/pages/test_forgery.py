@@ -5,7 +5,7 @@ import pytest
 from tests.pages.house import FILLED, FORMS
 from tests.pages.visitor import PASSWORD, Visitor, sign_up
 
-TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "auth_tokens")
+TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "payouts", "auth_tokens")
 
 
 ELSEWHERE = [
@@ -47,7 +47,8 @@ def test_a_form_without_this_sign_ins_token_changes_nothing(start, role):
     who = {"client": talk.client, "agent": talk.agent, "admin": server.person("admin")}[role]
     visitor = Visitor(server, who)
     other = Visitor(server, server.person(role))
-    ids = {"id": talk.id, "client": talk.client.show(talk.id)["client"]["id"]}
+    session = talk.client.show(talk.id)
+    ids = {"id": talk.id, "client": session["client"]["id"], "agent": session["agent"]["id"]}
     csrf, before = visitor.csrf, all_of(server)
     for path in [*FORMS[role], "/logout", "/language"]:
         for wrong in ("", other.csrf, csrf[:-1], f"{csrf}0", csrf.partition(".")[0], f".{csrf}", "é", "."):

@@ -2,8 +2,10 @@
 
 from chat.web.api import (
     agents,
+    books,
     description,
     diagnosis,
+    earnings,
     fetching,
     login,
     operation,
@@ -26,6 +28,8 @@ ALL = tuple(
         signals,
         agents,
         payments,
+        earnings,
+        books,
         login,
         operation,
         diagnosis,

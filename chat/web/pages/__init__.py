@@ -1,7 +1,18 @@
 """The pages, a module for each part of the house."""
 
-from chat.web.pages import administration, asking, conversations, desk, entrance, paying, profile
+from chat.web.pages import (
+    administration,
+    asking,
+    books,
+    conversations,
+    desk,
+    entrance,
+    paying,
+    profile,
+    statements,
+)
 
 ALL = tuple(
-    module.blueprint for module in (entrance, profile, paying, asking, conversations, desk, administration)
+    module.blueprint
+    for module in (entrance, profile, paying, asking, conversations, books, desk, statements, administration)
 )

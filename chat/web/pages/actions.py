@@ -24,7 +24,7 @@ class Agreement(Body):
     """Who goes on, and what a minute with them costs: as the page showed it."""
 
     agent_id: Digits
-    rate: Amount
+    rate_cents: Digits
 
 
 class Limit(Body):
@@ -55,7 +55,7 @@ def _rate(runtime: Runtime, user: User, session_id: int) -> TimedSession:
 
 def _agree(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     asked = form(Agreement)
-    return transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate)
+    return transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate_cents)
 
 
 ACTIONS: dict[str, Callable[[Runtime, User, int], TimedSession]] = {

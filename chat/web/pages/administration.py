@@ -50,6 +50,7 @@ class Person(Body):
     email: str = ""
     headline: str = ""
     rate: Amount | None = None
+    share: Annotated[Digits, Field(le=100)] | None = None
 
 
 class Invitation(Body):
@@ -108,7 +109,7 @@ def change_person(user_id: str) -> Response:
     runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
     try:
         asked = form(Person)
-        people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate)
+        people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate, asked.share)
     except Problem as problem:
         return _person_page(person_id, problem)
     return see("administration.show_person", user_id=person_id, notice="saved")

@@ -2,10 +2,9 @@
 
 from flask import Blueprint, Response
 
-from chat import agents, balances, transitions
+from chat import agents, balances, billing, sessions, transitions
 from chat.accounts import User
 from chat.errors import NotFound, Problem, RateChanged
-from chat.money import Cents
 from chat.web.page import form, page, reader, see, written
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, query, validated
 from chat.web.typed import Amount
@@ -32,7 +31,7 @@ class Request(Body):
     """What a client asks for: of an agent at the rate that the page showed, or of any at a maximum."""
 
     agent_id: Digits = 0
-    rate: Amount | None = None
+    rate_cents: Digits | None = None
     max_rate: Amount | None = None
     message: str | None = None
     spending_limit: Amount | None = None
@@ -64,12 +63,12 @@ def ask() -> Response:
 
 def _request(user: User, agent_id: int) -> TimedSession:
     runtime, asked = current_runtime(), form(Request)
-    if agent_id and asked.rate is None:
+    if agent_id and asked.rate_cents is None:
         raise RateChanged("The form does not say which rate it showed.")
     # Left blank is a client who wants no limit.
     is_named = "spending_limit" in written()
     limit = asked.spending_limit if is_named else runtime.spending_limit
-    most = asked.rate if agent_id else asked.max_rate
+    most = asked.rate_cents if agent_id else asked.max_rate
     session, _ = transitions.request(runtime, user, agent_id or None, asked.message, limit, most)
     return session
 
@@ -81,7 +80,7 @@ def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> 
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]
-    is_prepaid, limit = runtime.settings.prepaid, runtime.spending_limit
+    is_prepaid = runtime.settings.prepaid
     return page(
         "request.html",
         problem=problem,
@@ -89,5 +88,6 @@ def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> 
         rates=None if agent_id else agents.rates(runtime),
         balance=balances.of_user(runtime, user, MAX_INTEGER, 1)["balance"] if is_prepaid else None,
         missing=problem.extra.get("missing") if problem else None,
-        default_limit=None if limit is None else Cents(limit),
+        default_limit=runtime.spending_limit,
+        terms=sessions.increments(billing.terms(runtime.settings)),
     )

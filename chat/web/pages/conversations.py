@@ -1,18 +1,19 @@
-"""One conversation: what its forms do, its receipt and its transcript; and the list of all."""
+"""One conversation: what its forms do, its transcript; and the list of all."""
 
 from flask import Blueprint, Response
+from flask_babel import gettext
 
-from chat import archive, inbox, messages, receipts, signals, texts
+from chat import archive, inbox, messages, signals, texts
 from chat.errors import NotFound, Problem
 from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
-from chat.web.language import moment
+from chat.web.language import exact, moment, money
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, caller, current_runtime, path_id, query
 from chat.web.words import ROLES, of_session
-from chat.wire import Transcript
+from chat.wire import Receipt, Transcript
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
 
@@ -93,13 +94,6 @@ def act(chat_session_id: str, action: str) -> Response:
     return see("conversations.show", chat_session_id=session_id, **notice)
 
 
-@blueprint.get(f"{SESSION}/receipt")
-def receipt(chat_session_id: str) -> Response:
-    runtime, user = current_runtime(), reader("client", "agent")
-    found = receipts.of_session(runtime, user, path_id(chat_session_id))
-    return page("receipt.html", receipt=found, session=found["session"])
-
-
 @blueprint.get(f"{SESSION}/transcript.<kind>")
 def transcript(chat_session_id: str, kind: str) -> Response:
     session_id = path_id(chat_session_id)
@@ -123,8 +117,28 @@ def _text(found: Transcript) -> str:
     session = found["session"]
     names = [side["name"] for side in (session["client"], session["agent"]) if side]
     shown = [" / ".join(names), f"{moment(session['created_at'])}, {of_session(session)}"]
+    shown += _sums(found["receipt"])
     for message in found["messages"]:
         role = ROLES[message["sender_type"]]
         shown += ["", f"[{moment(message['created_at'])}] {message['sender_name']} ({role}):"]
         shown += [f"    {line}" for line in texts.lines(message["message"])]
     return "\n".join([*shown, ""])
+
+
+def _sums(receipt: Receipt) -> list[str]:
+    """What it costs, as the receipt says."""
+
+    def shown(amount: int) -> str:
+        return money(amount, receipt["currency"])
+
+    title = gettext("Receipt %(number)d", number=receipt["number"]) if receipt["number"] else gettext("Bill")
+    lines = [title, f"{gettext('Active time')}: {exact(receipt['active_milliseconds'])}"]
+    for charge in receipt["charges"]:
+        count = f"{charge['count']} \N{MULTIPLICATION SIGN} {charge['seconds']} s"
+        what = gettext("%(count)s at %(price)s a minute", count=count, price=shown(charge["rate_per_minute"]))
+        named = what if charge["count"] else gettext("Up to the minimum charge")
+        lines.append(f"{named} = {shown(charge['amount'])}")
+    lines.append(f"{gettext('Total')}: {shown(receipt['total_cost'])}")
+    if receipt["credits"]:
+        lines.append(f"{gettext('Credited')}: {shown(receipt['credited'])}")
+    return lines

@@ -1,15 +1,15 @@
-"""An agent's desk: the inbox, the switch, canned replies and earnings."""
+"""An agent's desk: the inbox, the switch and canned replies."""
 
 from typing import Annotated
 
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import agents, replies, statistics
+from chat import agents, replies
 from chat.errors import Problem
 from chat.web.page import check_form, form, page, reader, see
 from chat.web.pages.talk import inbox_page
-from chat.web.request import Body, Digits, Query, current_runtime, path_id, query
+from chat.web.request import Body, current_runtime, path_id
 
 blueprint = Blueprint("desk", __name__)
 
@@ -25,12 +25,6 @@ class Reply(Body):
 
     shortcut: str = ""
     message: str = ""
-
-
-class Period(Query):
-    """How many days back."""
-
-    days: Annotated[Digits, Field(ge=1, le=366)] = 30
 
 
 @blueprint.get("/inbox")
@@ -67,12 +61,6 @@ def delete_reply(reply_id: str) -> Response:
     check_form()
     replies.delete(current_runtime(), user, path_id(reply_id))
     return see("desk.list_replies", notice="deleted")
-
-
-@blueprint.get("/earnings")
-def earnings() -> Response:
-    runtime, user, days = current_runtime(), reader("agent"), query(Period).days
-    return page("earnings.html", earnings=statistics.earnings(runtime, user, days), days=days)
 
 
 def _replies_page(problem: Problem | None = None) -> Response:

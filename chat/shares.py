@@ -1,0 +1,76 @@
+"""Whose the price of a session is: each increment is the agent's that it began with.
+
+Of it the agent has the share that they had when their clock started; the rest is the operator's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from chat import billing, store
+from chat.database.connection import Connection
+from chat.store.rows import ShareRow
+from chat.store.statistics import QUARTER_MS
+
+# By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these.
+Tally = Counter[str]
+
+
+class Share(NamedTuple):
+    """What an agent has of the sessions that ended in a quarter of an hour."""
+
+    agent_id: int
+    quarter: int
+    tally: Tally
+
+
+def of_ended(
+    db: Connection, since: int, until: int, currency: str, agent_id: int | None = None
+) -> Iterator[Share]:
+    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended.
+
+    And what they bear of the credits that were given then.
+    """
+    for agent, quarter, *counts in store.statistics.earned(db, since, until, currency, agent_id):
+        tally = Tally(dict(zip(("sessions", "minutes", "cents", "share"), counts, strict=True)))
+        yield Share(agent, quarter, tally)
+    for agent, quarter, cents, share in store.statistics.credited(db, since, until, currency, agent_id):
+        yield Share(agent, quarter, Tally(cents=-cents, share=-share))
+    intervals = store.statistics.transferred(db, since, until, currency, agent_id)
+    for _, of_session in groupby(intervals, key=itemgetter("id")):
+        yield from _divided(list(of_session))
+
+
+def of_agent(db: Connection, since: int, until: int, currency: str, agent_id: int) -> Iterator[Share]:
+    """The same, of nobody else."""
+    shares = of_ended(db, since, until, currency, agent_id)
+    return (share for share in shares if share.agent_id == agent_id)
+
+
+def day_of(quarter: int, zone: ZoneInfo) -> date:
+    """The day that it is in `zone` in this quarter of an hour since 1970."""
+    return datetime.fromtimestamp(quarter * QUARTER_MS // 1000, zone).date()
+
+
+def part(cents: int, percent: int) -> int:
+    """So many per cent, rounded half up: once for each session and agent."""
+    return (cents * percent + 50) // 100
+
+
+def _divided(intervals: Sequence[ShareRow]) -> Iterator[Share]:
+    """The shares of one transferred session."""
+    session = intervals[0]
+    parts = [(each["ms"], each["rate_cents"], each["agent_id"]) for each in intervals]
+    percents = {each["agent_id"]: each["share_percent"] for each in intervals}
+    charged = billing.charges(parts, session["free_seconds"], session)
+    for agent_id in {session["last_agent_id"], *(each.label for each in charged)}:
+        own = [each for each in charged if each.label == agent_id]
+        minutes = billing.begun_minutes(sum(each.increments * each.seconds for each in own))
+        cents = billing.total(own)
+        share = part(cents, percents.get(agent_id, 0))
+        tally = Tally(sessions=1, minutes=minutes, cents=cents, share=share)
+        yield Share(agent_id, session["quarter"], tally)

@@ -1,0 +1,120 @@
+"""The books: one row an entry, each with the hash of the one before; only ever added to.
+
+`content` is JSON with sorted keys and no blanks, `hash` its SHA-256; `previous_hash` is in the content. All
+other columns are computed from it by SQLite.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chat.database.connection import Connection
+from chat.store import server
+from chat.store.rows import BookKind, BookRow, LedgerRow, MonthRow
+
+
+def append(db: Connection, kind: BookKind, content: Mapping[str, object], number: int = 0) -> BookRow:
+    """Add an entry, with the next number of its kind unless it has one; no earlier than the one before."""
+    last = newest(db)
+    whole = {
+        "kind": kind,
+        "number": number or _next_number(db, kind),
+        "issued_at": max(server.now(db), last["issued_at"] if last else 0),
+        "previous_hash": last["hash"] if last else "",
+        **content,
+    }
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    db.conn.execute("INSERT INTO books (content, hash) VALUES (?, ?)", (text, hash_of(text)))
+    row = newest(db)
+    assert row is not None
+    return row
+
+
+def seal(db: Connection, ledger_id: int | None) -> int:
+    """Add an entry of the ledger, the one that was just made and no other; its id."""
+    row: LedgerRow = db.conn.execute("SELECT * FROM ledger WHERE id = ?", (ledger_id,)).fetchone()
+    append(db, "ledger", of_ledger(row), row["id"])
+    return row["id"]
+
+
+def of_ledger(row: LedgerRow) -> dict[str, object]:
+    """What is written of an entry of the ledger: the row, as it is then."""
+    return {"chat_session_id": row["chat_session_id"], "row": columns(row)}
+
+
+def hash_of(content: str) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """A row of SQLite as a dict."""
+    return dict(zip(row.keys(), row, strict=True))
+
+
+def newest(db: Connection) -> BookRow | None:
+    """The head: with its hash outside, nobody cuts anything off unnoticed."""
+    row: BookRow | None = db.conn.execute("SELECT * FROM books ORDER BY sequence DESC LIMIT 1").fetchone()
+    return row
+
+
+def receipt(db: Connection, chat_session_id: int) -> BookRow | None:
+    """A session's receipt, if it has one."""
+    rows = of_session(db, "receipt", chat_session_id)
+    return rows[0] if rows else None
+
+
+def of_session(db: Connection, kind: BookKind, chat_session_id: int) -> list[BookRow]:
+    """A session's entries of that kind, in order."""
+    return db.conn.execute(
+        "SELECT * FROM books WHERE chat_session_id = ? AND kind = ? ORDER BY sequence",
+        (chat_session_id, kind),
+    ).fetchall()
+
+
+def by_key(db: Connection, key: str) -> BookRow | None:
+    """What was written with this idempotency key."""
+    row: BookRow | None = db.conn.execute("SELECT * FROM books WHERE key = ?", (key,)).fetchone()
+    return row
+
+
+def everything(db: Connection) -> Iterator[BookRow]:
+    """All of it, in order; read to its end within one work."""
+    yield from db.conn.execute("SELECT * FROM books ORDER BY sequence")
+
+
+def of_period(db: Connection, since: int, until: int) -> list[BookRow]:
+    """Receipts, credits and ledger entries that were issued from `since` until before `until`."""
+    return db.conn.execute(
+        """
+        SELECT * FROM books WHERE kind <> 'terms' AND issued_at >= ? AND issued_at < ? ORDER BY sequence
+        """,
+        (since, until),
+    ).fetchall()
+
+
+def first_at(db: Connection) -> int | None:
+    """When the first entry was issued."""
+    row = db.conn.execute("SELECT issued_at FROM books ORDER BY sequence LIMIT 1").fetchone()
+    return None if row is None else int(row[0])
+
+
+def sums(db: Connection, since: int, until: int) -> MonthRow:
+    """How many receipts and credits were issued in that time, and what they come to."""
+    row: MonthRow = db.conn.execute(
+        """
+        SELECT count(*) FILTER (WHERE kind = 'receipt') AS receipts,
+            count(*) FILTER (WHERE kind = 'credit') AS credits,
+            coalesce(sum(content ->> 'total_cents') FILTER (WHERE kind = 'receipt'), 0) AS total_cents,
+            coalesce(sum(content ->> 'total_cents') FILTER (WHERE kind = 'credit'), 0) AS credited_cents
+        FROM books WHERE kind IN ('receipt', 'credit') AND issued_at >= ? AND issued_at < ?
+        """,
+        (since, until),
+    ).fetchone()
+    return row
+
+
+def _next_number(db: Connection, kind: BookKind) -> int:
+    row = db.conn.execute("SELECT coalesce(max(number), 0) + 1 FROM books WHERE kind = ?", (kind,)).fetchone()
+    return int(row[0])
