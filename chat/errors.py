@@ -158,6 +158,16 @@ class UnknownMethod(Problem):
     code, status, title = "unknown_method", 501, "There is no such method."
 
 
+class PaymentRefused(Problem):
+    code, status, title = "payment_refused", 502, "The payment provider refused; no money has moved."
+
+
+class PaymentUnavailable(Problem):
+    code, status = "payment_unavailable", 503
+    title = "The payment provider does not answer; nothing is lost, try again with the same key."
+    retry_after = 5
+
+
 class Overloaded(Problem):
     code, status, title = "overloaded", 503, "The server is busy; try again in a moment."
     retry_after = 1

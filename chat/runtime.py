@@ -15,6 +15,8 @@ from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
 from chat.live.hub import Hub
 from chat.live.presence import Presence, Typing
+from chat.providers.provider import Provider
+from chat.providers.stripe import Stripe
 from chat.settings import SettingError, Settings
 from chat.store import server
 from chat.store.rows import Side
@@ -45,7 +47,7 @@ class Runtime:
     """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingError for a currency that there is not, and for a limit that it cannot express."""
+        """Raises SettingError for a currency that there is not, a limit beyond it, one of two keys."""
         self.settings = settings
         try:
             money.use(settings.currency)
@@ -56,6 +58,7 @@ class Runtime:
             self.spending_limit = money.minor_units(Decimal(limit)) if limit else None
         except ValueError as error:
             raise SettingError(f"CHAT_SPENDING_LIMIT {error}") from None
+        self.provider = _provider(settings)
         path = path_of(settings.database_url)
         self.database = Database(path, settings.write_queue, on_open=self._open)
         self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
@@ -119,6 +122,8 @@ class Runtime:
         """After `stop`, or without a `start`: close what is open."""
         self.doorbell.close()
         self.hashing.close()
+        if self.provider:
+            self.provider.close()
         self.database.close()
 
     def _open(self, db: Connection) -> None:
@@ -141,6 +146,14 @@ class Runtime:
     def _hear_typing(self, words: list[str]) -> None:
         chat_session_id, side, other_id, is_typing = words
         self.presence.hear(Typing(int(chat_session_id), cast(Side, side), int(other_id), is_typing == "1"))
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """Through whom clients pay; raises SettingError for half of its keys."""
+    keys = (settings.stripe_secret_key, settings.stripe_webhook_secret)
+    if any(keys) and not all(keys):
+        raise SettingError("CHAT_STRIPE_SECRET_KEY and CHAT_STRIPE_WEBHOOK_SECRET: set both, or none")
+    return Stripe(settings) if all(keys) else None
 
 
 def _max_waiters(settings: Settings) -> int:

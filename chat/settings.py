@@ -103,8 +103,21 @@ def _lines(text: str) -> str:
     return "\n".join(line.strip() for line in text.split("|"))
 
 
-def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any]) -> Any:
-    return field(default=default, metadata={"unit": unit, "help": help, "parse": parse})
+def _secret(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{0,255}", text):
+        raise SettingError("at most 255 printable ASCII characters, without spaces")
+    return text
+
+
+def _provider_url(text: str) -> str:
+    if not re.fullmatch(r"(https://[^\s/?#@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)", text):
+        raise SettingError("https://host, or http:// to this machine, without a path")
+    return text
+
+
+def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any], is_secret: bool = False) -> Any:
+    metadata = {"unit": unit, "help": help, "parse": parse, "is_secret": is_secret}
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -276,6 +289,24 @@ class Settings:
     prepaid: bool = _setting(
         False, "0, 1", "Clients pay from a balance, minute by minute, and never below zero.", _flag
     )
+    stripe_secret_key: str = _setting(
+        "",
+        "key",
+        "Clients top up through Stripe, with this key of its API; empty is not at all.",
+        _secret,
+        is_secret=True,
+    )
+    stripe_webhook_secret: str = _setting(
+        "",
+        "key",
+        "What Stripe signs its events with; both keys or none.",
+        _secret,
+        is_secret=True,
+    )
+    stripe_url: str = _setting(
+        "https://api.stripe.com", "URL", "Where Stripe is, without a path.", _provider_url
+    )
+    stripe_seconds: float = _setting(10.0, "s", "How long Stripe may take to answer.", _seconds(0.05, 60))
     agent_share: int = _setting(
         100,
         "per cent",
@@ -354,7 +385,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             try:
                 values[setting.name] = setting.metadata["parse"](environment[name].strip())
             except SettingError as right:
-                raise SettingError(f"{name} is {environment[name]!r}; it must be {right}") from None
+                found = "of another form" if setting.metadata["is_secret"] else repr(environment[name])
+                raise SettingError(f"{name} is {found}; it must be {right}") from None
     return Settings(**values)
 
 

@@ -255,6 +255,19 @@ class Transcript(TypedDict):
     receipt: Receipt
 
 
+class Payment(TypedDict):
+    """A top-up through a provider: to be paid at `url`, which is null until the provider has answered."""
+
+    id: int
+    status: Literal["open", "paid"]
+    amount: Cents
+    paid_back: Cents
+    currency: str
+    url: str | None
+    provider: str
+    created_at: str
+
+
 class Balance(TypedDict):
     """What is left of a prepaid balance, and a page of what changed it."""
 
@@ -379,6 +392,12 @@ class NewBalance(Done):
     """What is left; `duplicate` if it had been asked for before, and then what was left."""
 
     balance: Cents
+    duplicate: NotRequired[Literal[True]]
+
+
+class NewPayment(Done, Payment):
+    """One that was begun; `duplicate` if it had been before, with the same key."""
+
     duplicate: NotRequired[Literal[True]]
 
 

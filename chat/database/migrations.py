@@ -563,3 +563,47 @@ def m011_keys(db: Connection) -> None:
     db.conn.execute(
         "CREATE UNIQUE INDEX ledger_by_key ON ledger (coalesce(actor_id, 0), key) WHERE key IS NOT NULL"
     )
+
+
+@migrations()
+def m012_payments(db: Connection) -> None:
+    for statement in (
+        # What a client asked to pay through a provider. `checkout_id` and `url` are there when that has made
+        # its page, `provider_id` and the rest when it was paid: then the ledger has it, once.
+        """
+        CREATE TABLE payments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            reference TEXT NOT NULL UNIQUE,
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            provider TEXT NOT NULL,
+            amount_cents INTEGER NOT NULL CHECK (amount_cents > 0),
+            currency TEXT NOT NULL,
+            key TEXT CHECK (length(key) BETWEEN 1 AND 64),
+            created_at INTEGER NOT NULL,
+            checkout_id TEXT,
+            url TEXT,
+            provider_id TEXT UNIQUE,
+            ledger_id INTEGER UNIQUE REFERENCES ledger (id),
+            paid_at INTEGER,
+            UNIQUE (user_id, key)
+        ) STRICT
+        """,
+        # What goes back of one: written before the provider is asked.
+        """
+        CREATE TABLE payment_refunds (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            payment_id INTEGER NOT NULL REFERENCES payments (id),
+            reference TEXT NOT NULL UNIQUE,
+            amount_cents INTEGER NOT NULL CHECK (amount_cents > 0),
+            status TEXT NOT NULL CHECK (status IN ('pending', 'done', 'refused')),
+            actor_id INTEGER REFERENCES users (id),
+            key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 64),
+            ledger_id INTEGER UNIQUE REFERENCES ledger (id),
+            created_at INTEGER NOT NULL,
+            UNIQUE (payment_id, key)
+        ) STRICT
+        """,
+        # The most that the provider has said to have gone back of a payment, known to us or not yet.
+        "CREATE TABLE provider_refunds (provider_id TEXT PRIMARY KEY, units INTEGER NOT NULL) STRICT",
+    ):
+        db.conn.execute(statement)

@@ -10,6 +10,7 @@ from chat.store import (
     ledger,
     links,
     messages,
+    payments,
     payouts,
     remarks,
     replies,

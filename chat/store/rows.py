@@ -191,6 +191,38 @@ class LedgerRow(TypedDict):
     key: str | None
 
 
+class PaymentRow(TypedDict):
+    """What a client asked to pay through a provider; without `ledger_id` it is not paid."""
+
+    id: int
+    reference: str
+    user_id: int
+    provider: str
+    amount_cents: int
+    currency: str
+    key: str | None
+    created_at: int
+    checkout_id: str | None
+    url: str | None
+    provider_id: str | None
+    ledger_id: int | None
+    paid_at: int | None
+
+
+class PaidBackRow(TypedDict):
+    """What goes back of a payment."""
+
+    id: int
+    payment_id: int
+    reference: str
+    amount_cents: int
+    status: Literal["pending", "done", "refused"]
+    actor_id: int | None
+    key: str
+    ledger_id: int | None
+    created_at: int
+
+
 class PayoutRow(TypedDict):
     """What an agent was paid, or (below zero) what of it was taken back."""
 

@@ -18,6 +18,7 @@ from chat.errors import (
     Forbidden,
     FormExpired,
     NotAuthenticated,
+    PaymentUnavailable,
     Problem,
 )
 from chat.inbox import Inbox
@@ -126,7 +127,7 @@ def check_form() -> None:
 
 def form_key(problem: Problem | None = None) -> str:
     """So that a form does it once: a new one, or the same while nobody knows whether it did."""
-    is_unknown = isinstance(problem, DatabaseUnavailable)
+    is_unknown = isinstance(problem, DatabaseUnavailable | PaymentUnavailable)
     return (is_unknown and request.form.get("key")) or secrets.token_urlsafe(16)
 
 

@@ -80,6 +80,8 @@ PROBLEMS = {
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
     "too_many_requests": _("Too many attempts; wait a minute."),
+    "payment_refused": _("The payment provider refused; no money has moved."),
+    "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
 }
@@ -115,6 +117,7 @@ FIELDS = {
 # In minor units.
 EXAMPLE = 1250
 NOTICES = {
+    "not_paid": _("Nothing was paid."),
     "saved": _("Saved."),
     "welcome": _("Welcome!"),
     "signed_out": _("You are signed out."),

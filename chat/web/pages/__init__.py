@@ -7,11 +7,12 @@ from chat.web.pages import (
     conversations,
     desk,
     entrance,
+    paying,
     profile,
     statements,
 )
 
 ALL = tuple(
     module.blueprint
-    for module in (entrance, profile, asking, conversations, books, desk, statements, administration)
+    for module in (entrance, profile, paying, asking, conversations, books, desk, statements, administration)
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, people, statistics
+from chat import archive, balances, payments, people, statistics
 from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
@@ -68,6 +68,14 @@ class Entry(Body):
     key: Key | None = None
 
 
+class PayBack(Body):
+    """What of a client's payment goes back."""
+
+    payment_id: Digits
+    cents: Digits
+    key: Key | None = None
+
+
 @blueprint.get("/people")
 def list_people() -> Response:
     return _people_page()
@@ -115,6 +123,8 @@ def act_on_person(user_id: str, action: str) -> Response:
         return _person_page(person_id, link=_link(people.reset(runtime, user, person_id)))
     if action == "balance":
         return _change_balance(person_id)
+    if action == "payment":
+        return _pay_back(person_id)
     if action not in ("disable", "enable"):
         raise NotFound
     act = people.disable if action == "disable" else people.enable
@@ -145,7 +155,7 @@ def show_settings() -> Response:
     rows = [
         {
             "variable": variable(field.name),
-            "value": _shown(getattr(settings, field.name)),
+            "value": _shown(getattr(settings, field.name), field.metadata["is_secret"]),
             "is_default": getattr(settings, field.name) == field.default,
             **field.metadata,
         }
@@ -197,7 +207,15 @@ def _person_page(
 ) -> Response:
     runtime, user = current_runtime(), reader("admin")
     person = people.read(runtime, user, user_id)
-    return page("admin/person.html", status, problem, person=person, link=link, key=form_key(problem))
+    return page(
+        "admin/person.html",
+        status,
+        problem,
+        person=person,
+        link=link,
+        key=form_key(problem),
+        payments=payments.of_client(runtime, user, user_id),
+    )
 
 
 def _change_balance(user_id: int) -> Response:
@@ -210,12 +228,24 @@ def _change_balance(user_id: int) -> Response:
     return see("administration.show_person", user_id=user_id, notice="saved")
 
 
+def _pay_back(user_id: int) -> Response:
+    runtime, user = current_runtime(), reader("admin")
+    try:
+        asked = form(PayBack)
+        payments.pay_back(runtime, user, asked.payment_id, asked.cents, asked.key)
+    except Problem as problem:
+        return _person_page(user_id, problem)
+    return see("administration.show_person", user_id=user_id, notice="saved")
+
+
 def _link(token: str) -> str:
     """Its whole address, to be given to whoever it is for."""
     return url_for("entrance.link_page", token=token, _external=True)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, is_secret: bool) -> str:
+    if is_secret:
+        return "…" if value else ""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, tuple):

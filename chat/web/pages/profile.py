@@ -5,11 +5,12 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import accounts, agents, balances, people
+from chat import accounts, agents, people
 from chat.accounts import User
 from chat.errors import Problem
 from chat.web.page import form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
+from chat.web.pages.paying import balance_page
+from chat.web.request import Body, caller, current_runtime
 from chat.web.typed import Amount
 
 blueprint = Blueprint("profile", __name__)
@@ -29,12 +30,6 @@ class Password(Body):
 
     password: str = ""
     new_password: str = ""
-
-
-class Entries(Query):
-    """A page of the ledger."""
-
-    before: Digits = MAX_INTEGER
 
 
 @blueprint.get("/profile")
@@ -68,8 +63,7 @@ def change_password() -> Response:
 
 @blueprint.get("/balance")
 def balance() -> Response:
-    runtime, user, asked = current_runtime(), reader("client"), query(Entries)
-    return page("balance.html", account=balances.of_user(runtime, user, asked.before, 50))
+    return balance_page(reader("client"))
 
 
 def _page(user: User, problem: Problem | None = None) -> Response:
