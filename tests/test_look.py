@@ -36,6 +36,8 @@ PAGES = {
         "/admin/people/{agent}/earnings",
         "/admin/sessions",
         "/admin/sessions/{ended}",
+        "/sessions/{ended}/receipt",
+        "/admin/books",
         "/admin/settings",
         "/admin/diagnosis",
     ],
