@@ -5,7 +5,7 @@ and `previous_hash`. Amounts are whole cents, instants milliseconds since 1970.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
 
@@ -81,10 +81,11 @@ class Content(Tax):
 
 
 class Share(TypedDict):
-    """How much of a credit an agent bears."""
+    """How much of a credit an agent bears, and how much of that they had earned themselves."""
 
     agent_id: int
     cents: int
+    share: int
 
 
 class Credited(Tax):
@@ -204,24 +205,6 @@ def tax(total_cents: int, vat_rate: str, vat_note: str) -> Tax:
         "vat_cents": total_cents - net_cents,
         "total_cents": total_cents,
     }
-
-
-def shares(charges: Sequence[Charge], earlier: Iterable[Credited], cents: int) -> list[Share]:
-    """Who bears a credit: in proportion to what is left to each agent of what they earned."""
-    left: dict[int, int] = {}
-    for charge in charges:
-        left[charge["agent_id"]] = left.get(charge["agent_id"], 0) + charge["cents"]
-    for credit in earlier:
-        for share in credit["shares"]:
-            left[share["agent_id"]] -= share["cents"]
-    found: list[Share] = []
-    total, upto, given = sum(left.values()), 0, 0
-    for agent_id, of_agent in left.items():
-        upto += of_agent
-        until = upto * cents // total
-        found.append({"agent_id": agent_id, "cents": until - given})
-        given = until
-    return [share for share in found if share["cents"]]
 
 
 def _agreed(row: SessionRow) -> dict[str, object]:

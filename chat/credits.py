@@ -1,9 +1,12 @@
 """After the end: the client asks about a receipt, and an administrator gives some of it back."""
 
-from chat import accounts, books, receipts, store, texts
+from collections import Counter
+from collections.abc import Sequence
+
+from chat import accounts, books, receipts, shares, store, texts
 from chat.accounts import User
-from chat.books import Content, Credited, Person
-from chat.changes import Change, publish, settle_each
+from chat.books import Content, Credited, Person, Share
+from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
 from chat.errors import IdempotencyMismatch, InvalidParameter, NotFound, existing
 from chat.money import Cents
@@ -70,6 +73,8 @@ def credit(
         # What the old balance did comes first.
         changes = settle_each(db, runtime.settings, store.sessions.active_of_users(db, [client["id"]]))
         content = _content(db, runtime, receipt, actor, cents, reason, key)
+        if content["is_to_balance"]:
+            changes += weigh_balance(db, runtime.settings, client["id"])
         return store.books.append(db, "credit", {**content}), False, changes
 
     row, is_old, changes = runtime.database.write(write)
@@ -93,7 +98,7 @@ def _content(
         )
     if not 1 <= cents <= bill["total_cents"] - credited:
         raise InvalidParameter(
-            f"amount must be from 0.01 to {Cents(bill['total_cents'] - credited)}, what is left of it.",
+            f"amount must be from {Cents(1)} to {Cents(bill['total_cents'] - credited)}, what is left of it.",
             field="amount",
         )
     is_to_balance, ledger_id = bool(bill["session"]["is_prepaid"]), None
@@ -115,10 +120,31 @@ def _content(
         "actor_id": actor.id,
         "is_to_balance": is_to_balance,
         "ledger_id": ledger_id,
-        "shares": books.shares(bill["charges"], earlier, cents),
+        "shares": _shares(bill, earlier, cents),
         "vat_rate": bill["vat_rate"],
         "vat_note": bill["vat_note"],
         "net_cents": after["net_cents"] - before["net_cents"],
         "vat_cents": after["vat_cents"] - before["vat_cents"],
         "total_cents": cents,
     }
+
+
+def _shares(bill: Content, earlier: Sequence[Credited], cents: int) -> list[Share]:
+    """Who bears a credit: in proportion to what is left to each agent of what they earned."""
+    left, borne = Counter[int](), Counter[int]()
+    for charge in bill["charges"]:
+        left[charge["agent_id"]] += charge["cents"]
+    for part in (each for credit in earlier for each in credit["shares"]):
+        left[part["agent_id"]] -= part["cents"]
+        borne[part["agent_id"]] += part["cents"]
+    percents = {each["agent_id"]: each["share_percent"] for each in bill["intervals"]}
+    found: list[Share] = []
+    total, upto, given = left.total(), 0, 0
+    for agent_id, of_agent in left.items():
+        upto += of_agent
+        until = upto * cents // total
+        before, after = borne[agent_id], borne[agent_id] + until - given
+        own = shares.part(after, percents[agent_id]) - shares.part(before, percents[agent_id])
+        found.append({"agent_id": agent_id, "cents": until - given, "share": own})
+        given = until
+    return [share for share in found if share["cents"]]

@@ -16,8 +16,8 @@ from chat.database.connection import Connection
 from chat.store.rows import ShareRow
 from chat.store.statistics import QUARTER_MS
 
-# By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these, both less
-# what was given back: that is `credited`, and the agent's share of it `credits`.
+# By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these, both
+# less what was given back: that is `credited`, and the agent's share of it `credits`.
 Tally = Counter[str]
 
 

@@ -69,6 +69,7 @@ def test_the_page_says_once_that_the_clock_has_started(site, visit):
     client.send(asked, "Merci")
     for page in pages:
         page.locator(".message", has_text="Merci").wait_for()
+        assert page.locator("[data-clock]").all_inner_texts() == [line]
         page.reload()
         page.locator(".message", has_text="Merci").wait_for()
         assert page.locator("[data-clock]").all_inner_texts() == [line]

@@ -102,3 +102,18 @@ def test_a_top_up_wakes_both_and_warns_again(start):
     assert change(admin, "3", user_id=client.id, **CARD).status == 201
     assert poll.result().json["session"]["status"] == "paused"
     assert client.do("resume", asked).json["session"]["status"] == "active"
+
+
+def test_an_entry_by_another_hand_is_not_blessed_by_the_next_one(start, run):
+    server = start()
+    admin, client = server.person("admin"), server.person("client")
+    change(admin, "1", user_id=client.id, **CARD)
+    for statement in (
+        "INSERT INTO ledger (user_id, kind, amount_cents, currency, reason, created_at)"
+        f" VALUES ({client.id}, 'top_up', 500, 'EUR', 'Card', 1)",
+        f"UPDATE users SET balance_cents = balance_cents + 500 WHERE id = {client.id}",
+    ):
+        server.database.write(lambda db, statement=statement: db.conn.execute(statement).close())
+    change(admin, "2", user_id=client.id, **CARD)
+    with pytest.raises(AssertionError, match="ledger"):
+        run(server, "verify")

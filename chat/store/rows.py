@@ -171,6 +171,7 @@ class IntervalRow(TypedDict):
     ended_at: int | None
     first_message_id: int | None
     last_message_id: int | None
+    share_percent: int
 
 
 class LedgerRow(TypedDict):

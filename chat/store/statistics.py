@@ -92,32 +92,16 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
 
 
 def credited(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
-    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them).
-
-    The share of all credits of a session together is rounded, so that a session given back in parts earns 0.
-    """
+    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them)."""
     return _counts(
         db,
         f"""
-        WITH part AS (
-            SELECT chat_session_id, sequence, issued_at, value ->> 'agent_id' AS agent_id,
-                value ->> 'cents' AS cents
-            FROM books, json_each(content, '$.shares') WHERE kind = 'credit'
-        ),
-        parts AS (
-            SELECT part.*, s.currency, coalesce((
-                SELECT share_percent FROM billing_intervals i
-                WHERE i.chat_session_id = s.id AND i.agent_id = part.agent_id LIMIT 1
-            ), 0) AS percent, sum(cents) OVER (
-                PARTITION BY part.chat_session_id, part.agent_id ORDER BY sequence
-            ) AS until_then
-            FROM part JOIN chat_sessions s ON s.id = part.chat_session_id
-        )
-        SELECT agent_id, issued_at / {QUARTER_MS}, sum(cents),
-            sum((until_then * percent + 50) / 100 - ((until_then - cents) * percent + 50) / 100)
-        FROM parts
-        WHERE issued_at >= :since AND issued_at < :until AND currency = :currency
-            AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+        SELECT part.value ->> 'agent_id' AS bearer, issued_at / {QUARTER_MS},
+            sum(part.value ->> 'cents'), sum(part.value ->> 'share')
+        FROM books, json_each(content, '$.shares') AS part
+        WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
+            AND content ->> 'currency' = :currency
+            AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
         since=since,
