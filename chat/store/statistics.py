@@ -92,10 +92,7 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
 
 
 def credited(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
-    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them).
-
-    The share of all credits of a session together is rounded, so that a session given back in parts earns 0.
-    """
+    """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them)."""
     return _counts(
         db,
         f"""
