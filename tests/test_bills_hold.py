@@ -106,8 +106,10 @@ def happen(story, event, *words):
     else:
         try:
             getattr(story, event)(*words)
+            if event == "answer":
+                story.poll("client")
         except REFUSALS:
-            # Who is refused was there all the same.
+            # Who is refused was there all the same, and so is who has nothing to answer.
             side = words[0] if words and words[0] in ("client", "agent") else "client"
             story.poll("agent" if event == "transfer" else side)
     assert agrees(story)["total_cost"] == before
