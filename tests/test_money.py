@@ -158,7 +158,8 @@ def test_a_conversation_is_in_it_from_the_request_to_the_receipt(shop, run, visi
     shop.advance(59)
     agent.do("end", asked["id"])
     answer = client.get(f"/api/chat/sessions/{asked['id']}/receipt")
-    assert f'"total_cost":{wire},"currency":"{currency}"'.encode() in answer.body
+    assert f'"total_cost":{wire},'.encode() in answer.body
+    assert answer.json["currency"] == currency
     assert " ".join(english.split()) in Visitor(shop, client).open(f"/sessions/{asked['id']}/receipt").text
     french_page = Visitor(shop, client).open(f"/sessions/{asked['id']}/receipt", Accept_Language="fr")
     assert " ".join(french.split()) in french_page.text

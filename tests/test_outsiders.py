@@ -34,6 +34,7 @@ IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
     "reply_id": [REPLY],
+    "payment_id": [NOWHERE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
     "kind": ["txt", "json", "xml"],
@@ -57,6 +58,7 @@ QUERIES = {
     ],
     "agents.listed": [{"afterAgentId": 0}, {"afterAgentId": CLIENT}],
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
+    "earnings.show": [{}, {"agentId": AGENT}],
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
     "asking.listed": [{}, {"after": CLIENT}],
@@ -89,6 +91,12 @@ BODIES = {
     "sessions.rate": [{"rating": 1, "comment": "?"}],
     "agents.change": [{}],
     "agents.change_balance": [{"user_id": CLIENT, "kind": "top_up", "amount": 5, "reason": "?"}],
+    "earnings.pay_out": [{"agent_id": AGENT, "amount": 5, "reason": "?"}],
+    "payments.create": [{"amount": 5}],
+    "payments.refund": [{"amount": 5}],
+    "payments.hear_stripe": NOTHING,
+    "paying.begin": [{"amount": "5", "key": "?"}],
+    "statements.pay_out": [{"kind": "payout", "amount": "5", "reason": "?", "key": "?"}],
     "bookkeeping.ask": [{"remark": "?"}],
     "bookkeeping.credit": [{"amount": 1, "reason": "?"}],
     "books.ask": [{"remark": "?"}],
@@ -117,7 +125,7 @@ APART = {"login.log_out", "entrance.log_out", "streaming.of_inbox", "sockets.of_
 # An administrator sees to everybody.
 OFFICE = (
     *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
-    *("books.", "bookkeeping.", "sessions.receipt"),
+    *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 
 

@@ -68,8 +68,11 @@ RIGHT = {
     ),
     "bookkeeping.ask": ("client", {"remark": "Why two minutes?"}),
     "bookkeeping.credit": ("admin", {"amount": 2.5, "reason": "Goodwill"}),
+    "earnings.pay_out": ("admin", {"agent_id": "agent", "kind": "payout", "amount": 5, "reason": "Bank"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD}),
 }
+# Without a provider of payments; tests/test_payments.py has one.
+OFF = {"payments.create", "payments.show", "payments.refund"}
 
 
 class Line:
@@ -138,7 +141,8 @@ def address(operation, ids):
 
 
 def test_every_body_is_tried(operations):
-    assert RIGHT.keys() == {name for name, each in operations.items() if "requestBody" in each}
+    named = {name for name, each in operations.items() if "requestBody" in each}
+    assert named - RIGHT.keys() == OFF & named
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -177,6 +181,8 @@ def test_a_field_takes_what_it_is_described_to_take(line, operations, people, na
 def test_a_parameter_takes_what_it_is_described_to_take(line, operations, people):
     tokens, ids = people
     for name, operation in operations.items():
+        if name in OFF:
+            continue
         headers = {"Authorization": f"Bearer {tokens['admin' if name.startswith('diagnosis') else 'client']}"}
         if operation["responses"].keys() & {"101"}:
             headers |= {key.replace("_", "-"): value for key, value in HANDSHAKE.items()}

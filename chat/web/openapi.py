@@ -133,18 +133,20 @@ def _parameters(rule: Rule, operation: Operation) -> Iterator[Schema]:
     for name in IN_PATH.findall(rule.rule):
         schema: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
-    yield from _optional("query", operation.query)
-    yield from _optional("header", operation.headers)
+    yield from _named("query", operation.query)
+    yield from _named("header", operation.headers)
 
 
-def _optional(place: str, model: type[BaseModel] | None) -> Iterator[Schema]:
+def _named(place: str, model: type[BaseModel] | None) -> Iterator[Schema]:
     """A parameter for each field; in a query there is no null, what is not there is left out."""
-    for name, schema in model.model_json_schema()["properties"].items() if model else ():
+    described = model.model_json_schema() if model else {"properties": {}}
+    for name, schema in described["properties"].items():
         either = [each for each in schema.pop("anyOf", ()) if each.get("type") != "null"]
         if schema.get("default", "") is None:
             del schema["default"]
         schema |= {"anyOf": either} if len(either) > 1 else (either or [{}])[0]
-        yield {"name": name, "in": place, "required": False, "schema": schema}
+        is_required = name in described.get("required", ())
+        yield {"name": name, "in": place, "required": is_required, "schema": schema}
 
 
 def _answer(status: int, answer: Any, is_websocket: bool, shapes: dict[Any, Schema]) -> Schema:

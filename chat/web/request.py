@@ -205,6 +205,12 @@ class Body(BaseModel):
 class IdempotencyKey(Body):
     """With the same key nothing is done twice."""
 
+    idempotency_key: Key | None = Field(default=None, alias="Idempotency-Key")
+
+
+class RequiredKey(Body):
+    """The same, and without one nothing is done."""
+
     idempotency_key: Key = Field(alias="Idempotency-Key")
 
 
@@ -216,7 +222,7 @@ def idempotency_key() -> str | None:
 
 def parsed_key(header: str) -> str:
     """The same of what it says; raises InvalidParameter."""
-    return validated(IdempotencyKey, {"Idempotency-Key": header}).idempotency_key
+    return validated(RequiredKey, {"Idempotency-Key": header}).idempotency_key
 
 
 def caller() -> Caller:

@@ -11,7 +11,7 @@ from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overlo
 from chat.runtime import Runtime
 from chat.web.answer import PERSONAL, personal
 from chat.web.contract import Operation
-from chat.web.request import Body, IdempotencyKey, Query, Some, Text, idempotency_key, written
+from chat.web.request import Body, Query, RequiredKey, Some, Text, idempotency_key, written
 from chat.wire import CreditedBack, Remarked
 
 blueprint = Blueprint("bookkeeping", __name__)
@@ -55,7 +55,7 @@ def ask(runtime: Runtime, user: User, session_id: int, asked: Remark) -> Respons
     "An administrator gives back some of a receipt, or all; the header Idempotency-Key is a must",
     {201: CreditedBack, 200: CreditedBack},
     body=Credit,
-    headers=IdempotencyKey,
+    headers=RequiredKey,
     refuses=(Forbidden, IdempotencyMismatch, Overloaded),
 )
 def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Response:
