@@ -30,7 +30,7 @@ class Story:
 
     def __init__(self, runtime: Runtime, is_swept: bool = False) -> None:
         self.runtime, self.is_swept = runtime, is_swept
-        self.is_down, self.is_fresh, self.ms, self.wall_ms = False, False, 0, 0
+        self.is_down, self.ms, self.wall_ms = False, 0, 0
         self.client, self.asked, self.away = "client", {}, set()
         # So that 60 s are 60.000 s the machine's clocks stand still; `pass_time` moves the server's.
         self._clocks, steady = pytest.MonkeyPatch(), clock.steady() * clock.NS_PER_MS
@@ -40,7 +40,6 @@ class Story:
         self._clocks.setattr("chat.sweeper.monotonic", lambda: (start + self.ms) / 1000)
         self.people = {name: self._person(name) for name in ("client", "other", *RATES)}
         self.boot()
-        self._look()
 
     def close(self) -> None:
         self._clocks.undo()
@@ -55,8 +54,6 @@ class Story:
                 self.sweep()
 
     def later(self, seconds: float, away: Collection[str] = (), outage: bool = False) -> None:
-        if self.is_fresh:
-            self._look()
         ids = tuple(self.people[name].id for name in away)
         pass_time(self.runtime.database, seconds, away=ids, outage=outage)
         self.ms += round(seconds * 1000)
@@ -67,9 +64,8 @@ class Story:
         self.runtime.database.write(lambda db: db.conn.execute(update).close())
         self.runtime.prepare()
         self.sweeper = Sweeper(self.runtime)
-        self.is_down, self.is_fresh = False, True
-        if self.is_swept:
-            self._look()
+        self.is_down = False
+        self._look()
 
     def sweep(self) -> None:
         self.sweeper.sweep()
@@ -129,7 +125,6 @@ class Story:
         return self.people[name]
 
     def _look(self) -> None:
-        self.is_fresh = False
         for name in self.people.keys() - self.away:
             self.runtime.presence.see(self.people[name].id)
         self.sweep()
