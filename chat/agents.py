@@ -3,7 +3,7 @@
 from chat import store
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import AgentUnavailable, Forbidden, NotFound
+from chat.errors import AgentUnavailable, Forbidden, NotForClient, NotFound
 from chat.live.presence import ONLINE_MS
 from chat.money import Cents
 from chat.runtime import Runtime
@@ -12,12 +12,14 @@ from chat.store.rows import AgentRow
 from chat.wire import Agent, Availability
 
 
-def listed(runtime: Runtime, after_id: int, limit: int) -> tuple[list[Agent], bool]:
-    """Agents with higher ids, as everybody may see them; and whether there are more."""
+def listed(
+    runtime: Runtime, after_id: int, limit: int, client_id: int | None = None
+) -> tuple[list[Agent], bool]:
+    """Agents with higher ids, as this client (or everybody) may see them; and whether there are more."""
 
     def read(db: Connection) -> list[Agent]:
         now = store.server.now(db)
-        rows = store.users.agents(db, after_id, limit + 1)
+        rows = store.users.agents(db, after_id, limit + 1, client_id=client_id)
         return [_card(row, runtime.settings, now) for row in rows]
 
     cards = runtime.database.read(read)
@@ -30,11 +32,13 @@ def rates(runtime: Runtime) -> tuple[Cents, Cents] | None:
     return found and (Cents(found[0]), Cents(found[1]))
 
 
-def available(db: Connection, settings: Settings, agent_id: int) -> AgentRow:
-    """The agent's row; raises NotFound, AgentUnavailable."""
-    rows = store.users.agents(db, 0, 1, only_id=agent_id)
+def available(db: Connection, settings: Settings, agent_id: int, client_id: int) -> AgentRow:
+    """The agent's row; raises NotFound, AgentUnavailable, NotForClient."""
+    rows = store.users.agents(db, 0, 1, only_id=agent_id, client_id=client_id)
     if not rows:
         raise NotFound
+    if not rows[0]["is_for_client"]:
+        raise NotForClient
     if _state(rows[0], settings) == "away":
         raise AgentUnavailable
     return rows[0]
@@ -64,6 +68,7 @@ def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
         "rate_per_minute": Cents(row["rate_cents"]),
         "currency": settings.currency,
         "status": _state(row, settings),
+        "is_for_you": bool(row["is_for_client"]),
         "is_online": now - row["seen_at"] < ONLINE_MS,
         "rating": None if row["rating"] is None else round(row["rating"], 1),
         "ratings": row["ratings"],

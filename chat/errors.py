@@ -90,9 +90,26 @@ class AgentUnavailable(Problem):
     code, status, title = "agent_unavailable", 409, "This agent takes no requests at the moment."
 
 
+class NotForClient(Problem):
+    code, status, title = (
+        "not_for_client",
+        409,
+        "This agent is not available for this client; ask another one.",
+    )
+
+
+class NobodyForClient(Problem):
+    code, status = "nobody_for_client", 409
+    title = "No agent is available for this client; whoever runs this server says why."
+
+
 class RateChanged(Problem):
     code, status = "rate_changed", 409
     title = "A minute costs more by now than what was shown; look at `rate_per_minute`, and ask again."
+
+
+class ReportOpen(Problem):
+    code, status, title = "report_open", 409, "You have reported this already, and it is being looked at."
 
 
 class OfferChanged(Problem):

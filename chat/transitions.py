@@ -17,6 +17,8 @@ from chat.errors import (
     Forbidden,
     InsufficientBalance,
     InvalidParameter,
+    NobodyForClient,
+    NotForClient,
     NotFound,
     OfferChanged,
     RateChanged,
@@ -50,7 +52,8 @@ def request(
 
     A client has one open session with an agent, and one request to any: asking again gives that one. A minute
     costs at most what it would now. `most_cents` is what of that the client was shown, if they tell it, and
-    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable, NotFound.
+    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable, NotFound,
+    NotForClient, NobodyForClient.
     """
     if client.role != "client":
         raise Forbidden("Only a client asks for a session.")
@@ -65,7 +68,9 @@ def request(
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
-        rate = _agreed_cents(db, runtime.settings, agent_id, most_cents)
+        if store.blocks.exists(db, client.id, None):
+            raise NobodyForClient
+        rate = _agreed_cents(db, runtime.settings, client.id, agent_id, most_cents)
         head = store.revision.advance(db)
         due_at = time.now + runtime.settings.request_seconds * 1000
         terms = billing.terms(runtime.settings)
@@ -184,7 +189,7 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) ->
         _require(life.session, "active", "paused")
         if to_id == agent.id:
             raise InvalidParameter("agent_id is yours; name another agent.")
-        other = agents.available(db, runtime.settings, to_id)
+        other = agents.available(db, runtime.settings, to_id, life.session["client_id"])
         if other["rate_cents"] > life.session["rate_cents"]:
             life.session |= {"transfer_agent_id": to_id, "transfer_rate_cents": other["rate_cents"]}
         else:
@@ -203,6 +208,8 @@ def agree_to_transfer(
         _only("client", life, client)
         _require(session, "active", "paused")
         if (session["transfer_agent_id"], session["transfer_rate_cents"]) == (agent_id, rate_cents):
+            if store.blocks.exists(db, client.id, agent_id):
+                raise NotForClient
             agent = existing(store.users.by_id(db, agent_id))
             agent["rate_cents"] = min(rate_cents, agent["rate_cents"])
             session["max_rate_cents"] = max(rate_cents, session["max_rate_cents"])
@@ -245,11 +252,13 @@ def free_seconds(db: Connection, settings: Settings, client_id: int, agent_id: i
     return 0 if free and store.sessions.had_free_seconds(db, client_id, agent_id) else free
 
 
-def _agreed_cents(db: Connection, settings: Settings, agent_id: int | None, most_cents: int | None) -> int:
+def _agreed_cents(
+    db: Connection, settings: Settings, client_id: int, agent_id: int | None, most_cents: int | None
+) -> int:
     """What a minute costs at most: the agent's rate as it is now, or what any may take."""
     if agent_id is None:
         return existing(most_cents)
-    rate: int = agents.available(db, settings, agent_id)["rate_cents"]
+    rate: int = agents.available(db, settings, agent_id, client_id)["rate_cents"]
     if most_cents is not None and rate > most_cents:
         raise RateChanged(f"It is {Cents(rate)} now.", rate_per_minute=Cents(rate))
     return rate

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from chat.live.presence import Peer
 from chat.money import Cents
-from chat.store.rows import EndReason, IntervalReason, Message, PauseReason, Side, Status
+from chat.store.rows import EndReason, IntervalReason, Message, PauseReason, ReportReason, Side, Status
 
 Availability = Literal["available", "busy", "away"]
 
@@ -120,9 +120,56 @@ class Agent(TypedDict):
     rate_per_minute: Cents
     currency: str
     status: Availability
+    is_for_you: bool
     is_online: bool
     rating: float | None
     ratings: int
+
+
+class Person(TypedDict):
+    """Somebody."""
+
+    id: int
+    name: str
+
+
+class Block(TypedDict):
+    """An agent who does not want to hear from a client; None is all of them, by an administrator."""
+
+    client: Person
+    agent: Person | None
+    reason: str
+    created_at: str
+
+
+class Blocks(TypedDict):
+    """All of somebody's, newest first."""
+
+    blocks: list[Block]
+
+
+class Report(TypedDict):
+    """What somebody reports of a session; the `note` is for administrators, and None for all others."""
+
+    id: int
+    chat_session_id: int
+    status: Literal["open", "done"]
+    reason: ReportReason
+    remark: str
+    by: Side
+    reporter: Person
+    client: Person
+    agent: Person | None
+    created_at: str
+    done_at: str | None
+    note: str | None
+
+
+class Reports(TypedDict):
+    """Newest first."""
+
+    reports: list[Report]
+    has_more: bool
 
 
 class Payee(TypedDict):
@@ -419,6 +466,12 @@ class CreditedBack(Done):
 
     credit: Credit
     duplicate: NotRequired[Literal[True]]
+
+
+class Reported(Done):
+    """The report, as it is then."""
+
+    report: Report
 
 
 class SignedInUser(TypedDict):

@@ -30,11 +30,13 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<entry>",
     "<own>",
 )
+REPORT = "<report>"
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
     "reply_id": [REPLY],
     "payment_id": [NOWHERE],
+    "report_id": [REPORT],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
     "kind": ["txt", "json", "xml"],
@@ -45,7 +47,7 @@ ACTIONS = {
         *("accept", "decline", "cancel", "end", "pause", "resume", "limit", "transfer", "agree", "refuse"),
         "rating",
     ),
-    "administration.act_on_person": ("disable", "enable", "reset", "balance"),
+    "administration.act_on_person": ("disable", "enable", "reset", "balance", "block", "unblock"),
 }
 # What is asked with, by endpoint: each of these, one after the other.
 QUERIES = {
@@ -58,6 +60,9 @@ QUERIES = {
     ],
     "agents.listed": [{"afterAgentId": 0}, {"afterAgentId": CLIENT}],
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
+    "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT}],
+    "order.list_reports": [{}, {"beforeReportId": REPORT}],
+    "keeping.list_reports": [{}, {"before": REPORT}],
     "earnings.show": [{}, {"agentId": AGENT}],
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
@@ -101,6 +106,14 @@ BODIES = {
     "bookkeeping.credit": [{"amount": 1, "reason": "?"}],
     "books.ask": [{"remark": "?"}],
     "books.credit": [{"amount": "1", "reason": "?", "key": "?"}],
+    "order.block": [{"client_id": CLIENT, "reason": "?"}],
+    "order.lift": NOTHING,
+    "order.report": [{"reason": "abuse", "remark": "?"}],
+    "order.finish": [{"note": "?"}],
+    "keeping.report": [{"reason": "abuse", "remark": "?"}],
+    "keeping.block": [{"reason": "?"}],
+    "keeping.lift": NOTHING,
+    "keeping.finish": [{"note": "?"}],
     "login.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.sign_up": [{"email": "no email", "password": "x"}],
@@ -125,6 +138,8 @@ APART = {"login.log_out", "entrance.log_out", "streaming.of_inbox", "sockets.of_
 # An administrator sees to everybody.
 OFFICE = (
     *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
+    *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
+    *("keeping.list_reports", "keeping.finish"),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 
@@ -188,6 +203,9 @@ def house(site):
     sessions["taken"] = taken
     dearer = site.person("agent", rate_cents=990)
     agent.do("transfer", taken, agent_id=dearer.id)
+    report = client.post(f"/api/chat/sessions/{taken}/reports", {"reason": "abuse", "remark": canary()})
+    assert report.status == 201
+    assert agent.post("/api/chat/blocks", {"client_id": client.id, "reason": canary()}).status == 200
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
     rows = site.database.read(
         lambda db: {
@@ -199,6 +217,7 @@ def house(site):
     )
     canaries += [*rows["emails"], link, client.token, agent.token, hash_token(client.token).hex()]
     everybody = {CLIENT: client.id, AGENT: other.id, ADMIN: admin.id}
+    everybody |= {REPORT: report.json["report"]["id"]}
     everybody |= {MESSAGE: rows["message"], ENTRY: rows["entry"], REPLY: rows["reply"]}
     own = site.conversation()
     outsiders = {

@@ -13,6 +13,7 @@ LAYERS = (
     {
         "archive",
         "balances",
+        "blocks",
         "credits",
         "currency",
         "earnings",
@@ -21,6 +22,7 @@ LAYERS = (
         "payments",
         "people",
         "replies",
+        "reports",
         "statistics",
         "transitions",
     },

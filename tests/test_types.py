@@ -69,10 +69,12 @@ RIGHT = {
     "bookkeeping.ask": ("client", {"remark": "Why two minutes?"}),
     "bookkeeping.credit": ("admin", {"amount": 2.5, "reason": "Goodwill"}),
     "earnings.pay_out": ("admin", {"agent_id": "agent", "kind": "payout", "amount": 5, "reason": "Bank"}),
+    "order.block": ("agent", {"client_id": "client", "reason": "Insults"}),
+    "order.report": ("client", {"reason": "abuse", "remark": "Insults"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD}),
 }
 # Without a provider of payments; tests/test_payments.py has one.
-OFF = {"payments.create", "payments.show", "payments.refund"}
+OFF = {"order.finish", "payments.create", "payments.show", "payments.refund"}
 
 
 class Line:

@@ -607,3 +607,46 @@ def m012_payments(db: Connection) -> None:
         "CREATE TABLE provider_refunds (provider_id TEXT PRIMARY KEY, units INTEGER NOT NULL) STRICT",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m016_blocks(db: Connection) -> None:
+    for statement in (
+        # Without an agent it is for all: an administrator's. The reason is for whoever blocks.
+        """
+        CREATE TABLE blocks (
+            id INTEGER PRIMARY KEY,
+            client_id INTEGER NOT NULL REFERENCES users (id),
+            agent_id INTEGER REFERENCES users (id),
+            reason TEXT NOT NULL CHECK (length(reason) <= 500),
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX blocks_pair ON blocks (client_id, coalesce(agent_id, 0))",
+        "CREATE INDEX blocks_agent ON blocks (agent_id)",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m016_reports(db: Connection) -> None:
+    for statement in (
+        # Of each person one of a session is open at a time. The note is for administrators.
+        """
+        CREATE TABLE reports (
+            id INTEGER PRIMARY KEY,
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            reporter_id INTEGER NOT NULL REFERENCES users (id),
+            reason TEXT NOT NULL CHECK (reason IN ('abuse', 'fraud', 'spam', 'danger', 'other')),
+            remark TEXT NOT NULL CHECK (length(remark) BETWEEN 1 AND 2000),
+            created_at INTEGER NOT NULL,
+            done_at INTEGER,
+            done_by INTEGER REFERENCES users (id),
+            note TEXT NOT NULL DEFAULT '' CHECK (length(note) <= 2000)
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX reports_open ON reports (chat_session_id, reporter_id) WHERE done_at IS NULL",
+        "CREATE INDEX reports_session ON reports (chat_session_id, reporter_id, id)",
+        "CREATE INDEX reports_state ON reports ((done_at IS NULL), id)",
+    ):
+        db.conn.execute(statement)

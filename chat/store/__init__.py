@@ -3,6 +3,7 @@
 from chat.store import (
     archive,
     attempts,
+    blocks,
     books,
     demo,
     inbox,
@@ -14,6 +15,7 @@ from chat.store import (
     payouts,
     remarks,
     replies,
+    reports,
     revision,
     server,
     sessions,

@@ -24,7 +24,9 @@ _SELECT = f"""
     LEFT JOIN messages last ON last.id = s.last_message_id
 """
 _OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "owner_revision < 0"}
-_QUEUE = "SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL"
+# Whose client the agent blocks, or an administrator does.
+_UNWELCOME = "client_id IN (SELECT client_id FROM blocks WHERE agent_id = :user_id OR agent_id IS NULL)"
+_QUEUE = f"SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL AND NOT {_UNWELCOME}"
 
 
 def changed(db: Connection, user_id: int, role: str, cursor: int | None, limit: int) -> list[CardRow]:
@@ -70,10 +72,11 @@ def removed(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> 
     if role != "agent":
         return []
     rows = db.conn.execute(
-        """
+        f"""
         SELECT id FROM chat_sessions
         WHERE owner_revision > :cursor AND owner_revision <= :upto AND agent_id IS NOT :user_id
-            AND ((is_for_any AND (agent_id IS NOT NULL OR status = 'ended')) OR previous_agent_id = :user_id)
+            AND (previous_agent_id = :user_id
+                OR (is_for_any AND (agent_id IS NOT NULL OR status = 'ended' OR {_UNWELCOME})))
         ORDER BY owner_revision
         """,
         {"cursor": cursor, "upto": upto, "user_id": user_id},

@@ -26,6 +26,8 @@ PauseReason = Literal[
 ]
 IntervalReason = PauseReason | Literal["active", "transfer"]
 
+ReportReason = Literal["abuse", "fraud", "spam", "danger", "other"]
+
 
 class ChangedRow(TypedDict):
     """As much of a chat session as tells who has to hear of its change."""
@@ -321,13 +323,46 @@ class PayeeRow(TypedDict):
 
 
 class AgentRow(PayeeRow):
-    """An agent in the list; `rating` is the mean of `ratings` ones."""
+    """An agent in a client's list; `rating` is the mean of `ratings` ones."""
 
     headline: str
     is_available: int
+    is_for_client: int
     open_sessions: int
     ratings: int
     rating: float | None
+
+
+class BlockRow(TypedDict):
+    """An agent who does not want to hear from a client; without one, all of them."""
+
+    id: int
+    client_id: int
+    client_name: str
+    agent_id: int | None
+    agent_name: str | None
+    reason: str
+    created_at: int
+
+
+class ReportRow(TypedDict):
+    """What somebody reports of a chat session; it is open until it is done."""
+
+    id: int
+    chat_session_id: int
+    reporter_id: int
+    reporter_name: str
+    reporter_role: Side
+    client_id: int
+    client_name: str
+    agent_id: int | None
+    agent_name: str | None
+    reason: ReportReason
+    remark: str
+    created_at: int
+    done_at: int | None
+    done_by: int | None
+    note: str
 
 
 class LinkRow(TypedDict):

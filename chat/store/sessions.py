@@ -19,6 +19,12 @@ TABLES = """
     JOIN users client ON client.id = s.client_id
     LEFT JOIN users agent ON agent.id = s.agent_id
 """
+# Of a session `s`: neither the agent (the second value) nor an administrator blocks its client.
+WELCOME = """
+    NOT EXISTS (
+        SELECT 1 FROM blocks b WHERE b.client_id = s.client_id AND (b.agent_id = ?2 OR b.agent_id IS NULL)
+    )
+"""
 # The columns that belong to other tables.
 _JOINED = {
     "client_name",
@@ -141,7 +147,10 @@ def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Sessio
     """The row, if it is the agent's or waits for any."""
     return _one(
         db,
-        "WHERE s.id = ? AND (s.agent_id = ? OR (s.status = 'waiting' AND s.agent_id IS NULL))",
+        f"""
+        WHERE s.id = ?1
+            AND (s.agent_id = ?2 OR (s.status = 'waiting' AND s.agent_id IS NULL AND {WELCOME}))
+        """,
         chat_session_id,
         agent_id,
     )
@@ -164,6 +173,31 @@ def open_request(db: Connection, client_id: int, agent_id: int | None) -> Sessio
         client_id,
         agent_id,
     )
+
+
+def waiting_of_client(db: Connection, client_id: int, agent_id: int | None) -> list[int]:
+    """The ids of the client's requests to this agent; with None, of all."""
+    rows = db.conn.execute(
+        """
+        SELECT id FROM chat_sessions
+        WHERE client_id = ?1 AND status = 'waiting' AND (?2 IS NULL OR agent_id = ?2)
+        """,
+        (client_id, agent_id),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def have_met(db: Connection, client_id: int, agent_id: int) -> bool:
+    """Whether a session of the client's is the agent's, or was before a transfer."""
+    row = db.conn.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM chat_sessions WHERE client_id = ?1 AND (agent_id = ?2 OR previous_agent_id = ?2)
+        )
+        """,
+        (client_id, agent_id),
+    ).fetchone()
+    return bool(row[0])
 
 
 def due(db: Connection, now: int, limit: int) -> list[int]:

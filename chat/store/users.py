@@ -42,21 +42,28 @@ def see(db: Connection, user_ids: Sequence[int], now: int) -> None:
     )
 
 
-def agents(db: Connection, after_id: int, limit: int, only_id: int | None = None) -> list[AgentRow]:
-    """Agents with higher ids, each with the number of their active sessions and their ratings."""
+def agents(
+    db: Connection, after_id: int, limit: int, only_id: int | None = None, client_id: int | None = None
+) -> list[AgentRow]:
+    """Agents with higher ids, each with the number of their active sessions and their ratings; and whether
+    the client may ask them."""
     return db.conn.execute(
         f"""
         SELECT id, name, headline, rate_cents, is_available, seen_at,
+            NOT EXISTS (
+                SELECT 1 FROM blocks b
+                WHERE b.client_id = ?3 AND (b.agent_id = users.id OR b.agent_id IS NULL)
+            ) AS is_for_client,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND status <> 'ended' AND status <> 'waiting') AS open_sessions,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS ratings,
             (SELECT avg(rating) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
-        FROM users WHERE role = 'agent' AND id > ? AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
+        FROM users WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
         ORDER BY id LIMIT {limit:d}
         """,
-        (after_id, only_id),
+        (after_id, only_id, client_id),
     ).fetchall()
 
 

@@ -45,6 +45,13 @@ LEDGER = {
     "credit": _("Credit"),
 }
 PAYOUTS = {"payout": _("Paid out"), "taken_back": _("Reversed")}
+REPORTS = {
+    "abuse": _("Insults or threats"),
+    "fraud": _("Fraud or false promises"),
+    "spam": _("Advertising"),
+    "danger": _("Somebody is in danger"),
+    "other": _("Something else"),
+}
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
     "invalid_request": _("The request cannot be read."),
@@ -63,6 +70,9 @@ PROBLEMS = {
     "session_ended": _("The conversation has ended."),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
+    "not_for_client": _("This agent is not available for this conversation; choose another one."),
+    "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
+    "report_open": _("You have reported this already, and it is being looked at."),
     "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
     "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
@@ -111,6 +121,7 @@ FIELDS = {
     "comment": _("That is too long."),
     "reason": _("Say why, in 1 to 500 characters."),
     "remark": _("Write 1 to 2000 characters."),
+    "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
@@ -125,6 +136,9 @@ NOTICES = {
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
     "asked": _("Sent."),
+    "reported": _("Thank you: whoever runs this server looks at it."),
+    "blocked": _("Blocked: no more requests of theirs reach you."),
+    "unblocked": _("They can ask you again."),
     "credited": _("The credit note is written."),
 }
 # What the scripts of a page say by themselves.

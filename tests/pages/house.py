@@ -26,6 +26,7 @@ PAGES = {
     "/sessions/{id}/receipt": EVERYBODY,
     "/sessions/{id}/transcript.txt": EVERYBODY,
     "/sessions/{id}/transcript.json": EVERYBODY,
+    "/sessions/{id}/report": OWN,
     "/profile": EVERYBODY,
     "/admin/statistics": {"admin"},
     "/admin/people": {"admin"},
@@ -35,19 +36,29 @@ PAGES = {
     "/admin/people/{agent}/earnings.csv": {"admin"},
     "/admin/sessions": {"admin"},
     "/admin/sessions/{id}": {"admin"},
+    "/admin/reports": {"admin"},
+    "/admin/reports?status=done": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
     "/admin/books": {"admin"},
 }
 # What each role can send.
 FORMS = {
-    "client": ["/profile", "/profile/password", "/sessions", "/sessions/{id}/messages", "/sessions/{id}/end"],
+    "client": [
+        "/profile",
+        "/profile/password",
+        "/sessions",
+        "/sessions/{id}/messages",
+        "/sessions/{id}/report",
+        "/sessions/{id}/end",
+    ],
     "agent": [
         "/availability",
         "/replies",
         "/replies/1/delete",
         "/sessions/{id}/messages",
         "/sessions/{id}/pause",
+        "/sessions/{id}/block",
     ],
     "admin": [
         "/admin/people",
@@ -56,6 +67,7 @@ FORMS = {
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
         "/admin/people/{client}/balance",
+        "/admin/people/{client}/block",
         "/admin/people/{agent}/payouts",
         "/sessions/{id}/receipt/remarks",
         "/sessions/{id}/receipt/credits",

@@ -63,7 +63,8 @@ class Entry(Body):
 @blueprint.get("/api/chat/agents")
 @Operation("All agents", {200: Agents}, query=Listed)
 def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
-    cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit)
+    client_id = user.id if user.role == "client" else None
+    cards, has_more = agents.listed(runtime, asked.after_agent_id, asked.limit, client_id)
     increments = sessions.increments(billing.terms(runtime.settings))
     return personal({"agents": cards, "increments": increments, "has_more": has_more})
 

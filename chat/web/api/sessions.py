@@ -15,6 +15,8 @@ from chat.errors import (
     CursorReset,
     Forbidden,
     InsufficientBalance,
+    NobodyForClient,
+    NotForClient,
     NotFound,
     OfferChanged,
     Overloaded,
@@ -156,7 +158,10 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     "A client asks for a session",
     {201: Answered, 200: Answered},
     body=Request,
-    refuses=(Forbidden, NotFound, AgentUnavailable, RateChanged, InsufficientBalance, Overloaded),
+    refuses=(
+        *(Forbidden, NotFound, AgentUnavailable, NotForClient, NobodyForClient),
+        *(RateChanged, InsufficientBalance, Overloaded),
+    ),
 )
 def ask(runtime: Runtime, user: User, asked: Request) -> Response:
     # Null is a client who wants none; left out, it is the operator's.
@@ -213,7 +218,7 @@ def limit(runtime: Runtime, user: User, session_id: int, asked: Limit) -> Respon
     "Another agent goes on, at once if they cost no more",
     {200: Answered},
     body=Transfer,
-    refuses=(*REFUSALS, AgentUnavailable),
+    refuses=(*REFUSALS, AgentUnavailable, NotForClient),
 )
 def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> Response:
     return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id))
@@ -224,7 +229,7 @@ def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> 
     "The client agrees to the dearer agent, as offered",
     {200: Answered},
     body=Agreement,
-    refuses=(*REFUSALS, OfferChanged),
+    refuses=(*REFUSALS, OfferChanged, NotForClient),
 )
 def agree(runtime: Runtime, user: User, session_id: int, asked: Agreement) -> Response:
     agreed = transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate_per_minute)

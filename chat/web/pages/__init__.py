@@ -7,6 +7,7 @@ from chat.web.pages import (
     conversations,
     desk,
     entrance,
+    order,
     paying,
     profile,
     statements,
@@ -14,5 +15,16 @@ from chat.web.pages import (
 
 ALL = tuple(
     module.blueprint
-    for module in (entrance, profile, paying, asking, conversations, books, desk, statements, administration)
+    for module in (
+        entrance,
+        profile,
+        paying,
+        asking,
+        conversations,
+        order,
+        books,
+        desk,
+        statements,
+        administration,
+    )
 )

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, payments, people, statistics
-from chat.errors import NotFound, Problem
+from chat import archive, balances, blocks, payments, people, statistics
+from chat.errors import InvalidParameter, NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
@@ -18,6 +18,8 @@ from chat.web.typed import Amount
 blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 50
+# What is done to a person with no more than a button.
+SIMPLE = {"disable": people.disable, "enable": people.enable, "unblock": blocks.lift}
 
 
 class People(Query):
@@ -66,6 +68,12 @@ class Entry(Body):
     amount: Amount
     reason: str = ""
     key: Key | None = None
+
+
+class Block(Body):
+    """Why a client is shut out."""
+
+    reason: str = ""
 
 
 class PayBack(Body):
@@ -119,16 +127,17 @@ def change_person(user_id: str) -> Response:
 def act_on_person(user_id: str, action: str) -> Response:
     runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
     check_form()
+    if action == "block":
+        return _block(person_id)
     if action == "reset":
         return _person_page(person_id, link=_link(people.reset(runtime, user, person_id)))
     if action == "balance":
         return _change_balance(person_id)
     if action == "payment":
         return _pay_back(person_id)
-    if action not in ("disable", "enable"):
+    if action not in SIMPLE:
         raise NotFound
-    act = people.disable if action == "disable" else people.enable
-    act(runtime, user, person_id)
+    SIMPLE[action](runtime, user, person_id)
     return see("administration.show_person", user_id=person_id, notice="saved")
 
 
@@ -215,6 +224,7 @@ def _person_page(
         link=link,
         key=form_key(problem),
         payments=payments.of_client(runtime, user, user_id),
+        blocks=blocks.listed(runtime, user, user_id),
     )
 
 
@@ -224,6 +234,14 @@ def _change_balance(user_id: int) -> Response:
         asked = form(Entry)
         balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason, asked.key)
     except Problem as problem:
+        return _person_page(user_id, problem)
+    return see("administration.show_person", user_id=user_id, notice="saved")
+
+
+def _block(user_id: int) -> Response:
+    try:
+        blocks.block(current_runtime(), reader("admin"), user_id, form(Block).reason)
+    except InvalidParameter as problem:
         return _person_page(user_id, problem)
     return see("administration.show_person", user_id=user_id, notice="saved")
 

@@ -39,8 +39,8 @@ class Request(Body):
 
 @blueprint.get("/agents")
 def listed() -> Response:
-    reader("client")
-    cards, has_more = agents.listed(current_runtime(), query(Listed).after, PAGE_SIZE)
+    user = reader("client")
+    cards, has_more = agents.listed(current_runtime(), query(Listed).after, PAGE_SIZE, user.id)
     return page("agents.html", agents=cards, has_more=has_more)
 
 
@@ -76,7 +76,7 @@ def _request(user: User, agent_id: int) -> TimedSession:
 def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> Response:
     runtime, card = current_runtime(), None
     if agent_id:
-        cards, _ = agents.listed(runtime, agent_id - 1, 1)
+        cards, _ = agents.listed(runtime, agent_id - 1, 1, user.id)
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]

@@ -5,7 +5,7 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import accounts, agents, people
+from chat import accounts, agents, blocks, people
 from chat.accounts import User
 from chat.errors import Problem
 from chat.web.page import form, page, reader, see
@@ -67,4 +67,10 @@ def balance() -> Response:
 
 
 def _page(user: User, problem: Problem | None = None) -> Response:
-    return page("profile.html", problem=problem, person=people.own(current_runtime(), user))
+    runtime = current_runtime()
+    return page(
+        "profile.html",
+        problem=problem,
+        person=people.own(runtime, user),
+        blocks=blocks.listed(runtime, user, user.id) if user.role == "agent" else [],
+    )

@@ -12,7 +12,7 @@ from chat.messages import Position
 from chat.runtime import Runtime
 from chat.web.page import INBOX_SIZE, form_key, listed, live, page
 from chat.web.request import MAX_INTEGER, Digits, Query, current_runtime, query
-from chat.wire import Agent, Card
+from chat.wire import Agent, Card, TimedSession
 
 PAGE_SIZE = 50
 PAST_SESSIONS = 10
@@ -59,7 +59,7 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
         card=_own_card(runtime, agent),
         ended=inbox.history(runtime, agent, MAX_INTEGER, PAST_SESSIONS)[0],
         replies=replies.of_agent(runtime, agent),
-        others=_other_agents(runtime, agent) if session_id else [],
+        others=_other_agents(runtime, agent, content["session"]) if content["session"] else [],
     )
 
 
@@ -105,7 +105,9 @@ def _own_card(runtime: Runtime, agent: User) -> Agent:
     return cards[0]
 
 
-def _other_agents(runtime: Runtime, agent: User) -> list[Agent]:
+def _other_agents(runtime: Runtime, agent: User, session: TimedSession) -> list[Agent]:
     """Who a conversation may be handed over to."""
-    cards, _ = agents.listed(runtime, 0, INBOX_SIZE)
-    return [card for card in cards if card["id"] != agent.id and card["status"] != "away"]
+    cards, _ = agents.listed(runtime, 0, INBOX_SIZE, session["client"]["id"])
+    return [
+        card for card in cards if card["id"] != agent.id and card["status"] != "away" and card["is_for_you"]
+    ]

@@ -1,0 +1,43 @@
+"""Who does not want to hear from whom."""
+
+from chat.database.connection import Connection
+from chat.store.rows import BlockRow
+
+
+def insert(db: Connection, client_id: int, agent_id: int | None, reason: str, now: int) -> None:
+    """For this agent or (None) for all; one that there is gets the new reason."""
+    db.conn.execute(
+        """
+        INSERT INTO blocks (client_id, agent_id, reason, created_at) VALUES (?, ?, ?, ?)
+        ON CONFLICT (client_id, coalesce(agent_id, 0)) DO UPDATE SET reason = excluded.reason
+        """,
+        (client_id, agent_id, reason, now),
+    )
+
+
+def delete(db: Connection, client_id: int, agent_id: int | None) -> bool:
+    """Whether there was one."""
+    cursor = db.conn.execute(
+        "DELETE FROM blocks WHERE client_id = ? AND agent_id IS ?", (client_id, agent_id)
+    )
+    return bool(cursor.rowcount)
+
+
+def exists(db: Connection, client_id: int, agent_id: int | None) -> bool:
+    """Whether the agent blocks the client; with None, whether an administrator does for all."""
+    row = db.conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM blocks WHERE client_id = ? AND agent_id IS ?)", (client_id, agent_id)
+    ).fetchone()
+    return bool(row[0])
+
+
+def of_user(db: Connection, user_id: int) -> list[BlockRow]:
+    """An agent's own, or everybody's who blocks this client; newest first."""
+    return db.conn.execute(
+        """
+        SELECT blocks.*, client.name AS client_name, agent.name AS agent_name FROM blocks
+        JOIN users client ON client.id = client_id LEFT JOIN users agent ON agent.id = agent_id
+        WHERE ?1 IN (client_id, agent_id) ORDER BY blocks.id DESC
+        """,
+        (user_id,),
+    ).fetchall()

@@ -1,0 +1,65 @@
+"""What people report of conversations."""
+
+from chat.database.connection import Connection
+from chat.store.rows import ReportRow
+
+_SELECT = """
+    SELECT reports.*, reporter.name AS reporter_name, reporter.role AS reporter_role,
+        client.id AS client_id, client.name AS client_name, agent.id AS agent_id, agent.name AS agent_name
+    FROM reports JOIN users reporter ON reporter.id = reporter_id
+    JOIN chat_sessions s ON s.id = chat_session_id
+    JOIN users client ON client.id = s.client_id LEFT JOIN users agent ON agent.id = s.agent_id
+"""
+
+
+def insert(
+    db: Connection, chat_session_id: int, reporter_id: int, reason: str, remark: str, now: int
+) -> int | None:
+    """The new one's id; None while another one of theirs is open."""
+    row = db.conn.execute(
+        """
+        INSERT INTO reports (chat_session_id, reporter_id, reason, remark, created_at) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO NOTHING RETURNING id
+        """,
+        (chat_session_id, reporter_id, reason, remark, now),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def by_id(db: Connection, report_id: int) -> ReportRow | None:
+    """The one."""
+    row: ReportRow | None = db.conn.execute(f"{_SELECT} WHERE reports.id = ?", (report_id,)).fetchone()
+    return row
+
+
+def of_session(db: Connection, chat_session_id: int, reporter_id: int) -> list[ReportRow]:
+    """What somebody reported of a session, newest first."""
+    return db.conn.execute(
+        f"{_SELECT} WHERE chat_session_id = ? AND reporter_id = ? ORDER BY reports.id DESC",
+        (chat_session_id, reporter_id),
+    ).fetchall()
+
+
+def listed(db: Connection, is_open: bool, before_id: int, limit: int) -> list[ReportRow]:
+    """The newest with lower ids."""
+    return db.conn.execute(
+        f"""
+        {_SELECT} WHERE (done_at IS NULL) = ? AND reports.id < ? ORDER BY reports.id DESC LIMIT {limit:d}
+        """,
+        (is_open, before_id),
+    ).fetchall()
+
+
+def count_open(db: Connection) -> int:
+    """How many nobody has seen to."""
+    row = db.conn.execute("SELECT count(*) FROM reports WHERE (done_at IS NULL) = 1").fetchone()
+    return int(row[0])
+
+
+def finish(db: Connection, report_id: int, actor_id: int, note: str, now: int) -> bool:
+    """Whether it was open until now."""
+    cursor = db.conn.execute(
+        "UPDATE reports SET done_at = ?, done_by = ?, note = ? WHERE id = ? AND done_at IS NULL",
+        (now, actor_id, note, report_id),
+    )
+    return bool(cursor.rowcount)
