@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from chat import store, texts
+from chat import audit, store, texts
 from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
@@ -22,6 +22,7 @@ from chat.errors import (
 from chat.live import topics
 from chat.live.hub import Caller
 from chat.runtime import Runtime
+from chat.store.rows import UserRow
 
 DAY_MS = 86_400_000
 ROLES = ("client", "agent", "admin")
@@ -40,13 +41,14 @@ _NO_ACCOUNT = (
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is signed in, and with which token."""
+    """Who is signed in, with which token, and from which address (`limits.network`) as far as it is known."""
 
     id: int
     role: str
     name: str
     token_hash: bytes
     language: str | None = None
+    address: str = ""
 
 
 def hash_token(token: str) -> bytes:
@@ -76,17 +78,24 @@ def only_administrators(actor: User) -> None:
 def create_user(
     runtime: Runtime, role: str, name: str, email: str, password: str, rate_cents: int = 0
 ) -> int:
-    """The new user's id; raises InvalidParameter, EmailTaken, Overloaded."""
+    """The new user's id, at the server's console; raises InvalidParameter, EmailTaken, Overloaded."""
     if role not in ROLES:
         raise InvalidParameter(f"role is {role!r}; it must be one of {', '.join(ROLES)}", field="role")
     checked = texts.name(name), checked_email(email), hash_password(runtime, password)
-    return runtime.database.write(lambda db: insert_user(db, role, *checked, rate_cents))
+
+    def write(db: Connection) -> int:
+        user_id = insert_user(db, role, *checked, rate_cents)
+        audit.note(db, None, "user_created", user_id, detail=role)
+        return user_id
+
+    return runtime.database.write(write)
 
 
 def sign_up(runtime: Runtime, name: str, email: str, password: str, caller: Caller) -> int:
     """The id of a client who comes by themselves; raises as `create_user`, and TooManyRequests."""
     count(runtime, caller)
-    return create_user(runtime, "client", name, email, password)
+    checked = texts.name(name), checked_email(email), hash_password(runtime, password)
+    return runtime.database.write(lambda db: insert_user(db, "client", *checked))
 
 
 def insert_user(
@@ -131,13 +140,27 @@ def log_in(runtime: Runtime, email: str, password: str, caller: Caller) -> tuple
         is_right = _is_password(runtime, (row and row["password_hash"]) or _NO_ACCOUNT, password)
         if not is_right or row is None or row["disabled_at"]:
             raise InvalidCredentials
-    token = issue_token(runtime, row["id"])
-    return token, User(row["id"], row["role"], row["name"], hash_token(token), row["language"])
+    return _let_in(runtime, row, caller)
+
+
+def _let_in(runtime: Runtime, row: UserRow, caller: Caller) -> tuple[str, User]:
+    def write(db: Connection) -> tuple[str, User]:
+        token = insert_token(db, row["id"], runtime.settings.token_days)
+        user = User(row["id"], row["role"], row["name"], hash_token(token), row["language"], caller.network)
+        audit.note(db, user, "signed_in", user.id)
+        return token, user
+
+    return runtime.database.write(write)
 
 
 def issue_token(runtime: Runtime, user_id: int) -> str:
-    """A new token, valid for as many days as the setting says."""
-    return runtime.database.write(lambda db: insert_token(db, user_id, runtime.settings.token_days))
+    """A new token at the server's console, valid for as many days as the setting says."""
+
+    def write(db: Connection) -> str:
+        audit.note(db, None, "token_made", user_id)
+        return insert_token(db, user_id, runtime.settings.token_days)
+
+    return runtime.database.write(write)
 
 
 def insert_token(db: Connection, user_id: int, days: int) -> str:
@@ -178,6 +201,7 @@ def change_password(runtime: Runtime, user: User, old: str, new: str, caller: Ca
 
     def replace(db: Connection) -> tuple[list[str], int]:
         store.users.set_password_hash(db, user.id, password_hash)
+        audit.note(db, user, "password_changed", user.id)
         return end_sign_ins(db, user.id, but=user.token_hash)
 
     runtime.hub.publish(*runtime.database.write(replace))
@@ -190,7 +214,12 @@ def change_profile(
     changed: dict[str, object] = {"name": texts.name(name), "language": language}
     if user.role == "agent":
         changed["headline"] = texts.checked(headline or "", "headline", 200, shortest=0)
-    runtime.database.write(lambda db: store.users.update(db, user.id, **changed))
+
+    def write(db: Connection) -> None:
+        store.users.update(db, user.id, **changed)
+        audit.note(db, user, "user_changed", user.id)
+
+    runtime.database.write(write)
 
 
 def end_sign_ins(db: Connection, user_id: int, but: bytes = b"") -> tuple[list[str], int]:

@@ -1,6 +1,6 @@
 """Conversations to look into: transcripts, an agent's past ones with a client, an administrator's search."""
 
-from chat import receipts, sessions, store
+from chat import audit, receipts, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import Forbidden, existing
@@ -10,7 +10,10 @@ from chat.wire import TimedSession, Transcript
 
 
 def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript:
-    """The session and all its messages, for who takes part and for administrators; raises NotFound."""
+    """The session and all its messages, for who takes part and for administrators; raises NotFound.
+
+    That an administrator reads it is noted, before they do.
+    """
 
     def read(db: Connection) -> Transcript:
         row = _visible(db, user, chat_session_id)
@@ -20,6 +23,8 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
             "receipt": receipts.show(db, runtime, user, chat_session_id),
         }
 
+    if user.role == "admin":
+        runtime.database.write(lambda db: _note(db, user, chat_session_id))
     return runtime.database.read(read)
 
 
@@ -53,3 +58,8 @@ def _visible(db: Connection, user: User, chat_session_id: int) -> SessionRow:
     if user.role == "admin":
         return existing(store.sessions.by_id(db, chat_session_id))
     return sessions.of_user(db, chat_session_id, user.id)
+
+
+def _note(db: Connection, reader: User, chat_session_id: int) -> None:
+    existing(store.sessions.by_id(db, chat_session_id))
+    audit.note(db, reader, "transcript_read", chat_session_id=chat_session_id)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chat import store, texts
+from chat import audit, store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
@@ -75,6 +75,7 @@ def change(
         if store.ledger.append(db, user_id, kind, amount, actor_id, reason, now, key) is None:
             raise InsufficientBalance(f"The balance is below {Cents(cents)}.")
         changes += weigh_balance(db, runtime.settings, user_id)
+        audit.note(db, actor, kind, user_id, detail=f"{Cents(cents)} {runtime.settings.currency}")
         return existing(store.users.by_id(db, user_id))["balance_cents"], changes
 
     left, changes = runtime.database.write(write)

@@ -4,7 +4,7 @@ Nobody is told who blocks them, or why: an agent is not available for them, as o
 What goes on goes on, as agreed.
 """
 
-from chat import clock, store, texts
+from chat import audit, clock, store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, save
 from chat.database.connection import Connection
@@ -29,6 +29,7 @@ def block(runtime: Runtime, actor: User, client_id: int, reason: str) -> None:
     def write(db: Connection) -> list[Change]:
         _require_client(db, client_id, agent_id)
         store.blocks.insert(db, client_id, agent_id, said, store.server.now(db))
+        audit.note(db, actor, "blocked", client_id)
         return [*_decline(db, runtime, client_id, agent_id), *_tell_queue(db, client_id)]
 
     publish(runtime, runtime.database.write(write))
@@ -41,6 +42,7 @@ def lift(runtime: Runtime, actor: User, client_id: int) -> None:
     def write(db: Connection) -> list[Change]:
         if not store.blocks.delete(db, client_id, agent_id):
             raise NotFound
+        audit.note(db, actor, "unblocked", client_id)
         return _tell_queue(db, client_id)
 
     publish(runtime, runtime.database.write(write))

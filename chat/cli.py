@@ -14,7 +14,20 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from chat import accounts, balances, currency, earnings, exports, messages, money, store, texts, verify
+from chat import (
+    accounts,
+    audit,
+    balances,
+    currency,
+    earnings,
+    exports,
+    messages,
+    money,
+    people,
+    store,
+    texts,
+    verify,
+)
 from chat.accounts import ROLES, User
 from chat.demo import month, pairs
 from chat.errors import Problem
@@ -84,6 +97,7 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     password_hash = accounts.hash_password(runtime, password)
     renewed = pairs.renew(runtime, password_hash) if once else None
     made = [renewed] if renewed else pairs.create(runtime, count, password_hash)
+    runtime.database.write(lambda db: audit.note(db, None, "demo_made", detail=str(len(made))))
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
@@ -118,7 +132,7 @@ def set_up() -> None:
 def set_rate(email: str, rate: str) -> None:
     """Set what a minute with an agent costs, like 2.50, from the next session on."""
     cents, row = _cents(rate), _agent(email)
-    _runtime().database.write(lambda db: store.users.set_rate(db, row["id"], cents))
+    _runtime().database.write(lambda db: people.set_rate(db, None, row, cents))
     click.echo(f"{email}: {Cents(cents)} a minute")
 
 
@@ -159,7 +173,7 @@ def refund(email: str, amount: str, reason: str, key: str | None) -> None:
 def set_share(email: str, percent: int) -> None:
     """Set what of their sessions' price an agent earns, in per cent, for clocks that start from now on."""
     agent = _agent(email)
-    _runtime().database.write(lambda db: store.users.update(db, agent["id"], share_percent=percent))
+    _runtime().database.write(lambda db: people.set_share(db, None, agent, percent))
     click.echo(f"{email}: {percent} %")
 
 
@@ -210,6 +224,28 @@ def print_books(month: str | None) -> None:
     click.echo(_or_fail(lambda: exports.table(_runtime(), None, month)), nl=False)
 
 
+@chat.command("audit")
+@click.option("--kind", type=click.Choice(audit.KINDS), help="Only these acts.")
+@click.option("--of", "text", default="", help="Only of whose name or email has this in it.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
+def print_audit(kind: str | None, text: str, limit: int) -> None:
+    """Print what administrators did, newest first: when, who, from where, what, to whom."""
+    for entry in audit.listed(_runtime(), None, text, kind=kind, limit=limit)[0]:
+        who = entry["actor"]["name"] if entry["actor"] else "command line"
+        whom = [f"{entry['user']['name']} ({entry['user']['id']})"] if entry["user"] else []
+        what = [f"session {entry['chat_session_id']}"] if entry["chat_session_id"] else []
+        shown = (
+            entry["created_at"],
+            who,
+            entry["address"] or "-",
+            entry["kind"],
+            *whom,
+            *what,
+            entry["detail"],
+        )
+        click.echo("  ".join(filter(None, shown)))
+
+
 @chat.command()
 @click.argument("session_id", type=click.IntRange(1))
 @click.argument("text")
@@ -218,6 +254,9 @@ def send(session_id: int, text: str, side: str) -> None:
     """Write a message into a chat session, straight into the database."""
     runtime, sender = _runtime(), User(_participant(session_id, side), side, "", b"")
     message_id, _ = _or_fail(lambda: messages.send(runtime, sender, session_id, text, None))
+    runtime.database.write(
+        lambda db: audit.note(db, None, "message_sent", sender.id, session_id, str(message_id))
+    )
     click.echo(message_id)
 
 

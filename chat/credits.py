@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from chat import accounts, books, receipts, shares, store, texts
+from chat import accounts, audit, books, receipts, shares, store, texts
 from chat.accounts import User
 from chat.books import Content, Credited, Person, Share
 from chat.changes import Change, publish, settle_each, weigh_balance
@@ -30,6 +30,7 @@ def ask(runtime: Runtime, user: User, chat_session_id: int, text: str) -> Remark
             raise NotFound
         existing(store.books.receipt(db, chat_session_id))
         store.remarks.insert(db, chat_session_id, user.id, said, store.server.now(db))
+        audit.note(db, user, "answered", row["client_id"], chat_session_id)
         return receipts.remark(store.remarks.of_session(db, chat_session_id)[-1])
 
     return runtime.database.write(write)
@@ -75,6 +76,8 @@ def credit(
         content = _content(db, runtime, receipt, actor, cents, reason, key)
         if content["is_to_balance"]:
             changes += weigh_balance(db, runtime.settings, client["id"])
+        detail = f"{Cents(cents)} {content['currency']}"
+        audit.note(db, actor, "credited", client["id"], chat_session_id, detail)
         return store.books.append(db, "credit", {**content}), False, changes
 
     row, is_old, changes = runtime.database.write(write)

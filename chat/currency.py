@@ -2,7 +2,7 @@
 
 from babel.numbers import is_currency
 
-from chat import store
+from chat import audit, store
 from chat.database.connection import Connection
 from chat.errors import InvalidParameter, WrongStatus
 from chat.money import decimals
@@ -36,5 +36,6 @@ def change(runtime: Runtime, code: str) -> None:
             )
         more = decimals(code) - decimals(before)
         store.server.set_currency(db, code, 10 ** max(0, more), 10 ** max(0, -more))
+        audit.note(db, None, "currency_changed", detail=f"{before} → {code}")
 
     runtime.database.write(write)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from chat import clock, shares, store, texts
+from chat import audit, clock, shares, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, NotFound, existing
 from chat.money import LARGEST, Cents
 from chat.runtime import Runtime
 from chat.shares import Tally, day_of
-from chat.store.rows import PayoutRow, UserRow
+from chat.store.rows import AuditKind, PayoutRow, UserRow
 from chat.store.statistics import QUARTER_MS
 from chat.wire import Account, Month, Payout, Statement
 
@@ -72,6 +72,8 @@ def pay_out(
         earlier = store.payouts.by_key(db, actor_id, key) if key else None
         if earlier is None:
             agent, now = _agent(db, agent_id), store.server.now(db)
+            done: AuditKind = "paid_out" if kind == "payout" else "taken_back"
+            audit.note(db, actor, done, agent_id, detail=f"{Cents(cents)} {runtime.settings.currency}")
             return store.payouts.insert(db, agent["id"], kind, amount, actor_id, reason, key, now), False
         if (earlier["agent_id"], earlier["amount_cents"], earlier["reason"]) != (agent_id, amount, reason):
             raise IdempotencyMismatch

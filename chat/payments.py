@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from typing import NamedTuple
 
-from chat import clock, store, texts
+from chat import audit, clock, store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
@@ -146,6 +146,8 @@ def pay_back(
         if earlier is None:
             changes = _take(db, runtime, provider, payment, cents, actor.id, key)
             earlier = existing(store.payments.refund_by_key(db, payment_id, key))
+            detail = f"{Cents(cents)} {payment['currency']}"
+            audit.note(db, actor, "sent_back", payment["user_id"], detail=detail)
         elif earlier["amount_cents"] != cents:
             raise IdempotencyMismatch
         return payment, earlier, changes

@@ -2,17 +2,20 @@
 
 import secrets
 from collections.abc import Callable
+from typing import TypeVar
 
-from chat import accounts, store, texts
+from chat import accounts, audit, store, texts
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
 from chat.errors import Forbidden, InvalidParameter, NotFound, existing
 from chat.live.hub import Caller
+from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import LinkRow, UserRow
 
 LINK_DAYS = 7
+T = TypeVar("T")
 
 
 def search(
@@ -36,10 +39,14 @@ def create(
     """Somebody new, who chooses a password by the link: (their id, the link's token)."""
     _only_admin(actor)
     checked = texts.name(name), accounts.checked_email(email)
-    user_id = runtime.database.write(
-        lambda db: accounts.insert_user(db, role, *checked, accounts.NO_PASSWORD, rate_cents)
-    )
-    return user_id, reset(runtime, actor, user_id)
+
+    def write(db: Connection, token: str) -> int:
+        user_id = accounts.insert_user(db, role, *checked, accounts.NO_PASSWORD, rate_cents)
+        audit.note(db, actor, "user_created", user_id, detail=role)
+        _insert_link(db, token, None, user_id, actor)
+        return user_id
+
+    return _with_token(runtime, write)
 
 
 def change(
@@ -60,13 +67,33 @@ def change(
     checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
     def write(db: Connection) -> None:
-        if existing(store.users.by_id(db, user_id))["role"] == "agent":
-            changed.update(headline=checked_headline, share_percent=share_percent)
+        before = existing(store.users.by_id(db, user_id))
+        if before["role"] == "agent":
+            changed["headline"] = checked_headline
+            set_share(db, actor, before, share_percent)
             if rate_cents is not None:
-                changed["rate_cents"] = rate_cents
+                set_rate(db, actor, before, rate_cents)
         store.users.update(db, user_id, **changed)
+        if any(before[name] != value for name, value in changed.items()):  # type: ignore[literal-required]
+            audit.note(db, actor, "user_changed", user_id)
 
     runtime.database.write(write)
+
+
+def set_rate(db: Connection, actor: User | None, agent: UserRow, cents: int) -> None:
+    """What a minute costs from the next session on."""
+    if cents != agent["rate_cents"]:
+        store.users.set_rate(db, agent["id"], cents)
+        detail = f"{Cents(agent['rate_cents'])} → {Cents(cents)}"
+        audit.note(db, actor, "rate_changed", agent["id"], detail=detail)
+
+
+def set_share(db: Connection, actor: User | None, agent: UserRow, percent: int | None) -> None:
+    """What of their sessions' price they earn, for clocks that start from now on; None is the setting's."""
+    if percent != agent["share_percent"]:
+        store.users.update(db, agent["id"], share_percent=percent)
+        shown = ["" if each is None else f"{each} %" for each in (agent["share_percent"], percent)]
+        audit.note(db, actor, "share_changed", agent["id"], detail=" → ".join(shown).strip())
 
 
 def disable(runtime: Runtime, actor: User, user_id: int) -> None:
@@ -78,6 +105,7 @@ def disable(runtime: Runtime, actor: User, user_id: int) -> None:
     def write(db: Connection) -> tuple[list[str], int]:
         existing(store.users.by_id(db, user_id))
         store.users.update(db, user_id, disabled_at=store.server.now(db), is_available=0)
+        audit.note(db, actor, "disabled", user_id)
         store.links.drop_of_user(db, user_id)
         return accounts.end_sign_ins(db, user_id)
 
@@ -91,6 +119,7 @@ def enable(runtime: Runtime, actor: User, user_id: int) -> None:
     def write(db: Connection) -> None:
         existing(store.users.by_id(db, user_id))
         store.users.update(db, user_id, disabled_at=None)
+        audit.note(db, actor, "enabled", user_id)
 
     runtime.database.write(write)
 
@@ -103,14 +132,20 @@ def reset(runtime: Runtime, actor: User, user_id: int) -> str:
         existing(store.users.by_id(db, user_id))
         store.links.drop_of_user(db, user_id)
         _insert_link(db, token, None, user_id, actor)
+        audit.note(db, actor, "password_link", user_id)
 
-    return _with_token(runtime, write)
+    return _with_token(runtime, write)[1]
 
 
 def invite(runtime: Runtime, actor: User, role: str) -> str:
     """The token of a link by which somebody signs up, once, as a client or an agent."""
     _only_admin(actor)
-    return _with_token(runtime, lambda db, token: _insert_link(db, token, role, None, actor))
+
+    def write(db: Connection, token: str) -> None:
+        _insert_link(db, token, role, None, actor)
+        audit.note(db, actor, "invited", detail=role)
+
+    return _with_token(runtime, write)[1]
 
 
 def link(runtime: Runtime, token: str) -> LinkRow:
@@ -159,7 +194,8 @@ def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, ca
             raise InvalidParameter(
                 "code is not the one that `flask --app app chat set-up` prints", field="code"
             )
-        accounts.insert_user(db, "admin", *checked, password_hash)
+        user_id = accounts.insert_user(db, "admin", *checked, password_hash)
+        audit.note(db, User(user_id, "admin", name, b"", None, caller.network), "user_created", user_id)
 
     runtime.database.write(write)
 
@@ -169,10 +205,9 @@ def own(runtime: Runtime, user: User) -> UserRow:
     return runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
 
 
-def _with_token(runtime: Runtime, write: Callable[[Connection, str], None]) -> str:
+def _with_token(runtime: Runtime, write: Callable[[Connection, str], T]) -> tuple[T, str]:
     token = secrets.token_urlsafe(24)
-    runtime.database.write(lambda db: write(db, token))
-    return token
+    return runtime.database.write(lambda db: write(db, token)), token
 
 
 def _insert_link(db: Connection, token: str, role: str | None, user_id: int | None, actor: User) -> None:

@@ -1,6 +1,6 @@
 """Either side reports a conversation, and an administrator sees to it."""
 
-from chat import accounts, clock, sessions, store, texts
+from chat import accounts, audit, clock, sessions, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import ReportOpen, existing
@@ -54,8 +54,9 @@ def finish(runtime: Runtime, actor: User, report_id: int, note: str) -> Report:
     said = texts.checked(note, "note", REMARK_CHARACTERS, shortest=0)
 
     def write(db: Connection) -> Report:
-        existing(store.reports.by_id(db, report_id))
-        store.reports.finish(db, report_id, actor.id, said, store.server.now(db))
+        row = existing(store.reports.by_id(db, report_id))
+        if store.reports.finish(db, report_id, actor.id, said, store.server.now(db)):
+            audit.note(db, actor, "report_done", row["reporter_id"], row["chat_session_id"])
         return _shown(existing(store.reports.by_id(db, report_id)), actor)
 
     return runtime.database.write(write)

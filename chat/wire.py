@@ -10,7 +10,16 @@ from typing_extensions import TypedDict
 
 from chat.live.presence import Peer
 from chat.money import Cents
-from chat.store.rows import EndReason, IntervalReason, Message, PauseReason, ReportReason, Side, Status
+from chat.store.rows import (
+    AuditKind,
+    EndReason,
+    IntervalReason,
+    Message,
+    PauseReason,
+    ReportReason,
+    Side,
+    Status,
+)
 
 Availability = Literal["available", "busy", "away"]
 
@@ -169,6 +178,26 @@ class Reports(TypedDict):
     """Newest first."""
 
     reports: list[Report]
+    has_more: bool
+
+
+class AuditEntry(TypedDict):
+    """What an administrator did (None is the command line), from which address (empty is the server)."""
+
+    id: int
+    created_at: str
+    kind: AuditKind
+    actor: Person | None
+    address: str
+    user: Person | None
+    chat_session_id: int | None
+    detail: str
+
+
+class Audit(TypedDict):
+    """Newest first."""
+
+    entries: list[AuditEntry]
     has_more: bool
 
 

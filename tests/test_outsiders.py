@@ -62,6 +62,8 @@ QUERIES = {
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
     "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT}],
     "order.list_reports": [{}, {"beforeReportId": REPORT}],
+    "order.list_acts": [{}, {"userId": CLIENT, "beforeEntryId": ENTRY}],
+    "keeping.list_acts": [{"q": "kanarie"}],
     "keeping.list_reports": [{}, {"before": REPORT}],
     "earnings.show": [{}, {"agentId": AGENT}],
     "streaming.of_session": [{"cursor": 0}],
@@ -139,7 +141,7 @@ APART = {"login.log_out", "entrance.log_out", "streaming.of_inbox", "sockets.of_
 OFFICE = (
     *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
-    *("keeping.list_reports", "keeping.finish"),
+    *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 

@@ -225,6 +225,8 @@ def test_some_of_it_goes_back_through_stripe(bank, shop, paid):
         assert deliver(shop, BACK, back(what, 550)).status == 200
     assert entries(client) == [-5.5, 20]
     assert client.get(path.removesuffix("/refund")).json["paid_back"] == 5.5
+    (noted,) = admin.get(f"/api/chat/audit?kind=sent_back&userId={client.id}").json["entries"]
+    assert (noted["actor"]["id"], noted["detail"]) == (admin.id, "5.50 EUR")
 
 
 def test_what_was_used_is_not_sent_back(shop, paid):

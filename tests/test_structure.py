@@ -30,7 +30,7 @@ LAYERS = (
     {"changes"},
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},
-    {"attempts"},
+    {"attempts", "audit"},
     {"runtime"},
     {"books"},
     {"billing"},

@@ -650,3 +650,34 @@ def m016_reports(db: Connection) -> None:
         "CREATE INDEX reports_state ON reports ((done_at IS NULL), id)",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m016_audit(db: Connection) -> None:
+    for statement in (
+        # What administrators did; without one, somebody at the server's console. The detail is an amount, a
+        # rate, a role: never a secret, and nothing that people wrote to each other.
+        """
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            created_at INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            actor_id INTEGER REFERENCES users (id),
+            address TEXT NOT NULL,
+            user_id INTEGER REFERENCES users (id),
+            chat_session_id INTEGER REFERENCES chat_sessions (id),
+            detail TEXT NOT NULL CHECK (length(detail) <= 200)
+        ) STRICT
+        """,
+        "CREATE INDEX audit_kind ON audit (kind, id)",
+        "CREATE INDEX audit_actor ON audit (actor_id, id)",
+        "CREATE INDEX audit_user ON audit (user_id, id)",
+        *(
+            f"""
+            CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit
+            BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END
+            """
+            for verb in ("UPDATE", "DELETE")
+        ),
+    ):
+        db.conn.execute(statement)

@@ -3,6 +3,7 @@
 from chat.store import (
     archive,
     attempts,
+    audit,
     blocks,
     books,
     demo,

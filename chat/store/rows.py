@@ -28,6 +28,38 @@ IntervalReason = PauseReason | Literal["active", "transfer"]
 
 ReportReason = Literal["abuse", "fraud", "spam", "danger", "other"]
 
+AuditKind = Literal[
+    "signed_in",
+    "code_failed",
+    "user_created",
+    "user_changed",
+    "rate_changed",
+    "share_changed",
+    "disabled",
+    "enabled",
+    "password_link",
+    "password_changed",
+    "invited",
+    "totp_on",
+    "totp_off",
+    "totp_reset",
+    "top_up",
+    "refund",
+    "sent_back",
+    "paid_out",
+    "taken_back",
+    "credited",
+    "answered",
+    "transcript_read",
+    "report_done",
+    "blocked",
+    "unblocked",
+    "currency_changed",
+    "token_made",
+    "message_sent",
+    "demo_made",
+]
+
 
 class ChangedRow(TypedDict):
     """As much of a chat session as tells who has to hear of its change."""
@@ -363,6 +395,21 @@ class ReportRow(TypedDict):
     done_at: int | None
     done_by: int | None
     note: str
+
+
+class AuditRow(TypedDict):
+    """What an administrator did (None is the command line), to whom, and of which session."""
+
+    id: int
+    created_at: int
+    kind: AuditKind
+    actor_id: int | None
+    actor_name: str | None
+    address: str
+    user_id: int | None
+    user_name: str | None
+    chat_session_id: int | None
+    detail: str
 
 
 class LinkRow(TypedDict):

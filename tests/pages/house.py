@@ -38,6 +38,8 @@ PAGES = {
     "/admin/sessions/{id}": {"admin"},
     "/admin/reports": {"admin"},
     "/admin/reports?status=done": {"admin"},
+    "/admin/audit": {"admin"},
+    "/admin/audit?kind=signed_in&q=a": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
     "/admin/books": {"admin"},

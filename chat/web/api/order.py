@@ -1,19 +1,19 @@
-"""Keeping order: whom agents block, and what is reported."""
+"""Keeping order: whom agents block, what is reported, and what administrators did."""
 
 from typing import Annotated, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import blocks, reports
+from chat import audit, blocks, reports
 from chat.accounts import User
 from chat.errors import Forbidden, NotFound, Overloaded, ReportOpen
 from chat.runtime import Runtime
-from chat.store.rows import ReportReason
+from chat.store.rows import AuditKind, ReportReason
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.request import MAX_INTEGER, Body, Digits, Id, PageSize, Query, Text, written
-from chat.wire import Blocks, Done, Reported, Reports
+from chat.wire import Audit, Blocks, Done, Reported, Reports
 
 blueprint = Blueprint("order", __name__, url_prefix="/api/chat")
 REPORTS = "/sessions/<chat_session_id>/reports"
@@ -45,6 +45,15 @@ class Listed(Query):
     status: Literal["open", "done"] = "open"
     before_report_id: Digits = Field(default=MAX_INTEGER, alias="beforeReportId")
     limit: PageSize = 50
+
+
+class Acts(Query):
+    """A page of the audit log; of a person that is who did it, or to whom it was done."""
+
+    user_id: Digits | None = Field(default=None, alias="userId")
+    kind: AuditKind | None = None
+    before_id: Digits = Field(default=MAX_INTEGER, alias="beforeEntryId")
+    limit: PageSize = 100
 
 
 class Note(Body):
@@ -109,3 +118,10 @@ def list_reports(runtime: Runtime, user: User, asked: Listed) -> Response:
 )
 def finish(runtime: Runtime, user: User, report_id: int, asked: Note) -> Response:
     return personal({"success": True, "report": reports.finish(runtime, user, report_id, asked.note)})
+
+
+@blueprint.get("/audit")
+@Operation("What administrators did", {200: Audit}, query=Acts, refuses=(Forbidden, Overloaded))
+def list_acts(runtime: Runtime, user: User, asked: Acts) -> Response:
+    found, has_more = audit.listed(runtime, user, "", asked.user_id, asked.kind, asked.before_id, asked.limit)
+    return personal({"entries": found, "has_more": has_more})

@@ -1,14 +1,14 @@
 """Keeping order: a conversation is reported, a client blocked; and what an administrator sees of it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import blocks, reports, sessions
+from chat import audit, blocks, reports, sessions
 from chat.accounts import User
 from chat.errors import CrossSite, InvalidParameter, NotFound, Problem
-from chat.store.rows import ReportReason
+from chat.store.rows import AuditKind, ReportReason
 from chat.web.page import check_form, form, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, path_id, query
 
@@ -34,6 +34,14 @@ class Listed(Query):
     """A page of reports."""
 
     status: Annotated[str, Field(pattern="^(open|done)$")] = "open"
+    before: Digits = MAX_INTEGER
+
+
+class Acts(Query):
+    """A page of the audit log."""
+
+    q: Annotated[str, Field(max_length=200)] = ""
+    kind: AuditKind | Literal[""] = ""
     before: Digits = MAX_INTEGER
 
 
@@ -92,6 +100,14 @@ def finish(report_id: str) -> Response:
     except InvalidParameter as problem:
         return _reports_page(problem)
     return see("keeping.list_reports", notice="saved")
+
+
+@blueprint.get("/admin/audit")
+def list_acts() -> Response:
+    runtime, user, asked = current_runtime(), reader("admin"), query(Acts)
+    text, kind = asked.q.strip(), asked.kind or None
+    found, has_more = audit.listed(runtime, user, text, None, kind, asked.before, PAGE_SIZE)
+    return page("admin/audit.html", entries=found, has_more=has_more, asked=asked)
 
 
 def _page(user: User, session_id: int, problem: Problem | None = None) -> Response:
