@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from chat import audit, store, texts
+from chat import audit, store, texts, totp
 from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
+    CodeNeeded,
     EmailTaken,
     Forbidden,
     InvalidCredentials,
     InvalidParameter,
     NotAuthenticated,
+    SecondStepRequired,
     existing,
 )
 from chat.live import topics
@@ -129,8 +131,23 @@ def hash_password(runtime: Runtime, password: str) -> str:
     return password_hash
 
 
-def log_in(runtime: Runtime, email: str, password: str, caller: Caller) -> tuple[str, User]:
-    """A new token and its user; raises InvalidCredentials, TooManyRequests, Overloaded.
+def log_in(
+    runtime: Runtime, email: str, password: str, caller: Caller, code: str | None = None
+) -> tuple[str, User]:
+    """A new token and its user; raises as `check_password`, CodeNeeded, CodeWrong, SecondStepRequired."""
+    row = check_password(runtime, email, password, caller)
+    if row["totp_key"] is None:
+        if totp.is_required(runtime.settings, row["role"]):
+            raise SecondStepRequired
+    elif code is None:
+        raise CodeNeeded
+    else:
+        totp.check(runtime, row, code, caller)
+    return let_in(runtime, row, caller)
+
+
+def check_password(runtime: Runtime, email: str, password: str, caller: Caller) -> UserRow:
+    """Whose it is; raises InvalidCredentials, TooManyRequests, Overloaded.
 
     An unknown email costs as much time, and gives the same error, as a wrong password.
     """
@@ -140,10 +157,33 @@ def log_in(runtime: Runtime, email: str, password: str, caller: Caller) -> tuple
         is_right = _is_password(runtime, (row and row["password_hash"]) or _NO_ACCOUNT, password)
         if not is_right or row is None or row["disabled_at"]:
             raise InvalidCredentials
-    return _let_in(runtime, row, caller)
+    return row
 
 
-def _let_in(runtime: Runtime, row: UserRow, caller: Caller) -> tuple[str, User]:
+def take_second_step(runtime: Runtime, token: str, code: str, caller: Caller) -> tuple[str, User, list[str]]:
+    """A new token and its user, whose password was right before; and recovery codes if it was set up now.
+
+    Raises FormExpired, CodeWrong, TooManyRequests.
+    """
+    row, key = totp.begun(runtime, token)
+    codes = totp.set_up(runtime, row, key, code, caller) if key else []
+    if not key:
+        totp.check(runtime, row, code, caller)
+    return *let_in(runtime, row, caller), codes
+
+
+def turn_off_second_step(runtime: Runtime, user: User, password: str, code: str, caller: Caller) -> None:
+    """With both; raises Forbidden where it is a must, InvalidCredentials, CodeWrong, TooManyRequests."""
+    if totp.is_required(runtime.settings, user.role):
+        raise Forbidden("Whoever runs this server wants it.")
+    row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
+    check_password(runtime, row["email"], password, caller)
+    totp.turn_off(runtime, row, code, caller)
+
+
+def let_in(runtime: Runtime, row: UserRow, caller: Caller) -> tuple[str, User]:
+    """A new token and its user, who has shown who they are."""
+
     def write(db: Connection) -> tuple[str, User]:
         token = insert_token(db, row["id"], runtime.settings.token_days)
         user = User(row["id"], row["role"], row["name"], hash_token(token), row["language"], caller.network)

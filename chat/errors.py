@@ -46,6 +46,21 @@ class InvalidCredentials(Problem):
     headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
+class CodeNeeded(Problem):
+    code, status, title = "code_needed", 401, "Send the code of the second step, too."
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class CodeWrong(Problem):
+    code, status, title = "code_wrong", 401, "The code is wrong, or was used before."
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class SecondStepRequired(Problem):
+    code, status = "second_step_required", 403
+    title = "Set up the second step first: sign in on the page."
+
+
 class NotFound(Problem):
     code, status, title = "not_found", 404, "There is nothing here, or it is not yours."
 

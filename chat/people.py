@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
-from chat import accounts, audit, store, texts
+from chat import accounts, audit, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
@@ -124,6 +124,12 @@ def enable(runtime: Runtime, actor: User, user_id: int) -> None:
     runtime.database.write(write)
 
 
+def reset_second_step(runtime: Runtime, actor: User, user_id: int) -> None:
+    """Whoever lost their device signs in without a code, or sets it up anew where it is a must."""
+    _only_admin(actor)
+    totp.reset(runtime, actor, user_id)
+
+
 def reset(runtime: Runtime, actor: User, user_id: int) -> str:
     """The token of a link to choose a new password; the old one works until then."""
     _only_admin(actor)
@@ -203,6 +209,11 @@ def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, ca
 def own(runtime: Runtime, user: User) -> UserRow:
     """The user's own row."""
     return runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
+
+
+def recovery_codes(runtime: Runtime, user: User) -> int:
+    """How many the user has left."""
+    return runtime.database.read(lambda db: store.second_steps.count_recovery_codes(db, user.id))
 
 
 def _with_token(runtime: Runtime, write: Callable[[Connection, str], T]) -> tuple[T, str]:

@@ -359,6 +359,12 @@ class Settings:
         "Who may sign up as a client: anybody, whoever an administrator invites, or nobody.",
         _choice("open", "invitation", "closed"),
     )
+    totp: str = _setting(
+        "optional",
+        "optional, admins, staff",
+        "Who must sign in with a code: nobody, administrators, or agents, too; all of them may.",
+        _choice("optional", "admins", "staff"),
+    )
     language: str = _setting(
         "en", "en, fr", "The language of pages, where neither profile nor browser says.", _choice("en", "fr")
     )

@@ -83,6 +83,7 @@ class Office:
                 (lambda: self.person("/balance", kind="refund", **money), ["refund"]),
                 (lambda: self.person("/block"), ["blocked"]),
                 (lambda: self.person("/unblock"), ["unblocked"]),
+                (lambda: self.person("/reset-code"), ["totp_reset"]),
                 (lambda: self.person("/disable"), ["disabled"]),
                 (lambda: self.person("/enable"), ["enabled"]),
             ],

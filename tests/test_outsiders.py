@@ -47,7 +47,15 @@ ACTIONS = {
         *("accept", "decline", "cancel", "end", "pause", "resume", "limit", "transfer", "agree", "refuse"),
         "rating",
     ),
-    "administration.act_on_person": ("disable", "enable", "reset", "balance", "block", "unblock"),
+    "administration.act_on_person": (
+        "disable",
+        "enable",
+        "reset",
+        "balance",
+        "block",
+        "unblock",
+        "reset-code",
+    ),
 }
 # What is asked with, by endpoint: each of these, one after the other.
 QUERIES = {
@@ -118,6 +126,10 @@ BODIES = {
     "keeping.finish": [{"note": "?"}],
     "login.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
+    "entrance.take_second_step": [{"step": "?", "code": "123456"}],
+    "second_step.begin": NOTHING,
+    "second_step.confirm": [{"step": "?", "code": "123456"}],
+    "second_step.turn_off": [{"password": "wrong horse", "code": "123456"}],
     "entrance.sign_up": [{"email": "no email", "password": "x"}],
     "entrance.set_up": [{"code": "?", "email": "a@nowhere.example", "password": "correct horse"}],
     "entrance.follow_link": [{"password": "x"}],

@@ -30,6 +30,7 @@ LAYERS = (
     {"changes"},
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},
+    {"totp"},
     {"attempts", "audit"},
     {"runtime"},
     {"books"},

@@ -71,7 +71,7 @@ RIGHT = {
     "earnings.pay_out": ("admin", {"agent_id": "agent", "kind": "payout", "amount": 5, "reason": "Bank"}),
     "order.block": ("agent", {"client_id": "client", "reason": "Insults"}),
     "order.report": ("client", {"reason": "abuse", "remark": "Insults"}),
-    "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD}),
+    "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),
 }
 # Without a provider of payments; tests/test_payments.py has one.
 OFF = {"order.finish", "payments.create", "payments.show", "payments.refund"}

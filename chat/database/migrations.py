@@ -681,3 +681,31 @@ def m016_audit(db: Connection) -> None:
         ),
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m017_totp(db: Connection) -> None:
+    for statement in (
+        # NULL is no second step. Of the codes that were used only the last one's step is kept: no earlier one
+        # is taken any more.
+        "ALTER TABLE users ADD COLUMN totp_key TEXT",
+        "ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0",
+        # Each is good once: then it is gone.
+        """
+        CREATE TABLE recovery_codes (
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            code_hash BLOB NOT NULL,
+            PRIMARY KEY (user_id, code_hash)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # Whoever knows the password and is asked for a code; with a key, it is being set up.
+        """
+        CREATE TABLE second_steps (
+            token_hash BLOB PRIMARY KEY,
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            totp_key TEXT,
+            expires_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)

@@ -18,6 +18,7 @@ from chat.store import (
     replies,
     reports,
     revision,
+    second_steps,
     server,
     sessions,
     statistics,

@@ -334,6 +334,8 @@ class UserRow(TypedDict):
     language: str | None
     headline: str
     disabled_at: int | None
+    totp_key: str | None
+    totp_step: int
 
 
 class SignedInRow(TypedDict):
@@ -395,6 +397,13 @@ class ReportRow(TypedDict):
     done_at: int | None
     done_by: int | None
     note: str
+
+
+class SecondStepRow(TypedDict):
+    """A sign-in that waits for a code; with a key, that is being set up."""
+
+    user_id: int
+    totp_key: str | None
 
 
 class AuditRow(TypedDict):

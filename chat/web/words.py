@@ -66,7 +66,7 @@ AUDIT = {
     "invited": _("Made an invitation"),
     "totp_on": _("Turned the second step on"),
     "totp_off": _("Turned the second step off"),
-    "totp_reset": _("Reset the second step"),
+    "totp_reset": _("Reset somebody's second step"),
     "top_up": _("Topped up"),
     "refund": _("Paid a balance back"),
     "sent_back": _("Sent a payment back"),
@@ -89,6 +89,9 @@ PROBLEMS = {
     "invalid_parameter": _("A value is missing or not acceptable."),
     "not_authenticated": _("Sign in first."),
     "invalid_credentials": _("The email or the password is wrong."),
+    "code_needed": _("Enter the code of your authenticator."),
+    "code_wrong": _("The code is wrong, or was used before; wait for the next one."),
+    "second_step_required": _("Set up the second step first: sign in on the page."),
     "not_found": _("There is nothing here, or it is not yours."),
     "cross_site": _(
         "This came from another site's page, or the proxy in front does not pass the Host header."
@@ -162,6 +165,7 @@ NOTICES = {
     "not_paid": _("Nothing was paid."),
     "saved": _("Saved."),
     "welcome": _("Welcome!"),
+    "too_late": _("That took too long. Sign in again."),
     "signed_out": _("You are signed out."),
     "password": _("The password is changed; other devices are signed out."),
     "rated": _("Thank you for your rating."),

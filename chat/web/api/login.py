@@ -7,7 +7,14 @@ from pydantic import Field
 
 from chat import accounts
 from chat.accounts import User
-from chat.errors import InvalidCredentials, Overloaded, TooManyRequests
+from chat.errors import (
+    CodeNeeded,
+    CodeWrong,
+    InvalidCredentials,
+    Overloaded,
+    SecondStepRequired,
+    TooManyRequests,
+)
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
@@ -23,6 +30,7 @@ class Credentials(Body):
 
     email: Annotated[str, Field(strict=True, min_length=1, max_length=254)]
     password: Annotated[str, Field(strict=True, min_length=1, max_length=1000)]
+    code: Annotated[str, Field(strict=True, max_length=100)] | None = None
 
 
 @blueprint.post("/api/auth/login")
@@ -30,11 +38,16 @@ class Credentials(Body):
     "Sign in",
     {200: SignedIn},
     body=Credentials,
-    refuses=(InvalidCredentials, TooManyRequests, Overloaded),
+    refuses=(
+        *(InvalidCredentials, CodeNeeded, CodeWrong, SecondStepRequired),
+        *(TooManyRequests, Overloaded),
+    ),
     user=None,
 )
 def log_in(runtime: Runtime, credentials: Credentials) -> Response:
-    token, user = accounts.log_in(runtime, credentials.email, credentials.password, caller())
+    token, user = accounts.log_in(
+        runtime, credentials.email, credentials.password, caller(), credentials.code
+    )
     return keep(
         personal({"token": token, "user": {"id": user.id, "role": user.role, "name": user.name}}), token
     )

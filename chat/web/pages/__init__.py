@@ -10,6 +10,7 @@ from chat.web.pages import (
     order,
     paying,
     profile,
+    second_step,
     statements,
 )
 
@@ -18,6 +19,7 @@ ALL = tuple(
     for module in (
         entrance,
         profile,
+        second_step,
         paying,
         asking,
         conversations,

@@ -19,7 +19,12 @@ blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 50
 # What is done to a person with no more than a button.
-SIMPLE = {"disable": people.disable, "enable": people.enable, "unblock": blocks.lift}
+SIMPLE = {
+    "disable": people.disable,
+    "enable": people.enable,
+    "unblock": blocks.lift,
+    "reset-code": people.reset_second_step,
+}
 
 
 class People(Query):

@@ -3,11 +3,12 @@
 from flask import Blueprint, Response, request, url_for
 from pydantic import Field
 
-from chat import accounts, people, store
-from chat.errors import InvalidCredentials, NotFound, Problem
+from chat import accounts, people, store, totp
+from chat.errors import CodeWrong, FormExpired, InvalidCredentials, NotFound, Problem, TooManyRequests
 from chat.web import language
 from chat.web.cookie import forget, keep, path
 from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
+from chat.web.pages.second_step import second_step_page
 from chat.web.request import Body, caller, cookies, current_runtime
 
 blueprint = Blueprint("entrance", __name__)
@@ -30,6 +31,14 @@ class Person(Body):
     email: str = ""
     password: str = ""
     code: str = ""
+
+
+class SecondStep(Body):
+    """The code, and of which sign-in."""
+
+    step: str = ""
+    code: str = ""
+    next: str = ""
 
 
 class Choice(Body):
@@ -62,6 +71,21 @@ def log_in() -> Response:
         return _signed_in(credentials.email, credentials.password, credentials.next)
     except Problem as problem:
         return page("login.html", problem=problem, next=credentials.next)
+
+
+@blueprint.post("/login/code")
+def take_second_step() -> Response:
+    step = form(SecondStep)
+    try:
+        token, user, codes = accounts.take_second_step(current_runtime(), step.step, step.code, caller())
+    except FormExpired:
+        return see("entrance.login_page", notice="too_late", next=step.next)
+    except (CodeWrong, TooManyRequests) as problem:
+        return second_step_page(step.step, step.next, problem)
+    next_page = local(step.next) or url_for(START[user.role])
+    if codes:
+        return keep(page("recovery_codes.html", codes=codes, next=next_page), token)
+    return keep(see_path(next_page), token)
 
 
 @blueprint.get("/signup")
@@ -143,7 +167,11 @@ def _signed_in(email: str, password: str, next_page: str = "") -> Response:
     """A new token, and the page that was asked for before."""
     if not email.strip() or not password:
         raise InvalidCredentials
-    token, user = accounts.log_in(current_runtime(), email, password, caller())
+    runtime = current_runtime()
+    row = accounts.check_password(runtime, email, password, caller())
+    if row["totp_key"] or totp.is_required(runtime.settings, row["role"]):
+        return second_step_page(totp.begin(runtime, row)[0], next_page)
+    token, user = accounts.let_in(runtime, row, caller())
     return keep(see_path(local(next_page) or url_for(START[user.role])), token)
 
 
