@@ -127,6 +127,10 @@ class ReportOpen(Problem):
     code, status, title = "report_open", 409, "You have reported this already, and it is being looked at."
 
 
+class AlreadyAnswered(Problem):
+    code, status, title = "already_answered", 409, "You have answered this request already."
+
+
 class OfferChanged(Problem):
     code, status = "offer_changed", 409
     title = "What is offered is not this, or no longer; look at `transfer`, and answer again."

@@ -56,7 +56,8 @@ def begun(runtime: Runtime, token: str) -> tuple[UserRow, str | None]:
         if row is None:
             raise FormExpired("That was too long ago.")
         user = existing(store.users.by_id(db, row["user_id"]))
-        if user["disabled_at"] or (row["totp_key"] and user["totp_key"]):
+        # It has been turned on or off meanwhile.
+        if user["disabled_at"] or (row["totp_key"] is None) == (user["totp_key"] is None):
             raise FormExpired("The account has changed meanwhile.")
         return user, row["totp_key"]
 
@@ -76,7 +77,6 @@ def set_up(runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller)
         if not _take(db, {**user, "totp_key": key}, code):
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
-        store.second_steps.end(db, user["id"])
         audit.note(db, _Person(user, caller), "totp_on", user["id"])
         return True
 
@@ -103,7 +103,6 @@ def reset(runtime: Runtime, actor: audit.Actor | None, user_id: int) -> None:
     def write(db: Connection) -> None:
         existing(store.users.by_id(db, user_id))
         store.second_steps.replace(db, user_id, None)
-        store.second_steps.end(db, user_id)
         audit.note(db, actor, "totp_reset", user_id)
 
     runtime.database.write(write)

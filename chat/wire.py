@@ -201,6 +201,40 @@ class Audit(TypedDict):
     has_more: bool
 
 
+class Missed(TypedDict):
+    """A request to any agent that nobody took: what was asked, and what the agent has answered."""
+
+    id: int
+    client: Person
+    created_at: str
+    end_reason: EndReason
+    message: str | None
+    answer: str | None
+    answers: int
+
+
+class MissedOnes(TypedDict):
+    """Newest first."""
+
+    missed: list[Missed]
+    has_more: bool
+
+
+class LateAnswer(TypedDict):
+    """What an agent wrote to a request that nobody took; asking them is a new request."""
+
+    chat_session_id: int
+    agent: Person
+    message: str
+    created_at: str
+
+
+class LateAnswers(TypedDict):
+    """Newest first."""
+
+    answers: list[LateAnswer]
+
+
 class Payee(TypedDict):
     """Who was paid for an interval."""
 

@@ -19,6 +19,7 @@ LAYERS = (
         "earnings",
         "exports",
         "inbox",
+        "missed",
         "payments",
         "people",
         "replies",

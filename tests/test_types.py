@@ -69,6 +69,7 @@ RIGHT = {
     "bookkeeping.ask": ("client", {"remark": "Why two minutes?"}),
     "bookkeeping.credit": ("admin", {"amount": 2.5, "reason": "Goodwill"}),
     "earnings.pay_out": ("admin", {"agent_id": "agent", "kind": "payout", "amount": 5, "reason": "Bank"}),
+    "missed.answer": ("agent", {"answer": "I am here now."}),
     "order.block": ("agent", {"client_id": "client", "reason": "Insults"}),
     "order.report": ("client", {"reason": "abuse", "remark": "Insults"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),

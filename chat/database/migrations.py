@@ -709,3 +709,23 @@ def m017_totp(db: Connection) -> None:
         """,
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m017_answers(db: Connection) -> None:
+    for statement in (
+        # What agents write to whoever asked any of them, and nobody came.
+        """
+        CREATE TABLE answers (
+            id INTEGER PRIMARY KEY,
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            message TEXT NOT NULL CHECK (length(message) BETWEEN 1 AND 1000),
+            created_at INTEGER NOT NULL,
+            UNIQUE (chat_session_id, agent_id)
+        ) STRICT
+        """,
+        "CREATE INDEX chat_sessions_missed ON chat_sessions (id) "
+        "WHERE is_for_any AND agent_id IS NULL AND status = 'ended'",
+    ):
+        db.conn.execute(statement)

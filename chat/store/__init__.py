@@ -1,6 +1,7 @@
 """SQL only: one module a noun, whose functions take a connection first, as `store.sessions.by_id(db, 45)`."""
 
 from chat.store import (
+    answers,
     archive,
     attempts,
     audit,

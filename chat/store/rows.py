@@ -406,6 +406,29 @@ class SecondStepRow(TypedDict):
     totp_key: str | None
 
 
+class MissedRow(TypedDict):
+    """A request to any agent that nobody took, with what the agent wrote to it; `answers` are everybody's."""
+
+    id: int
+    client_id: int
+    client_name: str
+    created_at: int
+    end_reason: EndReason
+    message: str | None
+    own_message: str | None
+    answers: int
+
+
+class AnswerRow(TypedDict):
+    """What an agent wrote to one."""
+
+    chat_session_id: int
+    agent_id: int
+    agent_name: str
+    message: str
+    created_at: int
+
+
 class AuditRow(TypedDict):
     """What an administrator did (None is the command line), to whom, and of which session."""
 

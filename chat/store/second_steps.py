@@ -20,11 +20,6 @@ def by_token(db: Connection, token_hash: bytes, now: int) -> SecondStepRow | Non
     return row
 
 
-def end(db: Connection, user_id: int) -> None:
-    """All of somebody's that are begun."""
-    db.conn.execute("DELETE FROM second_steps WHERE user_id = ?", (user_id,))
-
-
 def take_step(db: Connection, user_id: int, step: int) -> bool:
     """Whether its code is newer than any that was used."""
     cursor = db.conn.execute(

@@ -17,6 +17,7 @@ PAGES = {
     "/balance": {"client"},
     "/inbox": {"agent"},
     "/replies": {"agent"},
+    "/missed": {"agent"},
     "/earnings": {"agent"},
     "/earnings?days=7": {"agent"},
     "/earnings.csv": {"agent"},

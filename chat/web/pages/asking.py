@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from chat import agents, balances, billing, sessions, transitions
+from chat import agents, balances, billing, missed, sessions, transitions
 from chat.accounts import User
 from chat.errors import NotFound, Problem, RateChanged
 from chat.web.page import form, page, reader, see, written
@@ -41,7 +41,8 @@ class Request(Body):
 def listed() -> Response:
     user = reader("client")
     cards, has_more = agents.listed(current_runtime(), query(Listed).after, PAGE_SIZE, user.id)
-    return page("agents.html", agents=cards, has_more=has_more)
+    answers = missed.to_client(current_runtime(), user)
+    return page("agents.html", agents=cards, has_more=has_more, answers=answers)
 
 
 @blueprint.get("/sessions/new")

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from chat import agents, archive, inbox, messages, replies, sessions, store
+from chat import agents, archive, inbox, messages, missed, replies, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import CrossSite, NotFound, Problem, existing
@@ -91,6 +91,7 @@ def _conversation(
         "has_more": shown.has_more,
         "is_newest": before == MAX_INTEGER,
         "peer": shown.peer,
+        "answers": missed.of_session(db, session_id) if row["client_id"] == user.id else [],
         "live": live(user, listed(db, user)),
     }
 
