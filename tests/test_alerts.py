@@ -1,4 +1,4 @@
-"""One sound and one notification for what is new, in all tabs of a browser together; none for what is looked at."""
+"""One sound and one notification for what is new, in all tabs of a browser; none for what is looked at."""
 
 import pytest
 
@@ -102,7 +102,7 @@ def test_what_is_looked_at_is_not_told(site, talk, tabs_of):
     hide(*tabs[:-1])
     talk.agent.send(talk.id, "you look at me")
     tabs[-1].locator(".message .text", has_text="you look at me").wait_for()
-    # In the other conversation, which nobody looks at: a sound; and no notification, for the browser is in front.
+    # In the other conversation, which nobody looks at: a sound, and no notification in front of the browser.
     other.send(asked, "and I wait")
     await_sounds(tabs, 1)
     assert told(tabs) == ([], 1)
