@@ -264,18 +264,12 @@ def test_ten_thousand_acts_are_paged_and_filtered(server, admin):
 
 
 def test_what_is_done_at_the_console_is_noted_as_such(server, admin, run):
-    run(server, "create-user", "ida@example.net", "--name", "Ida", "--role", "agent", "--password", PASSWORD)
-    run(server, "set-rate", "ida@example.net", "3.10")
-    run(server, "set-share", "ida@example.net", 65)
-    run(server, "pay-out", "ida@example.net", "4", "--reason", "Bank")
-    run(server, "token", "ida@example.net")
-    expected = ["user_created", "rate_changed", "share_changed", "paid_out", "token_made"]
-    text = run(server, "audit", "--of", "ida@example.net")
-    assert [line.split("  ")[3] for line in text.splitlines()] == expected[::-1]
-    assert text.count("command line  -  ") == 5
-    assert "0.00 → 3.10" in text
+    ida = "ida@example.net"
+    run(server, "create-user", ida, "--name", "Ida", "--role", "agent", "--password", PASSWORD)
+    run(server, "set-share", ida, 65)
+    lines = run(server, "audit", "--of", ida).splitlines()
+    assert [line.split("  ")[3] for line in lines] == ["share_changed", "user_created"]
+    assert all("  command line  -  " in line for line in lines)
+    assert run(server, "audit", "--kind", "share_changed", "--limit", 1).strip() == lines[0]
     (entry,) = acts(admin, kind="share_changed")[-1:]
     assert (entry["actor"], entry["user"]["name"], entry["detail"]) == (None, "Ida", "→ 65 %")
-    assert (
-        run(server, "audit", "--of", "ida@example.net", "--kind", "paid_out", "--limit", 1).count("\n") == 1
-    )
