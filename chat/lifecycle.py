@@ -306,16 +306,23 @@ class Lifecycle:
     def _excuse(self, now: int, _: int) -> None:
         self.session["excused_at"] = now
 
-    def _find_absent(self, side: Side, _: int) -> None:
-        """Away since their last sign of life, whatever was stored since: that time is not billed."""
-        session, seen, reason = self.session, self._seen(side), ABSENT[side]
+    def _find_absent(self, side: Side, at: int) -> None:
+        """Away since their last sign of life, whatever was stored since: that time is not billed.
+
+        Of a client who was away not long before, the time is billed until they are found to be.
+        """
+        session, reason = self.session, ABSENT[side]
+        since = self._seen(side) if self._takes_back(side, at) else at
+        ran = session["running_since"] is not None or (session["stopped_at"] or 0) > since
         if session["running_since"] is not None:
-            self._switch(max(seen, session["running_since"]), reason)
-        if self._is_open(side):
-            self._cut_back(Cut(seen, reason))
-        is_automatic = session["pause_reason"] in AUTOMATIC and (session["paused_at"] or 0) > seen
+            self._switch(max(since, session["running_since"]), reason)
+        if (session["stopped_at"] or 0) > since:
+            self._cut_back(Cut(since, reason))
+        is_automatic = session["pause_reason"] in AUTOMATIC and (session["paused_at"] or 0) > since
         if session["status"] == "active" or is_automatic:
-            session |= {"status": "paused", "pause_reason": reason, "paused_at": seen}
+            session |= {"status": "paused", "pause_reason": reason, "paused_at": since}
+        if side == "client" and ran:
+            session["steady_from_ms"] = session["billed_ms"]
 
     def _cut_back(self, cut: Cut) -> None:
         """Turn the intervals since then into an absence, and sum up again what is left of them."""
@@ -331,6 +338,16 @@ class Lifecycle:
             "earlier_cent_seconds": sum(each.increments * each.seconds * each.rate_cents for each in charged),
             "warned_seconds": None,
         }
+        if session["steady_from_ms"] is not None:
+            session["steady_from_ms"] = min(session["steady_from_ms"], session["billed_ms"])
+
+    def _takes_back(self, side: Side, at: int) -> bool:
+        """Whether an absence that is found now counts from the last sign of life."""
+        if side == "agent" or self.session["steady_from_ms"] is None:
+            return True
+        since = self.session["running_since"]
+        billed_ms = self.session["billed_ms"] + (0 if since is None else at - since)
+        return billed_ms - self.session["steady_from_ms"] >= _ms(self.settings.steady_seconds)
 
     def _active_since(self) -> int:
         """When it was last accepted or resumed; 0 before."""
@@ -346,8 +363,8 @@ class Lifecycle:
         return self.session["excused_at"] or 0
 
     def _is_open(self, side: Side) -> bool:
-        """Whether the clock has run since then, so that an absence would change the bill."""
-        return (self.session["stopped_at"] or 0) > self._seen(side)
+        """Whether the clock has run since then, and stands, so that an absence would change the bill."""
+        return (self.session["stopped_at"] or 0) > self._seen(side) and self._takes_back(side, 0)
 
     def _assign(self, agent: PayeeRow, now: int) -> None:
         self.session |= {

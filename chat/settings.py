@@ -328,6 +328,13 @@ class Settings:
         "Client or agent away for so long: the clock has stopped since they were last seen.",
         _integer(15, 86_400),
     )
+    steady_seconds: int = _setting(
+        300,
+        "s",
+        "An absence of the client takes back the time since they were last seen only if the clock has run for "
+        "so long since their last one; else it counts from when it is found.",
+        _integer(0, 86_400),
+    )
     outage_seconds: int = _setting(
         30,
         "s",

@@ -206,6 +206,34 @@ resumed while the other is gone = 120 s, 2 min, 5.00 (active paused_by_agent cli
 away in a pause, and back in time = 120 s, 2 min, 5.00 (active paused_by_agent active)
     0 talk; 60 pause agent; 70 leave client; 120 come client; 130 resume agent; 190 end
 
+a client who comes and goes pays the 45 s but once = 135 s, 3 min, 7.50
+    0 talk; 0 leave client; 47 come client; 47 say client; 47 say agent; 47 leave client; 94 come client;
+    94 say client; 94 say agent; 94 leave client; 141 come client; 141 say client; 141 say agent;
+    141 leave client; 188 come client; 188 end
+back after an absence, and gone again too soon = 145 s, 3 min, 7.50 (active client_absent active client_absent)
+    0 talk; 60 leave client; 200 come client; 240 leave client; 400 end agent
+the clock ran for 300 s since the last absence = 315 s, 6 min, 15.00
+    0 talk; 60 leave client; 200 come client; 300 say client; 455 leave client; 600 end agent
+the clock ran for less than 300 s since the last absence = 359 s, 6 min, 15.00
+    0 talk; 60 leave client; 200 come client; 300 say client; 454 leave client; 600 end agent
+a pause makes nobody steady = 125 s, 3 min, 7.50
+    0 talk; 60 leave client; 200 come client; 210 pause client; 810 resume client; 820 leave client; 900 end agent
+a transfer makes nobody steady = 125 s, 3 min, 4.50
+    0 talk; 60 leave client; 200 come client; 200 transfer ben; 200 say agent; 220 leave client; 400 end agent
+gone again too soon, and the agent pauses = 80 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 220 pause agent; 400 end agent
+gone again too soon, and the agent goes too = 70 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 210 leave agent; 400 end agent
+gone again too soon, and an outage = 80 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 220 crash; 300 boot; 500 end agent
+the agent's absence takes back in full, however often = 90 s, 2 min, 5.00
+    0 talk; 60 leave agent; 200 come agent; 220 leave agent; 400 come agent; 410 end
+an absence that the balance comes before = 120 s, 2 min, 5.00
+    prepaid=1; 0 top_up 500; 0 talk; 60 leave client; 200 come client; 230 leave client; 900 end agent;
+    900 shows balance 0.00
+always steady = 0 s, 0 min, 0.00
+    steady_seconds=0; 0 talk; 0 leave client; 47 come client; 47 leave client; 94 come client; 94 end
+
 an outage of 29 s is none = 120 s, 2 min, 5.00 (active)
     0 talk; 60 crash; 89 boot; 120 end
 an outage of 31 s = 120 s, 2 min, 5.00 (active outage active)

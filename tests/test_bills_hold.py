@@ -74,6 +74,7 @@ histories = st.builds(
         minimum_charge=st.sampled_from([0, 0, 0, 300]),
         prepaid=st.booleans(),
         free_seconds=st.sampled_from([0, 0, 60, 45]),
+        steady_seconds=st.sampled_from([300, 60, 60, 0]),
         billing_starts=st.sampled_from(["first_message", "first_message", "accept"]),
     ),
     agent=st.sampled_from(["anna", "anna", "zoe"]),

@@ -607,3 +607,9 @@ def m012_payments(db: Connection) -> None:
         "CREATE TABLE provider_refunds (provider_id TEXT PRIMARY KEY, units INTEGER NOT NULL) STRICT",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m013_steady(db: Connection) -> None:
+    # How much had been billed when the client was last found to be away; NULL is never.
+    db.conn.execute("ALTER TABLE chat_sessions ADD COLUMN steady_from_ms INTEGER")

@@ -103,6 +103,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     billed_ms: int
     running_since: int | None
     stopped_at: int | None
+    steady_from_ms: int | None
     billed_seconds: int
     earlier_seconds: int
     earlier_cent_seconds: int
