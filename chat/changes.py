@@ -10,11 +10,12 @@ from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
-from chat.lifecycle import ABSENCES, AUTOMATIC, Cut, Lifecycle
+from chat.lifecycle import ABSENCES, AUTOMATIC, Cut, Lifecycle, is_out
 from chat.live import topics
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SessionRow
+from chat.store.server import Time
 from chat.wire import TimedSession
 
 Act = Callable[[Connection, Lifecycle, int], None]
@@ -82,10 +83,18 @@ def arrive(db: Connection, settings: Settings, user_ids: Sequence[int]) -> list[
 
 def wake(db: Connection, settings: Settings) -> list[Change]:
     """After an outage, and before anything else: store what it did to all sessions, and beat again."""
-    time = store.server.time(db)
-    if time.now - time.heartbeat_at <= settings.outage_seconds * 1000:
+    return _beat_again(db, settings, store.server.time(db))
+
+
+def come_back(db: Connection, settings: Settings) -> list[Change]:
+    """The same when no process has served since the last heartbeat, however short that is."""
+    return _beat_again(db, settings, store.server.time(db)._replace(is_back=True))
+
+
+def _beat_again(db: Connection, settings: Settings, time: Time) -> list[Change]:
+    if not is_out(time, settings):
         return []
-    changes = settle_each(db, settings, store.sessions.touched_by_outage(db))
+    changes = settle_each(db, settings, store.sessions.touched_by_outage(db), time)
     store.server.beat(db, time.now)
     return changes
 
@@ -110,9 +119,11 @@ def settle(runtime: Runtime, chat_session_ids: Sequence[int]) -> None:
         publish(runtime, runtime.database.write(lambda db: settle_each(db, settings, chat_session_ids)))
 
 
-def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) -> list[Change]:
+def settle_each(
+    db: Connection, settings: Settings, chat_session_ids: Sequence[int], time: Time | None = None
+) -> list[Change]:
     """Store what has happened by itself, and let a session go on when both are there again."""
-    time, changes = store.server.time(db), list[Change]()
+    time, changes = time or store.server.time(db), list[Change]()
     for chat_session_id in chat_session_ids:
         life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         life.settle(time)

@@ -73,10 +73,14 @@ class _Timer(NamedTuple):
 
 def is_due(session: SessionRow, time: Time, settings: Settings) -> bool:
     """Whether something may have happened by itself that is not stored yet."""
-    is_out = time.now - time.heartbeat_at > _ms(settings.outage_seconds)
-    if is_out and session["status"] in ("active", "paused"):
+    if is_out(time, settings) and session["status"] in ("active", "paused"):
         return True
     return session["due_at"] is not None and session["due_at"] <= time.now
+
+
+def is_out(time: Time, settings: Settings) -> bool:
+    """Whether there was no server since the last heartbeat."""
+    return time.now - time.heartbeat_at > (0 if time.is_back else _ms(settings.outage_seconds))
 
 
 def moved(intervals: Sequence[IntervalRow], moves: Iterable[Move]) -> list[IntervalRow]:
@@ -228,7 +232,7 @@ class Lifecycle:
 
     def _outage(self, time: Time | None) -> Iterator[_Timer]:
         """From the last heartbeat until now nobody could be seen."""
-        if time and time.heartbeat_at < time.now - _ms(self.settings.outage_seconds):
+        if time and is_out(time, self.settings):
             if self.session["status"] == "active":
                 since = max(time.heartbeat_at, self._active_since())
                 yield _Timer(since, self._stop_for_outage, time.now)

@@ -331,8 +331,8 @@ class Settings:
     steady_seconds: int = _setting(
         300,
         "s",
-        "An absence of the client takes back the time since they were last seen only if the clock has run for "
-        "so long since their last one; else it counts from when it is found.",
+        "An absence of the client takes back the time since they were last seen only if the clock has run "
+        "for so long since their last one; else it counts from when it is found.",
         _integer(0, 86_400),
     )
     outage_seconds: int = _setting(

@@ -210,14 +210,15 @@ a client who comes and goes pays the 45 s but once = 135 s, 3 min, 7.50
     0 talk; 0 leave client; 47 come client; 47 say client; 47 say agent; 47 leave client; 94 come client;
     94 say client; 94 say agent; 94 leave client; 141 come client; 141 say client; 141 say agent;
     141 leave client; 188 come client; 188 end
-back after an absence, and gone again too soon = 145 s, 3 min, 7.50 (active client_absent active client_absent)
+gone again too soon = 145 s, 3 min, 7.50 (active client_absent active client_absent)
     0 talk; 60 leave client; 200 come client; 240 leave client; 400 end agent
 the clock ran for 300 s since the last absence = 315 s, 6 min, 15.00
     0 talk; 60 leave client; 200 come client; 300 say client; 455 leave client; 600 end agent
 the clock ran for less than 300 s since the last absence = 359 s, 6 min, 15.00
     0 talk; 60 leave client; 200 come client; 300 say client; 454 leave client; 600 end agent
 a pause makes nobody steady = 125 s, 3 min, 7.50
-    0 talk; 60 leave client; 200 come client; 210 pause client; 810 resume client; 820 leave client; 900 end agent
+    0 talk; 60 leave client; 200 come client; 210 pause client; 810 resume client; 820 leave client;
+    900 end agent
 a transfer makes nobody steady = 125 s, 3 min, 4.50
     0 talk; 60 leave client; 200 come client; 200 transfer ben; 200 say agent; 220 leave client; 400 end agent
 gone again too soon, and the agent pauses = 80 s, 2 min, 5.00
@@ -234,8 +235,22 @@ an absence that the balance comes before = 120 s, 2 min, 5.00
 always steady = 0 s, 0 min, 0.00
     steady_seconds=0; 0 talk; 0 leave client; 47 come client; 47 leave client; 94 come client; 94 end
 
-an outage of 29 s is none = 120 s, 2 min, 5.00 (active)
+an outage of a second = 60 s, 1 min, 2.50 (active outage active)
+    0 talk; 40 crash; 41 boot; 61 end
+an outage of 5 s = 60 s, 1 min, 2.50 (active outage active)
+    0 talk; 40 crash; 45 boot; 65 end
+an outage of 5 s, and who is gone since before it = 30 s, 1 min, 2.50
+    0 talk; 30 leave client; 40 crash; 45 boot; 120 end agent
+an outage of 5 s, and who comes back in time = 85 s, 2 min, 5.00 (active outage active)
+    0 talk; 30 leave client; 40 crash; 45 boot; 80 come client; 90 end
+an outage of 5 s in a silence = 305 s, 6 min, 15.00
+    0 talk; 100 crash; 105 boot; 200 say client; 310 end
+an outage of 5 s, prepaid = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 500; 0 talk; 58 crash; 63 boot; 65 end; 65 shows balance 2.50
+an outage of 29 s = 91 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 89 boot; 120 end
+another server takes over, and none was down = 120 s, 2 min, 5.00 (active)
+    0 talk; 60 boot; 61 boot; 120 end
 an outage of 31 s = 120 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 91 boot; 151 end
 an outage of an hour = 121 s, 3 min, 7.50 (active outage active)

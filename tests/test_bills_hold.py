@@ -40,7 +40,7 @@ EVENTS = [
     *(("transfer", name) for name in RATES),
     *(("answer", is_agreed) for is_agreed in (True, True, False)),
     *(("top_up", cents) for cents in (100, 250, 1000)),
-    *(("outage", ms) for ms in (20_000, 40_000, 4_000_000)),
+    *(("outage", ms) for ms in (1, 5000, 20_000, 40_000, 4_000_000)),
     *[("sweep",)] * 2,
     ("boot",),
     ("boot", "another"),
