@@ -82,6 +82,11 @@ class SessionEnded(Problem):
     code, status, title = "session_ended", 409, "The chat session has ended."
 
 
+class SessionPaused(Problem):
+    code, status = "session_paused", 409
+    title = "The chat session is paused, and what may be written meanwhile is written; it goes on first."
+
+
 class WrongStatus(Problem):
     code, status, title = "wrong_status", 409, "The chat session is not in a state for this."
 

@@ -26,6 +26,7 @@ from chat.store.server import Time
 WARNINGS_SECONDS = (120, 60)
 SIDES: tuple[Side, Side] = ("client", "agent")
 ABSENT: dict[Side, PauseReason] = {"client": "client_absent", "agent": "agent_absent"}
+PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "paused_by_agent"}
 # Pauses that end when both sides are there again.
 ABSENCES = (*ABSENT.values(), "outage")
 # Pauses for want of money.

@@ -351,6 +351,12 @@ class Settings:
     silence_end_seconds: int = _setting(
         900, "s", "Nobody writes for so long, while both were there: the session ends.", _integer(1, 86_400)
     )
+    paused_messages: int = _setting(
+        3,
+        "messages",
+        "What each side may write, unpaid, in a pause that somebody made, or for want of money.",
+        _integer(0, 1000),
+    )
     abandon_seconds: int = _setting(
         86_400,
         "s",

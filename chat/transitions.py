@@ -25,17 +25,16 @@ from chat.errors import (
     WrongStatus,
     existing,
 )
-from chat.lifecycle import EXHAUSTED, Lifecycle
+from chat.lifecycle import EXHAUSTED, PAUSED_BY, Lifecycle
 from chat.live import topics
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.sessions import OTHER, side_of
 from chat.settings import Settings
-from chat.store.rows import EndReason, PauseReason, SessionRow, Side, Status
+from chat.store.rows import EndReason, SessionRow, Side, Status
 from chat.wire import TimedSession
 
 ENDED_BY: dict[Side, EndReason] = {"client": "ended_by_client", "agent": "ended_by_agent"}
-PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "paused_by_agent"}
 
 
 def request(

@@ -161,6 +161,21 @@ resuming twice is resuming once = 60 s, 1 min, 2.50 (active paused_by_client act
     0 talk; 30 pause client; 60 resume client; 70 resume client; 90 end
 talk in a pause is free = 60 s, 1 min, 2.50 (active paused_by_client)
     0 talk; 60 pause client; 70 say client; 80 say agent; 150 end agent
+three messages of each side in a pause, and no more = 60 s, 1 min, 2.50 (active paused_by_client)
+    0 talk; 60 pause client; 61 say client; 62 say client; 63 say client; 64 refused SessionPaused say client;
+    65 say agent; 66 say agent; 67 say agent; 68 refused SessionPaused say agent; 90 end
+each pause has its own = 80 s, 2 min, 5.00
+    0 talk; 60 pause agent; 61 say agent; 62 say agent; 63 say agent; 64 refused SessionPaused say agent;
+    70 resume agent; 80 say agent; 90 pause agent; 91 say agent; 150 end
+nor more at the limit = 60 s, 1 min, 2.50 (active spending_limit)
+    0 talk anna 250; 61 say client; 62 say client; 63 say client; 64 refused SessionPaused say client; 90 end
+nor with an empty balance = 60 s, 1 min, 2.50 (active balance)
+    prepaid=1; 0 top_up 250; 0 talk; 61 say agent; 62 say agent; 63 say agent;
+    64 refused SessionPaused say agent; 90 end
+none in a pause = 60 s, 1 min, 2.50 (active paused_by_client)
+    paused_messages=0; 0 talk; 60 pause client; 61 refused SessionPaused say client; 90 end
+silence is ended by a message, however many came before = 361 s, 7 min, 17.50
+    paused_messages=0; 0 talk; 500 say client; 561 end
 a pause of hours = 120 s, 2 min, 5.00
     0 talk; 60 pause agent; 9060 resume agent; 9120 end
 a pause that nobody ends ends the session = 60 s, 1 min, 2.50 (active paused_by_client)

@@ -20,6 +20,7 @@ REFUSALS = (
     errors.InvalidParameter,
     errors.NotFound,
     errors.SessionEnded,
+    errors.SessionPaused,
     errors.SpendingLimitReached,
     errors.WrongStatus,
 )
@@ -134,7 +135,8 @@ def bills(runtime, history, is_swept):
             if event == "outage":
                 story.is_down = True
                 story.at((story.ms + words[0]) / 1000)
-                event, words = "boot", ()
+                story.boot()
+                event, words = "sweep", ()
             happen(story, event, *words)
         happen(story, "sweep")
         happen(story, "end")

@@ -61,6 +61,10 @@ PROBLEMS = {
     "method_not_allowed": _("This address does not take that method."),
     "email_taken": _("This email belongs to an account already."),
     "session_ended": _("The conversation has ended."),
+    "session_paused": _(
+        "The conversation is paused, and there is no room for more until it goes on: who paused it goes on; "
+        "if the money ran out, the client tops up or raises the limit."
+    ),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
     "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
@@ -88,8 +92,21 @@ PROBLEMS = {
 # What a message may be refused for: the only requests whose refusals scripts put into words.
 OF_SENDING = (
     *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
-    *("request_timeout", "session_ended", "idempotency_mismatch", "body_too_large", "address_too_long"),
-    *("unsupported_media_type", "expectation_failed", "too_many_requests", "headers_too_large"),
+    *(
+        "request_timeout",
+        "session_ended",
+        "session_paused",
+        "idempotency_mismatch",
+        "body_too_large",
+        "address_too_long",
+    ),
+    *(
+        "address_too_long",
+        "unsupported_media_type",
+        "expectation_failed",
+        "too_many_requests",
+        "headers_too_large",
+    ),
     *("internal_error", "overloaded", "database_unavailable"),
 )
 FIELDS = {
@@ -149,6 +166,7 @@ SCRIPT = {
     "other_reader": _("{name} is signed in in this browser now. This page goes on when you are again."),
     "restored": _("The server went back to a backup: this page may show what is no longer there."),
     "copy_first": _("Copy first what you have typed."),
+    "go_on_and_send": _("Go on, and send it"),
     "kept": _("It is kept on this device."),
     "not_kept": _("Copy it first: this browser keeps nothing."),
     "reload": _("Load the page again"),
