@@ -54,7 +54,7 @@ def test_a_server_that_is_away_for_a_few_seconds_is_an_outage(start, worker_clas
     server.start()
     (milliseconds,) = outages(talk)
     assert milliseconds >= GAP_SECONDS * 1000
-    session = talk.client.get(f"/api/chat/sessions/{talk.id}").json
+    session = talk.client.show(talk.id)
     assert (session["status"], session["is_clock_running"]) == ("active", True)
 
 
