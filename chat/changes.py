@@ -139,6 +139,8 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
             store.intervals.cut(db, life.row["id"], *move, AUTOMATIC)
         else:
             store.intervals.switch(db, life.row["id"], *move, share)
+    if life.moves:
+        store.books.seal_shares(db, life.row["id"])
     _settle_money(db, life)
     books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)

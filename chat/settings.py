@@ -307,6 +307,12 @@ class Settings:
         "https://api.stripe.com", "URL", "Where Stripe is, without a path.", _provider_url
     )
     stripe_seconds: float = _setting(10.0, "s", "How long Stripe may take to answer.", _seconds(0.05, 60))
+    open_top_ups: int = _setting(
+        10,
+        "top-ups",
+        "How many pages of the payment provider a client may have open; each closes after a day.",
+        _integer(1, 10_000),
+    )
     agent_share: int = _setting(
         100,
         "per cent",

@@ -256,10 +256,11 @@ class Transcript(TypedDict):
 
 
 class Payment(TypedDict):
-    """A top-up through a provider: to be paid at `url`, which is null until the provider has answered."""
+    """A top-up through a provider: to be paid at `url`, which is null until the provider has answered,
+    and when it is paid or its page is closed."""
 
     id: int
-    status: Literal["open", "paid"]
+    status: Literal["open", "paid", "expired"]
     amount: Cents
     paid_back: Cents
     currency: str

@@ -303,6 +303,12 @@ def all_ids(db: Connection) -> list[int]:
     return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
 
 
+def open_ids(db: Connection) -> list[int]:
+    """Of those that go on."""
+    query = "SELECT id FROM chat_sessions WHERE status <> 'ended' ORDER BY id"
+    return [row[0] for row in db.conn.execute(query).fetchall()]
+
+
 def _of_users(
     db: Connection, select: str, user_ids: Sequence[int], seen_before: int | None = None
 ) -> list[int]:

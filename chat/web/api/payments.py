@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from chat import payments
+from chat import payments, refunds
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
@@ -13,6 +13,7 @@ from chat.errors import (
     Overloaded,
     PaymentRefused,
     PaymentUnavailable,
+    TooManyTopUps,
 )
 from chat.runtime import Runtime
 from chat.web.answer import json, personal
@@ -44,7 +45,7 @@ class PayBack(Body):
     {201: NewPayment, 200: NewPayment},
     body=TopUp,
     headers=IdempotencyKey,
-    refuses=REFUSALS,
+    refuses=(*REFUSALS, TooManyTopUps),
 )
 def create(runtime: Runtime, user: User, asked: TopUp) -> Response:
     payment, is_old = payments.create(runtime, user, asked.amount, idempotency_key(), back_to)
@@ -69,7 +70,7 @@ def show(runtime: Runtime, user: User, payment_id: int) -> Response:
     refuses=(*REFUSALS, InsufficientBalance),
 )
 def refund(runtime: Runtime, user: User, payment_id: int, asked: PayBack) -> Response:
-    left, is_old = payments.pay_back(runtime, user, payment_id, asked.amount, idempotency_key())
+    left, is_old = refunds.pay_back(runtime, user, payment_id, asked.amount, idempotency_key())
     changed: NewBalance = {"success": True, "balance": left}
     if is_old:
         return personal({**changed, "duplicate": True})
@@ -80,7 +81,7 @@ def refund(runtime: Runtime, user: User, payment_id: int, asked: PayBack) -> Res
 @Operation(
     "What Stripe tells, signed; each is booked once",
     {200: Done},
-    refuses=(BodyTooLarge, Overloaded),
+    refuses=(BodyTooLarge, PaymentUnavailable, Overloaded),
     user=None,
 )
 def hear_stripe(runtime: Runtime) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, payments, people, statistics
+from chat import archive, balances, payments, people, refunds, statistics
 from chat.errors import NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
@@ -232,7 +232,7 @@ def _pay_back(user_id: int) -> Response:
     runtime, user = current_runtime(), reader("admin")
     try:
         asked = form(PayBack)
-        payments.pay_back(runtime, user, asked.payment_id, asked.cents, asked.key)
+        refunds.pay_back(runtime, user, asked.payment_id, asked.cents, asked.key)
     except Problem as problem:
         return _person_page(user_id, problem)
     return see("administration.show_person", user_id=user_id, notice="saved")
