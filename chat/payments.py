@@ -42,7 +42,7 @@ def create(
     runtime: Runtime,
     user: User,
     cents: int,
-    key: str | None,
+    key: str,
     back_to: Callable[[int], tuple[str, str]],
 ) -> tuple[Payment, bool]:
     """Ask the provider for a page where the client pays: (the payment, whether there was one with the key).
@@ -63,7 +63,7 @@ def create(
     most = runtime.settings.open_top_ups
 
     def write(db: Connection) -> tuple[PaymentRow, bool]:
-        earlier = store.payments.by_key(db, user.id, key) if key else None
+        earlier = store.payments.by_key(db, user.id, key)
         if earlier is not None:
             if earlier["amount_cents"] != cents:
                 raise IdempotencyMismatch

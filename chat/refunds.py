@@ -25,9 +25,7 @@ from chat.store.rows import PaidBackRow, PaymentRow
 log = logging.getLogger(__name__)
 
 
-def pay_back(
-    runtime: Runtime, actor: User, payment_id: int, cents: int, key: str | None
-) -> tuple[Cents, bool]:
+def pay_back(runtime: Runtime, actor: User, payment_id: int, cents: int, key: str) -> tuple[Cents, bool]:
     """Send some of a payment back through the provider: (what is left, whether it was done before).
 
     The balance is written first: what the provider did not answer stays taken, and is asked again with the
@@ -37,7 +35,6 @@ def pay_back(
     provider = provider_of(runtime)
     if actor.role != "admin":
         raise Forbidden("Only an administrator pays back.")
-    key = key or secrets.token_urlsafe(16)
 
     def take(db: Connection) -> tuple[PaymentRow, PaidBackRow, list[Change] | None]:
         payment = existing(store.payments.by_id(db, payment_id))

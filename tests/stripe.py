@@ -3,6 +3,7 @@
 import hmac
 import itertools
 import json
+import secrets
 import threading
 import time
 from collections import defaultdict
@@ -118,10 +119,10 @@ class Stripe:
 
     def paid(self, client: Client, amount: float, key: str = "") -> dict[str, Any]:
         """A client asks for a top-up: the object that Stripe tells of when it is paid."""
-        headers = {"Idempotency_Key": key} if key else {}
-        made = client.post("/api/chat/payments", {"amount": amount}, **headers)
+        asked = {"amount": amount}
+        made = client.post("/api/chat/payments", asked, Idempotency_Key=key or secrets.token_hex(8))
         assert made.status == 201, made.body
-        (_, headers, content) = self.asked[-1]
+        _, _, content = self.asked[-1]
         self.intents[f"pi_{content['client_reference_id']}"] = int(
             content["line_items[0][price_data][unit_amount]"]
         )

@@ -132,7 +132,7 @@ def test_it_is_told_when_the_clock_has_started(server, client, agent, session):
 def balance(server, client, amount, kind="top_up"):
     """By hand of an administrator."""
     entry = {"user_id": client.id, "kind": kind, "amount": amount, "reason": "Card"}
-    assert server.person("admin").post("/api/chat/balance", entry).status == 201
+    assert server.person("admin").pay("/api/chat/balance", entry).status == 201
 
 
 def test_who_cannot_pay_for_a_minute_is_told_so_and_no_clock_is_started(start):

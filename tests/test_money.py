@@ -168,7 +168,7 @@ def test_a_conversation_is_in_it_from_the_request_to_the_receipt(shop, run, visi
     visitor.open(f"/sessions/{asked['id']}")
     visitor.page.locator("[data-meter-cost]", has_text=english.replace("\xa0", " ")).first.wait_for()
     entry = {"user_id": client.id, "kind": "top_up", "amount": float(wire), "reason": "Card"}
-    assert admin.post("/api/chat/balance", entry).status == 201
+    assert admin.pay("/api/chat/balance", entry).status == 201
     (row,) = client.get("/api/chat/balance").json["ledger"]
     assert (row["amount"], row["currency"]) == (float(wire), currency)
     assert run(shop, "verify")

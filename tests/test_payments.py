@@ -96,7 +96,7 @@ def test_with_a_key_there_is_one_payment(bank, shop):
     assert [answer.status for answer in made] == [201, 200, 409]
     assert made[1].json == {**made[0].json, "duplicate": True}
     assert made[2].json["code"] == "idempotency_mismatch"
-    agent = shop.person("agent").post("/api/chat/payments", {"amount": 20})
+    agent = shop.person("agent").pay("/api/chat/payments", {"amount": 20})
     assert (agent.status, agent.json["code"]) == (403, "forbidden")
 
 
@@ -202,7 +202,7 @@ def test_a_stripe_that_is_slow_stops_nobody_else(start, worker_class, is_drippin
         assert len(set(bank.keys("/v1/checkout/sessions"))) == 1
         # And one that is not there at all.
         bank.stop()
-        gone = client.post("/api/chat/payments", {"amount": 20})
+        gone = client.pay("/api/chat/payments", {"amount": 20})
         assert (gone.status, gone.json["code"]) == (503, "payment_unavailable")
         assert KEY not in server.log and SECRET not in server.log
 
@@ -226,8 +226,8 @@ def test_some_of_it_goes_back_through_stripe(bank, shop, paid):
     again = admin.post(path, {"amount": 5.50}, Idempotency_Key="1")
     assert (again.status, again.json["duplicate"], len(bank.asked)) == (200, True, calls)
     assert admin.post(path, {"amount": 5}, Idempotency_Key="1").json["code"] == "idempotency_mismatch"
-    assert admin.post(path, {"amount": 14.51}).json["code"] == "invalid_parameter"
-    assert client.post(path, {"amount": 1}).json["code"] == "forbidden"
+    assert admin.pay(path, {"amount": 14.51}).json["code"] == "invalid_parameter"
+    assert client.pay(path, {"amount": 1}).json["code"] == "forbidden"
     # What Stripe tells of it is known.
     for _ in range(2):
         assert deliver(shop, BACK, what).status == 200
@@ -239,10 +239,10 @@ def test_what_was_used_is_not_sent_back(shop, paid):
     client, what = paid
     admin = shop.person("admin")
     used = {"user_id": client.id, "kind": "refund", "amount": 15, "reason": "In cash"}
-    assert admin.post("/api/chat/balance", used).status == 201
+    assert admin.pay("/api/chat/balance", used).status == 201
     path = f"/api/chat/payments/{what['payment']}/refund"
-    assert admin.post(path, {"amount": 5.01}).json["code"] == "insufficient_balance"
-    assert admin.post(path, {"amount": 5}).json["balance"] == 0
+    assert admin.pay(path, {"amount": 5.01}).json["code"] == "insufficient_balance"
+    assert admin.pay(path, {"amount": 5}).json["balance"] == 0
 
 
 def test_what_stripe_refuses_to_send_back_the_client_keeps(bank, shop, paid):
@@ -294,11 +294,11 @@ def test_what_is_sent_back_at_stripe_is_booked_once(bank, shop, paid):
     # What the client has used nobody takes, and what is topped up later neither.
     used = {"user_id": client.id, "kind": "refund", "amount": 10, "reason": "In cash"}
     admin = shop.person("admin")
-    assert admin.post("/api/chat/balance", used).status == 201
+    assert admin.pay("/api/chat/balance", used).status == 201
     last = go_back(bank, what, 1200)
     assert deliver(shop, BACK, what).status == 200
     assert balance(client) == 0
-    assert admin.post("/api/chat/balance", {**used, "kind": "top_up"}).status == 201
+    assert admin.pay("/api/chat/balance", {**used, "kind": "top_up"}).status == 201
     assert deliver(shop, BACK, what).status == 200
     assert balance(client) == 10
     # What then does not arrive is given back as far as it was taken.
@@ -376,7 +376,7 @@ def test_a_client_has_so_many_open_top_ups_and_they_close_after_a_day(start):
         server = start(open_top_ups=2, **bank.settings)
         client = server.person("client")
         first, second = bank.paid(client, 20), bank.paid(client, 20)
-        refused = client.post("/api/chat/payments", {"amount": 20})
+        refused = client.pay("/api/chat/payments", {"amount": 20})
         assert (refused.status, refused.json["code"]) == (429, "too_many_top_ups")
         assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
         page = Visitor(server, client).open("/balance")
@@ -386,8 +386,8 @@ def test_a_client_has_so_many_open_top_ups_and_they_close_after_a_day(start):
         assert page.link(f"/balance/top-ups/{first['payment']}")
         assert deliver(server, DONE, second).status == 200
         bank.paid(client, 20)
-        assert client.post("/api/chat/payments", {"amount": 20}).status == 429
-        assert server.person("client").post("/api/chat/payments", {"amount": 20}).status == 201
+        assert client.pay("/api/chat/payments", {"amount": 20}).status == 429
+        assert server.person("client").pay("/api/chat/payments", {"amount": 20}).status == 201
         server.advance(86_401)
         assert client.get(f"/api/chat/payments/{first['payment']}").json["status"] == "expired"
         bank.paid(client, 20)
@@ -407,7 +407,7 @@ def test_a_payment_that_is_made_twice_is_told_to_the_operator(bank, shop, paid):
 def test_what_is_paid_wakes_the_conversation(bank, shop):
     client, agent, admin = (shop.person(role) for role in ("client", "agent", "admin"))
     first = {"user_id": client.id, "kind": "top_up", "amount": 5, "reason": "Cash"}
-    assert admin.post("/api/chat/balance", first).status == 201
+    assert admin.pay("/api/chat/balance", first).status == 201
     asked = client.ask(agent_id=agent.id)["id"]
     agent.do("accept", asked)
     agent.send(asked, "Bonjour")
@@ -466,7 +466,7 @@ def test_the_administrators_page_sends_the_unused_rest_back(bank, shop, paid):
     client, _ = paid
     admin = Visitor(shop, shop.person("admin"))
     used = {"user_id": client.id, "kind": "refund", "amount": 4, "reason": "In cash"}
-    assert admin.person.post("/api/chat/balance", used).status == 201
+    assert admin.person.pay("/api/chat/balance", used).status == 201
     path = f"/admin/people/{client.id}"
     page = admin.open(path)
     assert "Send €16.00 back through Stripe" in page.text
@@ -482,14 +482,14 @@ def test_the_administrators_page_sends_the_unused_rest_back(bank, shop, paid):
 def test_without_keys_there_is_nothing(site):
     client = site.person("client")
     for answer in (
-        client.post("/api/chat/payments", {"amount": 20}),
+        client.pay("/api/chat/payments", {"amount": 20}),
         site.client().request("POST", "/api/payments/stripe", b"{}"),
-        site.person("admin").post("/api/chat/payments/1/refund", {"amount": 20}),
+        site.person("admin").pay("/api/chat/payments/1/refund", {"amount": 20}),
     ):
         assert (answer.status, answer.json["code"]) == (404, "not_found")
     visitor = Visitor(site, client)
     assert [form["action"] for form in visitor.open("/balance").posts] == ["/logout"]
-    assert visitor.post("/balance/top-ups", amount="20").status == 404
+    assert visitor.post("/balance/top-ups", amount="20", key="1").status == 404
 
 
 def test_the_keys_are_told_to_nobody(shop):

@@ -220,6 +220,13 @@ def idempotency_key() -> str | None:
     return None if header is None else parsed_key(header)
 
 
+def required_key() -> str:
+    """The same, of a write that moves money; raises InvalidParameter without one, too."""
+    if (key := idempotency_key()) is None:
+        raise InvalidParameter("The header Idempotency-Key is missing.", field="Idempotency-Key")
+    return key
+
+
 def parsed_key(header: str) -> str:
     """The same of what it says; raises InvalidParameter."""
     return validated(RequiredKey, {"Idempotency-Key": header}).idempotency_key

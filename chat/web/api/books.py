@@ -7,11 +7,11 @@ from pydantic import Field
 
 from chat import credits, exports
 from chat.accounts import User
-from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overloaded
+from chat.errors import Forbidden, IdempotencyMismatch, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import PERSONAL, personal
 from chat.web.contract import Operation
-from chat.web.request import Body, Query, RequiredKey, Some, Text, idempotency_key, written
+from chat.web.request import Body, Query, RequiredKey, Some, Text, required_key, written
 from chat.wire import CreditedBack, Remarked
 
 blueprint = Blueprint("bookkeeping", __name__)
@@ -59,10 +59,7 @@ def ask(runtime: Runtime, user: User, session_id: int, asked: Remark) -> Respons
     refuses=(Forbidden, IdempotencyMismatch, Overloaded),
 )
 def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Response:
-    key = idempotency_key()
-    if key is None:
-        raise InvalidParameter("The header Idempotency-Key is missing.", field="Idempotency-Key")
-    note, is_old = credits.credit(runtime, user, session_id, asked.amount, asked.reason, key)
+    note, is_old = credits.credit(runtime, user, session_id, asked.amount, asked.reason, required_key())
     more = {"duplicate": True} if is_old else {}
     return personal({"success": True, "credit": note, **more}, 200 if is_old else 201)
 

@@ -65,7 +65,7 @@ class Entry(Body):
     kind: balances.Kind
     amount: Amount
     reason: str = ""
-    key: Key | None = None
+    key: Key
 
 
 class PayBack(Body):
@@ -73,7 +73,7 @@ class PayBack(Body):
 
     payment_id: Digits
     cents: Digits
-    key: Key | None = None
+    key: Key
 
 
 @blueprint.get("/people")

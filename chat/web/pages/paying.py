@@ -33,7 +33,7 @@ class TopUp(Body):
 
     amount: Amount = 0
     offered: Amount | None = None
-    key: Key | None = None
+    key: Key
 
 
 class Returned(Query):
