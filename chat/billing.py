@@ -90,6 +90,11 @@ def cost_of(session: SessionRow, billed: int) -> int:
     return cost(session["earlier_cent_seconds"] + later, session)
 
 
+def next_cost(session: SessionRow, at: int) -> int:
+    """What it costs in all once the next increment begins."""
+    return cost_of(session, billed_seconds(bill(session, at).billed_seconds + 1, session))
+
+
 def affordable(session: SessionRow, cents: int) -> int:
     """How many billed seconds so much pays for, in whole increments, at a rate that is not 0."""
     earlier, metered = session["earlier_seconds"], session["earlier_cent_seconds"]

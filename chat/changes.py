@@ -149,11 +149,16 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
 
 def weigh_balance(db: Connection, settings: Settings, client_id: int) -> list[Change]:
     """The balance is another, and so is how long it lasts: both sides are told, and warned again in time."""
-    changes = list[Change]()
+    # Those that were paused before it are not settled yet; some have ended.
+    changes, now = (
+        settle_each(db, settings, store.sessions.held_by_balance(db, client_id)),
+        store.server.now(db),
+    )
     for chat_session_id in store.sessions.prepaid_of_client(db, client_id):
         life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         head = store.revision.advance(db)
         life.session["warned_seconds"] = None
+        life.weigh(now)
         _stamp(life, head)
         store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
         changes.append(Change(topics.of_change(life.session, head - 1, False), head))

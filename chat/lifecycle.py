@@ -195,6 +195,13 @@ class Lifecycle:
             if self.session["is_clock_started"]:
                 self._switch(now, ABSENT[away])
 
+    def weigh(self, now: int) -> None:
+        """The balance is another: a pause for want of money that it ends lasts from now on."""
+        if self.session["pause_reason"] == "balance":
+            exhausted = exhausted_at(self.session, now)
+            if exhausted is None or exhausted[0] > now:
+                self.session["paused_at"] = now
+
     def end(self, reason: EndReason, at: int) -> None:
         """Close it, and fix the total."""
         self._switch(at, None)

@@ -101,6 +101,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
         "clock_started_at": clock.text_or_none(row["clock_started_at"]),
+        "is_prepaid": bool(row["is_prepaid"]),
         "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"], row["currency"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],

@@ -52,6 +52,7 @@ class Summary(TypedDict):
     free_seconds_left: int
     is_clock_running: bool
     clock_started_at: str | None
+    is_prepaid: bool
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool

@@ -123,7 +123,10 @@ def bills(runtime, history, is_swept):
         # Who asks can pay for what begins; when the agent accepts they may have less.
         if history.chosen["prepaid"]:
             story.top_up(history.balance + FIRST_CENTS)
-        story.ask(history.agent, history.limit)
+        try:
+            story.ask(history.agent, history.limit)
+        except errors.InvalidParameter:
+            story.ask(history.agent)  # It would pay for nothing.
         if history.chosen["prepaid"]:
             story.pay_back(FIRST_CENTS)
         story.accept()

@@ -212,4 +212,6 @@ def local(path: str) -> str:
 
 
 def _problem_text(problem: Problem | None) -> str | None:
-    return words.of_problem(problem.code, problem.extra.get("field")) if problem else None
+    if problem is None:
+        return None
+    return words.of_problem(problem.code, problem.extra.get("field"), problem.extra.get("least"))

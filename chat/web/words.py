@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from chat.money import Cents
+from chat.web.language import money
 from chat.web.typed import typed
 from chat.wire import Summary
 
@@ -213,8 +214,12 @@ DIAGNOSIS = {
 }
 
 
-def of_problem(code: str, field: str | None = None) -> str:
-    """What is wrong, and what would be right."""
+def of_problem(code: str, field: str | None = None, least: Cents | None = None) -> str:
+    """What is wrong, and what would be right: so much, if it was below the `least`."""
+    if least is not None:
+        return str(_("At least %(price)s, which is what it costs or begins with.")) % {
+            "price": money(least, Cents.currency)
+        }
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
     text = str(wanted or PROBLEMS[code])
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
@@ -242,6 +247,7 @@ def states(session: Summary) -> set[str]:
         *(["silent"] if session["is_silent"] else []),
         *(["transfer"] if session["transfer"] else []),
         *(["running"] if session["is_clock_running"] else []),
+        *(["prepaid"] if session["is_prepaid"] else []),
         *(["limited"] if session["spending_limit"] is not None else []),
         *(["scarce"] if session["is_clock_running"] and is_scarce(session) else []),
     }

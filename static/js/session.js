@@ -17,6 +17,7 @@ function states(session, bill) {
   if (session.is_silent) found.add("silent");
   if (session.transfer) found.add("transfer");
   if (session.is_clock_running) found.add("running");
+  if (session.is_prepaid) found.add("prepaid");
   if (session.spending_limit !== null) found.add("limited");
   if (session.is_clock_running && bill.left !== null && bill.left <= SCARCE_SECONDS) found.add("scarce");
   return found;

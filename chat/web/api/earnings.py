@@ -50,7 +50,7 @@ def show(runtime: Runtime, user: User, asked: Asked) -> Response:
 
 @blueprint.post("/api/chat/payouts")
 @Operation(
-    "An administrator records what an agent was paid, or that came back; the header Idempotency-Key is a must",
+    "An administrator records what an agent was paid, or gave back; the header Idempotency-Key is a must",
     {201: PaidOut, 200: PaidOut},
     body=Payment,
     headers=RequiredKey,
