@@ -85,9 +85,14 @@ def bill(session: SessionRow, at: int) -> Bill:
 
 
 def cost_of(session: SessionRow, billed: int) -> int:
-    """What so many billed seconds cost, of which those of earlier agents are the row's."""
+    """What so many billed seconds cost."""
+    return cost(metered(session, billed), session)
+
+
+def metered(session: SessionRow, billed: int) -> int:
+    """The sum of so many billed seconds times their cents a minute; of earlier agents it is the row's."""
     later = max(0, billed - session["earlier_seconds"]) * session["rate_cents"]
-    return cost(session["earlier_cent_seconds"] + later, session)
+    return session["earlier_cent_seconds"] + later
 
 
 def next_cost(session: SessionRow, at: int) -> int:

@@ -4,7 +4,7 @@ from typing import cast
 
 from chat import clock, store
 from chat.accounts import User
-from chat.billing import bill, exhausted_at
+from chat.billing import bill, exhausted_at, metered
 from chat.database.connection import Connection
 from chat.errors import CursorReset, existing
 from chat.lifecycle import Lifecycle, is_due
@@ -93,6 +93,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
         "billed_seconds": so_far.billed_seconds,
+        "cent_seconds": metered(row, so_far.billed_seconds),
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
         "max_rate": Cents(row["max_rate_cents"], row["currency"]),
         "increments": increments(row, row["currency"]),

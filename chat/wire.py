@@ -44,6 +44,7 @@ class Summary(TypedDict):
     duration_seconds: int
     billed_minutes: int
     billed_seconds: int
+    cent_seconds: int
     rate_per_minute: Cents | None
     max_rate: Cents
     increments: Increments

@@ -161,7 +161,9 @@ SCRIPT = {
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
     "a_minute": _("%(price)s a minute", price="{price}"),
-    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "agree": _(
+        "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"
+    ),
     "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
     "clock_started_free": _(
         "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
