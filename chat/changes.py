@@ -123,13 +123,25 @@ def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[i
 
 
 def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -> list[Change]:
-    """Store what happened to a session; what is to be told of it, which is nothing if nobody can see it.
+    """Store what happened to a session, and to those beside it; what is to be told of it, which is nothing if
+    nobody can see it.
 
     It takes a revision of its own, or that of the message that was stored with it.
     """
-    if not store.sessions.differences(life.row, life.session):
-        _postpone(db, life)
-        return []
+    lives, told = [life, *life.beside], list[Change]()
+    changed = [each for each in lives if store.sessions.differences(each.row, each.session)]
+    for each in lives:
+        if each in changed:
+            told += _store(db, each, message_revision if each is life else None)
+        else:
+            _postpone(db, each)
+    _settle_money(db, changed)
+    for each in changed:
+        books.write(db, each.settings, each.row, each.row["id"])
+    return told
+
+
+def _store(db: Connection, life: Lifecycle, message_revision: int | None) -> list[Change]:
     head = message_revision or store.revision.advance(db)
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
@@ -141,8 +153,6 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
             store.intervals.switch(db, life.row["id"], *move, share)
     if life.moves:
         store.books.seal_shares(db, life.row["id"])
-    _settle_money(db, life)
-    books.write(db, life.settings, life.row, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
 
@@ -182,10 +192,13 @@ def _left_the_queue(life: Lifecycle) -> bool:
     return life.row["status"] == "waiting" and life.session["status"] != "waiting"
 
 
-def _settle_money(db: Connection, life: Lifecycle) -> None:
-    """What a prepaid session took, and what of it is given back."""
-    client_id, chat_session_id = life.row["client_id"], life.row["id"]
-    for segment, minute, cents, at in life.debits:
+def _settle_money(db: Connection, lives: Sequence[Lifecycle]) -> None:
+    """What prepaid sessions took, and what of it is given back, in the order in which it happened."""
+    taken = [(debit, life.row) for life in lives for debit in life.debits]
+    if len(lives) > 1:
+        taken.sort(key=lambda each: (each[0].at, each[0].cents > 0))
+    for (segment, minute, cents, at), row in taken:
+        client_id, chat_session_id = row["client_id"], row["id"]
         if cents < 0:
             store.ledger.give_back(db, client_id, chat_session_id, segment, minute, -cents, at)
         elif not store.ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):

@@ -54,13 +54,22 @@ def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
 
 
 def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
-    """What happens to it from now on."""
+    """What happens to it from now on, and to what is paid from the same balance."""
+    life = _life(db, row, settings)
+    if row["is_prepaid"] or (settings.prepaid and row["status"] == "waiting"):
+        ids = store.sessions.prepaid_of_client(db, row["client_id"])
+        others = [existing(store.sessions.by_id(db, each)) for each in ids if each != row["id"]]
+        life.beside = [_life(db, each, settings) for each in others]
+    return life
+
+
+def _life(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
     return Lifecycle(row, settings, lambda: store.intervals.of_session(db, row["id"]))
 
 
 def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> SessionRow:
     """The row as it stands at this instant, whether that is stored yet or not."""
-    if not is_due(row, time, settings):
+    if not row["is_prepaid"] and not is_due(row, time, settings):
         return row
     life = life_of(db, row, settings)
     life.settle(time)

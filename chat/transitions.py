@@ -9,7 +9,7 @@ nothing and gives the same answer.
 from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at, next_cost
-from chat.changes import Change, arrive, change, publish, save
+from chat.changes import Change, arrive, change, publish, save, settle_each
 from chat.database.connection import Connection
 from chat.errors import (
     Forbidden,
@@ -60,6 +60,7 @@ def request(
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
+        changes += settle_each(db, runtime.settings, store.sessions.prepaid_of_client(db, client.id))
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
