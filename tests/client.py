@@ -108,12 +108,23 @@ class Client:
         """The same, held by the server."""
         return self._begin(lambda: self.inbox(cursor=cursor, longPoll="true", **query))
 
+    def await_session(self, chat_session_id: int, is_so: Callable[[dict[str, Any]], bool]) -> "Future[Any]":
+        """The session when it is so, held by the server until then, again and again."""
+
+        def follow() -> Any:
+            answer = self.fetch(chat_session_id).json
+            while not is_so(answer["session"]):
+                answer = self.fetch(chat_session_id, cursor=answer["cursor"], longPoll="true").json
+            return answer["session"]
+
+        return self._begin(follow)
+
     def send(self, chat_session_id: int, message: str, **more: object) -> Answer:
         return self.post(
             "/api/chat/message", {"chat_session_id": chat_session_id, "message": message, **more}
         )
 
-    def _begin(self, request: Callable[[], Answer]) -> "Future[Answer]":
+    def _begin(self, request: Callable[[], Any]) -> "Future[Any]":
         future, thread = start(request)
         _waiting.append(thread)
         return future

@@ -45,6 +45,10 @@ class Story:
         self._clocks.undo()
         for self.id, self.client in self.asked.items():  # noqa: B020
             self.end()
+        # Who is nowhere is not moved through the time of the next story on this database.
+        ids = tuple(user.id for user in self.people.values())
+        update = f"UPDATE users SET seen_at = 0 WHERE id IN {ids}"
+        self.runtime.database.write(lambda db: db.conn.execute(update).close())
 
     def at(self, second: float) -> None:
         while (left := round(second * 1000) - self.ms) > 0:

@@ -24,7 +24,7 @@ REFUSALS = (
     errors.WrongStatus,
 )
 # The soak's histories, in tests of so many each.
-SOAKED, PER_TEST = 20_000, 2_000
+SOAKED, PER_TEST = 20_000, 500
 # What an increment costs at most.
 FIRST_CENTS = 1500
 

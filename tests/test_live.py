@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.proxy import Proxy
+from tests.server import CLASSES
 
 COUNT = 50
 
@@ -53,23 +54,15 @@ def expect_all(talk, *visitors):
         assert visitor.texts() == stored(talk)
 
 
-@pytest.mark.parametrize(
-    "running",
-    [
-        {"worker_class": "gevent"},
-        pytest.param({"worker_class": "gthread"}, marks=pytest.mark.soak),
-    ],
-    indirect=True,
-    ids=["gevent", "gthread"],
-)
-def test_messages_of_both_are_shown_once_and_in_order(running, talk, client, agent):
-    count = 15 if "gthread" in running.environment.values() else COUNT
-    for number in range(count):
+@pytest.mark.soak
+@pytest.mark.parametrize("running", [{"worker_class": each} for each in CLASSES], indirect=True, ids=CLASSES)
+def test_messages_of_both_are_shown_once_and_in_order(talk, client, agent):
+    for number in range(COUNT):
         client.send(f"client {number}")
         agent.send(f"agent {number}")
-    client.see(f"agent {count - 1}")
-    agent.see(f"client {count - 1}")
-    assert len(stored(talk)) == 2 + 2 * count
+    client.see(f"agent {COUNT - 1}")
+    agent.see(f"client {COUNT - 1}")
+    assert len(stored(talk)) == 2 + 2 * COUNT
     expect_all(talk, client, agent)
 
 

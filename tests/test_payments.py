@@ -412,11 +412,11 @@ def test_what_is_paid_wakes_the_conversation(bank, shop):
     agent.do("accept", asked)
     agent.send(asked, "Bonjour")
     what = bank.paid(client, 20)
-    polls = [who.poll(asked, cursor=who.fetch(asked).json["cursor"]) for who in (client, agent)]
+    polls = [who.await_session(asked, lambda now: now["seconds_left"] > 500) for who in (client, agent)]
     shop.wait_until_held(2)
     assert deliver(shop, DONE, what).status == 200
     for poll in polls:
-        assert 500 < poll.result().json["session"]["seconds_left"] <= 600
+        assert poll.result()["seconds_left"] <= 600
 
 
 def test_the_pages_lead_there_and_back(bank, shop):

@@ -95,7 +95,7 @@ def test_a_worker_that_leaves_hands_its_polls_over(start, worker_class, cause):
 @pytest.mark.parametrize(
     ("kind", "messages"),
     [
-        ("gevent", 2_000),
+        ("gevent", 1_000),
         ("gthread", 500),
         pytest.param("gevent", 10_000, marks=pytest.mark.soak),
         pytest.param("gthread", 2_500, marks=pytest.mark.soak),

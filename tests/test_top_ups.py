@@ -3,7 +3,6 @@
 import pytest
 
 from tests.pages.visitor import Visitor
-from tests.threads import start as start_thread
 from tests.threads import together
 
 CARD = {"kind": "top_up", "amount": 20, "reason": "Card"}
@@ -93,14 +92,6 @@ def test_a_form_that_is_sent_twice_is_done_once(site):
     assert client.get("/api/chat/balance").json["balance"] == 50
 
 
-def told(who, chat_session_id, is_so):
-    """Held again and again, until the session is told to be so."""
-    cursor = who.fetch(chat_session_id).json["cursor"]
-    while not is_so(session := who.fetch(chat_session_id, cursor=cursor, longPoll="true").json["session"]):
-        cursor = who.fetch(chat_session_id).json["cursor"]
-    return session
-
-
 def test_a_top_up_wakes_both_and_warns_again(start):
     server = start(prepaid=1)
     admin, client, agent = (server.person(role) for role in ("admin", "client", "agent"))
@@ -109,10 +100,7 @@ def test_a_top_up_wakes_both_and_warns_again(start):
     agent.do("accept", asked)
     agent.send(asked, "Bonjour")
     server.advance(65)
-    polls = [
-        start_thread(lambda who=who: told(who, asked, lambda session: session["seconds_left"] > 400))[0]
-        for who in (client, agent)
-    ]
+    polls = [who.await_session(asked, lambda now: now["seconds_left"] > 400) for who in (client, agent)]
     server.wait_until_held(2)
     assert change(admin, "2", user_id=client.id, **CARD).status == 201
     for poll in polls:
@@ -120,7 +108,7 @@ def test_a_top_up_wakes_both_and_warns_again(start):
     for seconds in (220, 220):
         server.advance(seconds)
         client.send(asked, "Toujours là")
-    assert told(client, asked, lambda session: session["seconds_left"] <= 120)
+    client.await_session(asked, lambda now: now["seconds_left"] <= 120).result()
     # When it was used up, and there is more, it goes on: but not by itself.
     server.advance(200)
     server.wait_until(lambda _: client.show(asked)["pause_reason"] == "balance")

@@ -313,7 +313,7 @@ def run(start, **how):
 
 
 def test_two_people_in_any_order(start):
-    run(start, max_examples=25, stateful_step_count=30)
+    run(start, max_examples=15, stateful_step_count=30)
 
 
 @pytest.mark.soak
