@@ -1,4 +1,5 @@
-"""Money: whole minor units of a currency, as many decimals as ISO 4217 gives it (by Babel's data)."""
+"""Money: whole minor units of a currency, as many decimals as Babel's data give it: ISO 4217's, but where
+nobody pays with those."""
 
 from decimal import Decimal
 from functools import cache

@@ -331,8 +331,10 @@ class Settings:
     absence_seconds: int = _setting(
         45,
         "s",
-        "Client or agent away for so long: the clock has stopped since they were last seen.",
-        _integer(15, 86_400),
+        "Client or agent away for so long: the clock has stopped since they were last seen. "
+        "At least 25: that somebody is there is stored up to 19 s late.",
+        # Every 10 s, spread over 8 more, and noticed a tick later; see chat/sweeper.py.
+        _integer(25, 86_400),
     )
     outage_seconds: int = _setting(
         30,

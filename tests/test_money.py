@@ -297,6 +297,14 @@ def test_nothing_in_another_currency_is_stored(runtime):
             runtime.database.write(lambda db, statement=statement: db.conn.execute(statement))
 
 
+@pytest.mark.parametrize(
+    ("currency", "count"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("UGX", 0), ("RSD", 0), ("IQD", 0)]
+)
+def test_a_currency_has_the_decimals_that_people_pay_with(currency, count):
+    """RSD has two and IQD three by ISO 4217, and no coins for them."""
+    assert money.decimals(currency) == count
+
+
 def test_there_is_no_runtime_in_a_currency_that_there_is_not(tmp_path):
     with pytest.raises(SettingError, match="CHAT_CURRENCY: there is no currency ZZZ"):
         Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db", currency="ZZZ"))

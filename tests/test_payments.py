@@ -509,7 +509,14 @@ def test_the_keys_are_told_to_nobody(shop):
 
 @pytest.mark.parametrize(
     ("cents", "currency", "units"),
-    [(1250, "EUR", 1250), (1250, "JPY", 1250), (1250, "KWD", 1250), (5, "ISK", 500), (5, "UGX", 500)],
+    [
+        (1250, "EUR", 1250),
+        (1250, "JPY", 1250),
+        (1250, "KWD", 1250),
+        (5, "ISK", 500),
+        (5, "UGX", 500),
+        (5, "RSD", 500),
+    ],
 )
 def test_amounts_are_counted_as_stripe_counts_them(cents, currency, units):
     account = stripe.Stripe(Settings(stripe_secret_key=KEY, stripe_webhook_secret=SECRET))
