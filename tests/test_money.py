@@ -240,6 +240,24 @@ def test_a_start_in_another_currency_is_refused_until_it_is_changed(past, run):
     assert b'"total_cost":2.50,' in old
     assert b'"currency":"EUR"' in old
     assert "€2.50" in Visitor(server, talk.client).open(f"/sessions/{talk.id}").text
+    # Some of it is given back in its own currency, by hand.
+    admin, path = server.person("admin"), f"/sessions/{talk.id}/receipt/credits"
+    for amount, code in ((1.255, "invalid_parameter"), (2.51, "invalid_parameter"), (0, "invalid_parameter")):
+        refused = admin.pay(f"/api/chat{path}", {"amount": amount, "reason": "Goodwill"})
+        assert (refused.status, refused.json["code"]) == (400, code)
+    note = admin.pay(f"/api/chat{path}", {"amount": 1.25, "reason": "Goodwill"})
+    assert (note.status, note.json["credit"]["amount"], note.json["credit"]["is_to_balance"]) == (
+        201,
+        1.25,
+        False,
+    )
+    visitor = Visitor(server, admin)
+    form = visitor.open(f"/sessions/{talk.id}/receipt").form(path)
+    assert form["amount"] == "1.25"
+    assert visitor.post(path, form, amount="1.255", reason="Goodwill").status == 400
+    assert visitor.post(path, form, amount="0,75", reason="Goodwill").status == 303
+    assert "€0.50" in visitor.open(f"/sessions/{talk.id}/receipt").text
+    assert run(server, "verify").startswith("All totals and balances are right.")
     # What comes is in yen, at a rate that somebody has looked at.
     (card,) = talk.client.get("/api/chat/agents").json["agents"]
     assert (card["rate_per_minute"], card["currency"], card["status"]) == (3, "JPY", "away")

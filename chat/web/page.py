@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
@@ -203,6 +203,17 @@ def see_path(path: str) -> Response:
     response = redirect(path, 303)
     response.headers.update(PERSONAL)
     return make_response(response)
+
+
+def saved(
+    act: Callable[[], object], again: Callable[[Problem], Response], endpoint: str, **values: Any
+) -> Response:
+    """Do what a form asks for, and show its page anew; or the form `again`, with what was wrong."""
+    try:
+        act()
+    except Problem as problem:
+        return again(problem)
+    return see(endpoint, **values, notice="saved")
 
 
 def local(path: str) -> str:

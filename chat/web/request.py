@@ -137,6 +137,20 @@ def _cents(value: Any) -> int:
     raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
 
 
+def _units(value: Any) -> Decimal:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= money.LARGEST:
+        return Decimal(str(value))
+    raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
+
+
+def in_currency(amount: Decimal, currency: str) -> int:
+    """Its minor units; raises InvalidParameter."""
+    try:
+        return money.minor_units(amount, currency)
+    except ValueError as error:
+        raise InvalidParameter(f"amount {error}", field="amount") from None
+
+
 @dataclass(frozen=True)
 class AmountSchema:
     """How an amount is described, from so many minor units: they are another part of each currency's unit."""
@@ -170,6 +184,8 @@ Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 Amount = Annotated[int, BeforeValidator(_cents), AmountSchema(0)]
 # The same, and something.
 Some = Annotated[int, BeforeValidator(_cents), AmountSchema(1)]
+# Of a currency that only the rest of the request tells: `in_currency`.
+Units = Annotated[Decimal, BeforeValidator(_units), AmountSchema(1)]
 Key = Annotated[
     str,
     Field(strict=True),

@@ -12,7 +12,7 @@ from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.request import Body, Digits, Id, Query, RequiredKey, Some, Text, required_key, written
-from chat.web.tables import table
+from chat.web.tables import CSV, table
 from chat.wire import PaidOut, Statement
 
 blueprint = Blueprint("earnings", __name__)
@@ -37,7 +37,7 @@ class Payment(Body):
 @blueprint.get("/api/chat/earnings")
 @Operation(
     "Your earnings by month, as an agent; an administrator names whose",
-    {200: (Statement, "text/csv")},
+    {200: (Statement, CSV)},
     query=Asked,
     refuses=(NotFound, Overloaded),
 )
