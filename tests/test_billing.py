@@ -595,9 +595,6 @@ a top-up after the pause has ended = 60 s, 1 min, 2.50
 two sessions on one balance, as each takes its minutes = 120 s, 2 min, 5.00
     prepaid=1; 0 top_up 1500; 0 talk dora; 0 talk; 400 sweep; 400 shows balance 2.00;
     400 shows pause_reason balance; 400 end
-and what one gives back the other may have = 180 s, 3 min, 7.50
-    prepaid=1; 0 top_up 1150; 0 talk dora; 0 talk; 30 pause client; 100 leave client; 180 poll client;
-    180 resume client; 400 end
 two sessions on one balance = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 750; 0 talk cora; 0 talk; 20 sweep; 70 sweep; 250 end; 250 shows balance 0.00
 """
