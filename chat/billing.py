@@ -109,8 +109,7 @@ def affordable(session: SessionRow, cents: int) -> int:
     left = max(0, cents * MINUTE_SECONDS + MINUTE_SECONDS // 2 - 1 - metered)
     seconds = earlier + left // session["rate_cents"]
     first, following = session["first_increment_seconds"], session["next_increment_seconds"]
-    whole = first + (seconds - first) // following * following if seconds >= first else 0
-    return max(earlier, whole)
+    return first + (seconds - first) // following * following if seconds >= first else 0
 
 
 def exhausted_at(session: SessionRow, at: int) -> tuple[int, PauseReason] | None:

@@ -595,6 +595,15 @@ a top-up after the pause has ended = 60 s, 1 min, 2.50
 two sessions on one balance, as each takes its minutes = 120 s, 2 min, 5.00
     prepaid=1; 0 top_up 1500; 0 talk dora; 0 talk; 400 sweep; 400 shows balance 2.00;
     400 shows pause_reason balance; 400 end
+1/1, a limit is not exceeded by half a cent = 10 s, 1 min, 0.05 (active spending_limit)
+    first_increment_seconds=1; next_increment_seconds=1; 0 rate anna 30; 0 talk anna 5; 100 end
+1/1, a limit pays for what is rounded down to it = 1 s, 1 min, 0.04 (active spending_limit)
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk anna 4; 100 end
+a limit after a minute for nothing = 120 s, 2 min, 2.50 (active transfer active spending_limit)
+    0 talk zoe; 30 transfer anna; 30 answer yes; 31 say agent; 32 refused InvalidParameter limit 249;
+    32 limit 250; 400 end
+what is left of the free seconds is told = 90 s, 1 min, 2.50
+    free_seconds=60; 0 talk; 20 shows free_seconds_left 40; 61 shows free_seconds_left 0; 90 end
 two sessions on one balance = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 750; 0 talk cora; 0 talk; 20 sweep; 70 sweep; 250 end; 250 shows balance 0.00
 """
@@ -754,6 +763,17 @@ def test_a_session_costs_what_the_rules_say(name, is_swept, runtime_of):
         intervals = [each for each in story.receipt()["intervals"] if each["milliseconds"]]
         assert reasons is None or reasons == " ".join(each["reason"] for each in intervals)
         audit(story)
+    finally:
+        story.close()
+
+
+def test_the_minimum_charge_is_of_the_first_agent_who_costs_anything(runtime_of):
+    story = Told(runtime_of("minimum_charge=500"))
+    try:
+        story.play(["0 talk zoe", "61 transfer anna", "61 answer yes", "61 say agent", "130 end"])
+        charges = story.receipt()["charges"]
+        told = [(each["count"], each["agent"]["name"], int(each["amount"])) for each in charges]
+        assert told == [(2, "zoe", 0), (1, "anna", 250), (0, "anna", 250)]
     finally:
         story.close()
 
