@@ -80,4 +80,6 @@ def test_an_error_around_the_messages_hides_none(climbing, visit):
         talk.agent.send(talk.id, "heard")
         client.see("heard")
     assert client.texts() == stored(talk)
+    # Each change of the session is one more.
+    page.close()
     client.problems.clear()

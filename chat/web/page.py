@@ -180,7 +180,10 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
         "cursor": listed.cursor,
         "server_time": listed.server_time,
         "peers": listed.peers,
-        "open": {str(each["id"]): (each["status"], each["unread"]) for each in listed.sessions},
+        "open": {
+            str(each["id"]): (each["status"], each["unread"], each["last_message_id"])
+            for each in listed.sessions
+        },
         "transport": current_runtime().settings.transport,
         "hold_seconds": current_runtime().settings.long_poll_seconds,
         "heartbeat_seconds": current_runtime().settings.heartbeat_seconds,

@@ -8,7 +8,6 @@ import { MessageList } from "./messages/list.js";
 import { Pager } from "./messages/pager.js";
 import { Pending } from "./messages/pending.js";
 import { Scroll } from "./messages/scroll.js";
-import { notify, offerNotifications } from "./notify.js";
 import { Outbox } from "./outbox.js";
 import { clockText, SessionView } from "./session.js";
 
@@ -24,7 +23,6 @@ new Pager(root, list, scroll);
 const view = new SessionView([root, document.getElementById("panel")], first);
 const composer = new Composer(root, (text) => outbox.send(text));
 const outbox = new Outbox(root.dataset.talk, new Pending(list), composer.isOpen, edit);
-offerNotifications(document);
 if (first.status === "ended") showUnsent();
 
 let agentId = first.agent?.id;
@@ -101,8 +99,7 @@ function showUnsent() {
 }
 
 function add(message) {
-  if (!isNewest) return;
-  if (list.add(message) && message.sender_type === other) notify(message.sender_name, message.message);
+  if (isNewest) list.add(message);
 }
 
 // More than an answer of the stream has room for.

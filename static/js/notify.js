@@ -1,55 +1,73 @@
-// A message while nobody looks: a sound, a number in the tab's title, and a notification if that is allowed.
+// A sound and a notification, as far as this browser and its user allow them, and where that is chosen.
 
+import { address } from "./api.js";
 import { attempt, kept } from "./safe.js";
 
-const title = document.title;
-const icon = document.querySelector('link[rel="icon"]').href;
-let missed = 0;
+const ICON = document.querySelector('link[rel="icon"]').href;
+const LONGEST = 120;
+const MESSAGE = [660, 880];
+const REQUEST = [660, 880, 660, 880];
 
 const isQuiet = () => kept.get("quiet") === "1";
+const volume = () => Number(kept.get("volume") ?? 60);
 const permission = () => attempt(() => Notification.permission);
 
-export function notify(name, text) {
-  if (!document.hidden) return;
-  missed += 1;
-  document.title = `(${missed}) ${title}`;
-  if (!isQuiet()) attempt(beep);
-  if (permission() === "granted") {
-    attempt(() => {
-      const note = new Notification(name, { body: text.slice(0, 120), icon, tag: title });
-      note.onclick = () => { window.focus(); note.close(); };
-    });
+export function sound() { if (!isQuiet()) attempt(() => play(MESSAGE)); }
+export function ring() { if (!isQuiet()) attempt(() => play(REQUEST)); }
+
+// One for each conversation; a later one takes the place of the one before.
+export function show(id, name, text) {
+  if (permission() !== "granted") return;
+  attempt(() => {
+    const note = new Notification(name, { body: shortened(text), icon: ICON, tag: `tete-a-tete:${id}`, renotify: true });
+    note.onclick = () => {
+      window.focus();
+      note.close();
+      if (location.pathname !== address(`sessions/${id}`)) location.assign(address(`sessions/${id}`));
+    };
+  });
+}
+
+// Not in the middle of what is seen as one character.
+function shortened(text) {
+  if (text.length <= LONGEST) return text;
+  const parts = attempt(() => [...new Intl.Segmenter().segment(text.slice(0, 4 * LONGEST))].map(({ segment }) => segment)) ?? [...text];
+  return `${parts.slice(0, LONGEST).join("")}…`;
+}
+
+// Notes made here: no file to load.
+function play(notes) {
+  const audio = new AudioContext();
+  notes.forEach((frequency, number) => {
+    const tone = audio.createOscillator();
+    const gain = audio.createGain();
+    const at = audio.currentTime + number * 0.12;
+    tone.frequency.value = frequency;
+    gain.gain.setValueAtTime(0.0014 * volume(), at);
+    gain.gain.exponentialRampToValueAtTime(0.001, at + 0.12);
+    tone.connect(gain).connect(audio.destination);
+    tone.start(at);
+    tone.stop(at + 0.14);
+    if (number === notes.length - 1) tone.onended = () => audio.close();
+  });
+}
+
+// The controls, of which a page may have several.
+const roots = [...document.querySelectorAll("[data-alerts]")];
+
+function update() {
+  for (const root of roots) {
+    root.hidden = false;
+    root.querySelector("[data-sound]").checked = !isQuiet();
+    Object.assign(root.querySelector("[data-volume]"), { value: volume(), disabled: isQuiet() });
+    root.querySelector("[data-notify]").hidden = permission() !== "default";
+    root.querySelector("[data-denied]").hidden = permission() !== "denied";
   }
 }
 
-export function offerNotifications(root) {
-  const sound = root.querySelector("[data-sound]");
-  sound.closest("[hidden]").hidden = false;
-  sound.checked = !isQuiet();
-  sound.onchange = () => kept.set("quiet", sound.checked ? "0" : "1");
-  const button = root.querySelector("[data-notify]");
-  button.hidden = permission() !== "default";
-  button.onclick = async () => { button.hidden = (await attempt(() => Notification.requestPermission())) !== "default"; };
+for (const root of roots) {
+  root.querySelector("[data-sound]").onchange = ({ target }) => { kept.set("quiet", target.checked ? "0" : "1"); update(); sound(); };
+  root.querySelector("[data-volume]").onchange = ({ target }) => { kept.set("volume", target.value); update(); sound(); };
+  root.querySelector("[data-notify]").onclick = async () => { await attempt(() => Notification.requestPermission()); update(); };
 }
-
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  missed = 0;
-  document.title = title;
-});
-
-// Two short notes, made here: no file to load.
-function beep() {
-  const audio = new AudioContext();
-  [660, 880].forEach((frequency, number) => {
-    const tone = audio.createOscillator();
-    const volume = audio.createGain();
-    const at = audio.currentTime + number * 0.12;
-    tone.frequency.value = frequency;
-    volume.gain.setValueAtTime(0.08, at);
-    volume.gain.exponentialRampToValueAtTime(0.001, at + 0.12);
-    tone.connect(volume).connect(audio.destination);
-    tone.start(at);
-    tone.stop(at + 0.14);
-  });
-}
+update();

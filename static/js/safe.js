@@ -20,14 +20,19 @@ export async function copy(text) {
 // The mere access to the browser's storage may throw.
 class Safe {
   #open;
+  #isCleared = false; // whoever signs out leaves nothing behind
 
   constructor(open) { this.#open = open; }
 
   get(name) { return attempt(() => this.#open().getItem(name)) ?? null; }
-  set(name, text) { attempt(() => this.#open().setItem(name, text)); }
+  set(name, text) { if (!this.#isCleared) attempt(() => this.#open().setItem(name, text)); }
   remove(name) { attempt(() => this.#open().removeItem(name)); }
   names() { return attempt(() => Object.keys(this.#open())) ?? []; }
-  clear() { attempt(() => this.#open().clear()); }
+
+  clear() {
+    this.#isCleared = true;
+    attempt(() => this.#open().clear());
+  }
 }
 
 export const kept = new Safe(() => localStorage); // by this browser

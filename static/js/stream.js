@@ -15,6 +15,8 @@ export class Stream extends EventTarget {
   #cursor; #peers; #silence; #name; #line; #channel; #queue; #watch;
   #isLeader = false;
 
+  get isLeader() { return this.#isLeader; }
+
   constructor(page) {
     super();
     this.#cursor = page.cursor;
@@ -24,7 +26,7 @@ export class Stream extends EventTarget {
     this.#line = new Line(page, () => ({ cursor: this.#cursor, peers: this.#peers }));
     this.#line.addEventListener("answer", ({ detail }) => {
       this.#tell({ kind: "answer", ...detail });
-      this.#take(detail.answer, detail.mode);
+      this.#take(detail.answer, detail.mode, true);
     });
     this.#line.addEventListener("mode", ({ detail }) => this.#setMode(detail));
   }
@@ -126,13 +128,14 @@ export class Stream extends EventTarget {
     if (answer?.has_more) await this.#catchUp();
   }
 
-  #take(answer, mode) {
+  // `isFirst`: by its own line, and not by another tab.
+  #take(answer, mode, isFirst = false) {
     this.#setMode(mode);
     const isNew = answer.cursor >= this.#cursor;
     const sessions = answer.sessions.filter((session) => session.revision > this.#cursor);
     this.#cursor = Math.max(this.#cursor, answer.cursor);
     this.#peers = answer.peers;
-    this.#dispatch("news", { ...answer, sessions, removed: isNew ? answer.removed : [] });
+    this.#dispatch("news", { ...answer, sessions, removed: isNew ? answer.removed : [], isFirst });
   }
 
   #setMode(mode) {
