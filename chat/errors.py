@@ -155,6 +155,11 @@ class TooManyRequests(Problem):
         self.retry_after = retry_after
 
 
+class TooManyTopUps(TooManyRequests):
+    code = "too_many_top_ups"
+    title = "Too many top-ups are open: pay one of them, or wait until one closes."
+
+
 class HeadersTooLarge(Problem):
     code, status, title = "headers_too_large", 431, "There are too many header fields, or one is too long."
 
@@ -193,4 +198,4 @@ def existing(row: T | None) -> T:
 
 def catalogue() -> list[type[Problem]]:
     """Every error that an answer can carry."""
-    return [Problem, *Problem.__subclasses__()]
+    return [Problem, *Problem.__subclasses__(), TooManyTopUps]

@@ -112,15 +112,28 @@ class Lifecycle:
         self.settings = settings
         self.moves: list[Move] = []
         self.debits: list[Debit] = []
+        self.beside: list[Lifecycle] = []
         self._stored_intervals = intervals
 
     def settle(self, time: Time) -> None:
-        """Let everything happen that has fallen due, as if somebody had looked all the time."""
-        if not is_due(self.session, time, self.settings):
+        """Let everything happen that has fallen due, as if somebody had looked all the time.
+
+        Also in the sessions `beside` it, which are paid from the same balance: what one takes none of the
+        others has, so it all happens in one order.
+        """
+        lives = sorted([self, *self.beside], key=lambda life: life.session["id"])
+        if not any(is_due(life.session, time, life.settings) for life in lives):
             return
-        while due := [timer for timer in self._timers(time) if timer.due_at <= time.now]:
-            first = min(due, key=lambda timer: timer.due_at)
+        while due := [
+            (timer.due_at, life, timer)
+            for life in lives
+            for timer in life._timers(time)
+            if timer.due_at <= time.now
+        ]:
+            _, whose, first = min(due, key=lambda each: each[0])
             first.act(first.argument, first.due_at)
+            for life in lives:
+                life.session["balance_cents"] = whose.session["balance_cents"]
 
     def due_at(self) -> int | None:
         """Before this instant nothing happens by itself, but for an outage."""
@@ -199,6 +212,13 @@ class Lifecycle:
             self.session["pause_reason"] = ABSENT[away]
             if self.session["is_clock_started"]:
                 self._switch(now, ABSENT[away])
+
+    def weigh(self, now: int) -> None:
+        """The balance is another: a pause for want of money that it ends lasts from now on."""
+        if self.session["pause_reason"] == "balance":
+            exhausted = exhausted_at(self.session, now)
+            if exhausted is None or exhausted[0] > now:
+                self.session["paused_at"] = now
 
     def end(self, reason: EndReason, at: int) -> None:
         """Close it, and fix the total."""

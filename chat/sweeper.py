@@ -26,7 +26,7 @@ TICK_SECONDS = 1.0
 BEAT_MS = 5_000
 # Its lease lasts so long without being renewed at a beat: then another process leads.
 LEASE_MS = 15_000
-# A user who stays connected is stored so often; well under CHAT_ABSENCE_SECONDS.
+# A user who stays connected is stored so often; with the ticks below well under CHAT_ABSENCE_SECONDS.
 SEEN_SECONDS = 10.0
 # All users of a busy process are spread over so many ticks; well under SEEN_SECONDS.
 SPREAD_TICKS = 8

@@ -208,6 +208,7 @@ class PaymentRow(TypedDict):
     provider_id: str | None
     ledger_id: int | None
     paid_at: int | None
+    expired_at: int | None
 
 
 class PaidBackRow(TypedDict):
@@ -222,6 +223,7 @@ class PaidBackRow(TypedDict):
     key: str
     ledger_id: int | None
     created_at: int
+    provider_id: str | None
 
 
 class PayoutRow(TypedDict):
@@ -238,7 +240,9 @@ class PayoutRow(TypedDict):
     created_at: int
 
 
-BookKind = Literal["terms", "receipt", "credit", "ledger"]
+BookKind = Literal["terms", "share", "receipt", "credit", "ledger", "payout", "payment", "refund"]
+# What is in the books row by row, as it is in its own table.
+SealedKind = Literal["ledger", "payout", "payment", "refund"]
 
 
 class BookRow(TypedDict):

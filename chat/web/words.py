@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from chat.money import Cents
+from chat.web.language import money
 from chat.web.typed import typed
 from chat.wire import Summary
 
@@ -84,6 +85,7 @@ PROBLEMS = {
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
     "too_many_requests": _("Too many attempts; wait a minute."),
+    "too_many_top_ups": _("Too many top-ups are open: pay one of them, or wait until one closes."),
     "payment_refused": _("The payment provider refused; no money has moved."),
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
     "overloaded": _("The server is busy; try again in a moment."),
@@ -177,7 +179,9 @@ SCRIPT = {
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
     "a_minute": _("%(price)s a minute", price="{price}"),
-    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "agree": _(
+        "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"
+    ),
     "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
     "clock_started_free": _(
         "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
@@ -230,8 +234,12 @@ DIAGNOSIS = {
 }
 
 
-def of_problem(code: str, field: str | None = None) -> str:
-    """What is wrong, and what would be right."""
+def of_problem(code: str, field: str | None = None, least: Cents | None = None) -> str:
+    """What is wrong, and what would be right: so much, if it was below the `least`."""
+    if least is not None:
+        return str(_("At least %(price)s, which is what it costs or begins with.")) % {
+            "price": money(least, Cents.currency)
+        }
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
     text = str(wanted or PROBLEMS[code])
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
@@ -259,6 +267,7 @@ def states(session: Summary) -> set[str]:
         *(["silent"] if session["is_silent"] else []),
         *(["transfer"] if session["transfer"] else []),
         *(["running"] if session["is_clock_running"] else []),
+        *(["prepaid"] if session["is_prepaid"] else []),
         *(["limited"] if session["spending_limit"] is not None else []),
         *(["scarce"] if session["is_clock_running"] and is_scarce(session) else []),
     }
