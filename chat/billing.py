@@ -85,9 +85,19 @@ def bill(session: SessionRow, at: int) -> Bill:
 
 
 def cost_of(session: SessionRow, billed: int) -> int:
-    """What so many billed seconds cost, of which those of earlier agents are the row's."""
+    """What so many billed seconds cost."""
+    return cost(metered(session, billed), session)
+
+
+def metered(session: SessionRow, billed: int) -> int:
+    """The sum of so many billed seconds times their cents a minute; of earlier agents it is the row's."""
     later = max(0, billed - session["earlier_seconds"]) * session["rate_cents"]
-    return cost(session["earlier_cent_seconds"] + later, session)
+    return session["earlier_cent_seconds"] + later
+
+
+def next_cost(session: SessionRow, at: int) -> int:
+    """What it costs in all once the next increment begins."""
+    return cost_of(session, billed_seconds(bill(session, at).billed_seconds + 1, session))
 
 
 def affordable(session: SessionRow, cents: int) -> int:
@@ -99,8 +109,7 @@ def affordable(session: SessionRow, cents: int) -> int:
     left = max(0, cents * MINUTE_SECONDS + MINUTE_SECONDS // 2 - 1 - metered)
     seconds = earlier + left // session["rate_cents"]
     first, following = session["first_increment_seconds"], session["next_increment_seconds"]
-    whole = first + (seconds - first) // following * following if seconds >= first else 0
-    return max(earlier, whole)
+    return first + (seconds - first) // following * following if seconds >= first else 0
 
 
 def exhausted_at(session: SessionRow, at: int) -> tuple[int, PauseReason] | None:

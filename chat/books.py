@@ -160,11 +160,9 @@ def begin(db: Connection, settings: Settings) -> None:
     latest = 0
     for entry in store.ledger.everything(db):
         latest = max(latest, entry["created_at"])
-        row: dict[str, object] = {
-            "chat_session_id": entry["chat_session_id"],
-            "row": store.books.columns(entry),
-        }
-        entries.append((latest, "ledger", row, entry["id"]))
+        entries.append((latest, "ledger", store.books.of_row("ledger", entry), entry["id"]))
+    for payout in store.books.rows(db, "payout"):
+        entries.append((payout["created_at"], "payout", store.books.of_row("payout", payout), 0))
     for chat_session_id in store.sessions.all_ids(db):
         session = existing(store.sessions.by_id(db, chat_session_id))
         if session["ended_at"] is None and session["accepted_at"] is not None:
@@ -173,6 +171,8 @@ def begin(db: Connection, settings: Settings) -> None:
             entries.append((session["ended_at"], "receipt", dict(_of(db, session, settings)), 0))
     for at, kind, content, number in sorted(entries, key=lambda each: each[0]):
         store.books.append(db, kind, {**content, "issued_at": at}, number)
+    for chat_session_id in store.sessions.open_ids(db):
+        store.books.seal_shares(db, chat_session_id)
 
 
 def read(row: BookRow) -> Any:

@@ -10,11 +10,12 @@ from chat import books, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
-from chat.lifecycle import ABSENCES, AUTOMATIC, Cut, Lifecycle
+from chat.lifecycle import ABSENCES, AUTOMATIC, Cut, Lifecycle, is_out
 from chat.live import topics
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SessionRow
+from chat.store.server import Time
 from chat.wire import TimedSession
 
 Act = Callable[[Connection, Lifecycle, int], None]
@@ -82,10 +83,18 @@ def arrive(db: Connection, settings: Settings, user_ids: Sequence[int]) -> list[
 
 def wake(db: Connection, settings: Settings) -> list[Change]:
     """After an outage, and before anything else: store what it did to all sessions, and beat again."""
-    time = store.server.time(db)
-    if time.now - time.heartbeat_at <= settings.outage_seconds * 1000:
+    return _beat_again(db, settings, store.server.time(db))
+
+
+def come_back(db: Connection, settings: Settings) -> list[Change]:
+    """The same when no process has served since the last heartbeat, however short that is."""
+    return _beat_again(db, settings, store.server.time(db)._replace(is_back=True))
+
+
+def _beat_again(db: Connection, settings: Settings, time: Time) -> list[Change]:
+    if not is_out(time, settings):
         return []
-    changes = settle_each(db, settings, store.sessions.touched_by_outage(db))
+    changes = settle_each(db, settings, store.sessions.touched_by_outage(db), time)
     store.server.beat(db, time.now)
     return changes
 
@@ -110,9 +119,11 @@ def settle(runtime: Runtime, chat_session_ids: Sequence[int]) -> None:
         publish(runtime, runtime.database.write(lambda db: settle_each(db, settings, chat_session_ids)))
 
 
-def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) -> list[Change]:
+def settle_each(
+    db: Connection, settings: Settings, chat_session_ids: Sequence[int], time: Time | None = None
+) -> list[Change]:
     """Store what has happened by itself, and let a session go on when both are there again."""
-    time, changes = store.server.time(db), list[Change]()
+    time, changes = time or store.server.time(db), list[Change]()
     for chat_session_id in chat_session_ids:
         life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         life.settle(time)
@@ -123,13 +134,25 @@ def settle_each(db: Connection, settings: Settings, chat_session_ids: Sequence[i
 
 
 def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -> list[Change]:
-    """Store what happened to a session; what is to be told of it, which is nothing if nobody can see it.
+    """Store what happened to a session, and to those beside it; what is to be told of it, which is nothing if
+    nobody can see it.
 
     It takes a revision of its own, or that of the message that was stored with it.
     """
-    if not store.sessions.differences(life.row, life.session):
-        _postpone(db, life)
-        return []
+    lives, told = [life, *life.beside], list[Change]()
+    changed = [each for each in lives if store.sessions.differences(each.row, each.session)]
+    for each in lives:
+        if each in changed:
+            told += _store(db, each, message_revision if each is life else None)
+        else:
+            _postpone(db, each)
+    _settle_money(db, changed)
+    for each in changed:
+        books.write(db, each.settings, each.row, each.row["id"])
+    return told
+
+
+def _store(db: Connection, life: Lifecycle, message_revision: int | None) -> list[Change]:
     head = message_revision or store.revision.advance(db)
     _stamp(life, head)
     store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
@@ -139,19 +162,24 @@ def save(db: Connection, life: Lifecycle, message_revision: int | None = None) -
             store.intervals.cut(db, life.row["id"], *move, AUTOMATIC)
         else:
             store.intervals.switch(db, life.row["id"], *move, share)
-    _settle_money(db, life)
-    books.write(db, life.settings, life.row, life.row["id"])
+    if life.moves:
+        store.books.seal_shares(db, life.row["id"])
     told = Change(topics.of_change(life.session, head - 1, message_revision is not None), head)
     return [told, *_move_up(db, life)] if _left_the_queue(life) else [told]
 
 
 def weigh_balance(db: Connection, settings: Settings, client_id: int) -> list[Change]:
     """The balance is another, and so is how long it lasts: both sides are told, and warned again in time."""
-    changes = list[Change]()
+    # Those that were paused before it are not settled yet; some have ended.
+    changes, now = (
+        settle_each(db, settings, store.sessions.held_by_balance(db, client_id)),
+        store.server.now(db),
+    )
     for chat_session_id in store.sessions.prepaid_of_client(db, client_id):
         life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
         head = store.revision.advance(db)
         life.session["warned_seconds"] = None
+        life.weigh(now)
         _stamp(life, head)
         store.sessions.save(db, life.row, store.sessions.differences(life.row, life.session))
         changes.append(Change(topics.of_change(life.session, head - 1, False), head))
@@ -175,10 +203,13 @@ def _left_the_queue(life: Lifecycle) -> bool:
     return life.row["status"] == "waiting" and life.session["status"] != "waiting"
 
 
-def _settle_money(db: Connection, life: Lifecycle) -> None:
-    """What a prepaid session took, and what of it is given back."""
-    client_id, chat_session_id = life.row["client_id"], life.row["id"]
-    for segment, minute, cents, at in life.debits:
+def _settle_money(db: Connection, lives: Sequence[Lifecycle]) -> None:
+    """What prepaid sessions took, and what of it is given back, in the order in which it happened."""
+    taken = [(debit, life.row) for life in lives for debit in life.debits]
+    if len(lives) > 1:
+        taken.sort(key=lambda each: (each[0].at, each[0].cents > 0))
+    for (segment, minute, cents, at), row in taken:
+        client_id, chat_session_id = row["client_id"], row["id"]
         if cents < 0:
             store.ledger.give_back(db, client_id, chat_session_id, segment, minute, -cents, at)
         elif not store.ledger.debit_minute(db, client_id, chat_session_id, segment, minute, cents, at):

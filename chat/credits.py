@@ -47,6 +47,13 @@ def unanswered(runtime: Runtime, actor: User) -> list[Receipt]:
     return runtime.database.read(read)
 
 
+def currency_of(runtime: Runtime, actor: User, chat_session_id: int) -> str:
+    """What a receipt is in, and what is given back of it; raises Forbidden, NotFound."""
+    accounts.only_administrators(actor)
+    receipt = runtime.database.read(lambda db: existing(store.books.receipt(db, chat_session_id)))
+    return str(books.read(receipt)["currency"])
+
+
 def credit(
     runtime: Runtime, actor: User, chat_session_id: int, cents: int, reason: str, key: str
 ) -> tuple[Credit, bool]:
@@ -95,16 +102,13 @@ def _content(
         books.read(each) for each in store.books.of_session(db, "credit", chat_session_id)
     ]
     credited = sum(each["total_cents"] for each in earlier)
-    if bill["currency"] != runtime.settings.currency:
-        raise InvalidParameter(
-            f"amount is in {bill['currency']}, which is no longer used here.", field="amount"
-        )
+    currency = bill["currency"]
     if not 1 <= cents <= bill["total_cents"] - credited:
-        raise InvalidParameter(
-            f"amount must be from {Cents(1)} to {Cents(bill['total_cents'] - credited)}, what is left of it.",
-            field="amount",
-        )
-    is_to_balance, ledger_id = bool(bill["session"]["is_prepaid"]), None
+        least, most = (Cents(each, currency) for each in (1, bill["total_cents"] - credited))
+        raise InvalidParameter(f"amount must be from {least} to {most}, what is left of it.", field="amount")
+    # Balances have one currency; what was paid in one from before is paid back by hand.
+    is_to_balance = bool(bill["session"]["is_prepaid"]) and currency == runtime.settings.currency
+    ledger_id = None
     if is_to_balance:
         now = store.server.now(db)
         ledger_id = store.ledger.credit(db, client["id"], chat_session_id, cents, actor.id, reason, now)
@@ -117,7 +121,7 @@ def _content(
         "receipt": receipt["number"],
         "operator": books.operator(runtime.settings),
         "client": client,
-        "currency": bill["currency"],
+        "currency": currency,
         "reason": reason,
         "key": key,
         "actor_id": actor.id,

@@ -97,6 +97,11 @@ class SessionEnded(Problem):
     code, status, title = "session_ended", 409, "The chat session has ended."
 
 
+class SessionPaused(Problem):
+    code, status = "session_paused", 409
+    title = "The chat session is paused, and what may be written meanwhile is written; it goes on first."
+
+
 class WrongStatus(Problem):
     code, status, title = "wrong_status", 409, "The chat session is not in a state for this."
 
@@ -186,6 +191,11 @@ class TooManyRequests(Problem):
         self.retry_after = retry_after
 
 
+class TooManyTopUps(TooManyRequests):
+    code = "too_many_top_ups"
+    title = "Too many top-ups are open: pay one of them, or wait until one closes."
+
+
 class HeadersTooLarge(Problem):
     code, status, title = "headers_too_large", 431, "There are too many header fields, or one is too long."
 
@@ -224,4 +234,4 @@ def existing(row: T | None) -> T:
 
 def catalogue() -> list[type[Problem]]:
     """Every error that an answer can carry."""
-    return [Problem, *Problem.__subclasses__()]
+    return [Problem, *Problem.__subclasses__(), TooManyTopUps]

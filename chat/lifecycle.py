@@ -26,6 +26,7 @@ from chat.store.server import Time
 WARNINGS_SECONDS = (120, 60)
 SIDES: tuple[Side, Side] = ("client", "agent")
 ABSENT: dict[Side, PauseReason] = {"client": "client_absent", "agent": "agent_absent"}
+PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "paused_by_agent"}
 # Pauses that end when both sides are there again.
 ABSENCES = (*ABSENT.values(), "outage")
 # Pauses for want of money.
@@ -73,10 +74,14 @@ class _Timer(NamedTuple):
 
 def is_due(session: SessionRow, time: Time, settings: Settings) -> bool:
     """Whether something may have happened by itself that is not stored yet."""
-    is_out = time.now - time.heartbeat_at > _ms(settings.outage_seconds)
-    if is_out and session["status"] in ("active", "paused"):
+    if is_out(time, settings) and session["status"] in ("active", "paused"):
         return True
     return session["due_at"] is not None and session["due_at"] <= time.now
+
+
+def is_out(time: Time, settings: Settings) -> bool:
+    """Whether there was no server since the last heartbeat."""
+    return time.now - time.heartbeat_at > (0 if time.is_back else _ms(settings.outage_seconds))
 
 
 def moved(intervals: Sequence[IntervalRow], moves: Iterable[Move]) -> list[IntervalRow]:
@@ -107,15 +112,28 @@ class Lifecycle:
         self.settings = settings
         self.moves: list[Move] = []
         self.debits: list[Debit] = []
+        self.beside: list[Lifecycle] = []
         self._stored_intervals = intervals
 
     def settle(self, time: Time) -> None:
-        """Let everything happen that has fallen due, as if somebody had looked all the time."""
-        if not is_due(self.session, time, self.settings):
+        """Let everything happen that has fallen due, as if somebody had looked all the time.
+
+        Also in the sessions `beside` it, which are paid from the same balance: what one takes none of the
+        others has, so it all happens in one order.
+        """
+        lives = sorted([self, *self.beside], key=lambda life: life.session["id"])
+        if not any(is_due(life.session, time, life.settings) for life in lives):
             return
-        while due := [timer for timer in self._timers(time) if timer.due_at <= time.now]:
-            first = min(due, key=lambda timer: timer.due_at)
+        while due := [
+            (timer.due_at, life, timer)
+            for life in lives
+            for timer in life._timers(time)
+            if timer.due_at <= time.now
+        ]:
+            _, whose, first = min(due, key=lambda each: each[0])
             first.act(first.argument, first.due_at)
+            for life in lives:
+                life.session["balance_cents"] = whose.session["balance_cents"]
 
     def due_at(self) -> int | None:
         """Before this instant nothing happens by itself, but for an outage."""
@@ -195,6 +213,13 @@ class Lifecycle:
             if self.session["is_clock_started"]:
                 self._switch(now, ABSENT[away])
 
+    def weigh(self, now: int) -> None:
+        """The balance is another: a pause for want of money that it ends lasts from now on."""
+        if self.session["pause_reason"] == "balance":
+            exhausted = exhausted_at(self.session, now)
+            if exhausted is None or exhausted[0] > now:
+                self.session["paused_at"] = now
+
     def end(self, reason: EndReason, at: int) -> None:
         """Close it, and fix the total."""
         self._switch(at, None)
@@ -228,7 +253,7 @@ class Lifecycle:
 
     def _outage(self, time: Time | None) -> Iterator[_Timer]:
         """From the last heartbeat until now nobody could be seen."""
-        if time and time.heartbeat_at < time.now - _ms(self.settings.outage_seconds):
+        if time and is_out(time, self.settings):
             if self.session["status"] == "active":
                 since = max(time.heartbeat_at, self._active_since())
                 yield _Timer(since, self._stop_for_outage, time.now)
@@ -306,16 +331,23 @@ class Lifecycle:
     def _excuse(self, now: int, _: int) -> None:
         self.session["excused_at"] = now
 
-    def _find_absent(self, side: Side, _: int) -> None:
-        """Away since their last sign of life, whatever was stored since: that time is not billed."""
-        session, seen, reason = self.session, self._seen(side), ABSENT[side]
+    def _find_absent(self, side: Side, at: int) -> None:
+        """Away since their last sign of life, whatever was stored since: that time is not billed.
+
+        Of a client who was away not long before, the time is billed until they are found to be.
+        """
+        session, reason = self.session, ABSENT[side]
+        since = self._seen(side) if self._takes_back(side, at) else at
+        ran = session["running_since"] is not None or (session["stopped_at"] or 0) > since
         if session["running_since"] is not None:
-            self._switch(max(seen, session["running_since"]), reason)
-        if self._is_open(side):
-            self._cut_back(Cut(seen, reason))
-        is_automatic = session["pause_reason"] in AUTOMATIC and (session["paused_at"] or 0) > seen
+            self._switch(max(since, session["running_since"]), reason)
+        if (session["stopped_at"] or 0) > since:
+            self._cut_back(Cut(since, reason))
+        is_automatic = session["pause_reason"] in AUTOMATIC and (session["paused_at"] or 0) > since
         if session["status"] == "active" or is_automatic:
-            session |= {"status": "paused", "pause_reason": reason, "paused_at": seen}
+            session |= {"status": "paused", "pause_reason": reason, "paused_at": since}
+        if side == "client" and ran:
+            session["steady_from_ms"] = session["billed_ms"]
 
     def _cut_back(self, cut: Cut) -> None:
         """Turn the intervals since then into an absence, and sum up again what is left of them."""
@@ -331,6 +363,16 @@ class Lifecycle:
             "earlier_cent_seconds": sum(each.increments * each.seconds * each.rate_cents for each in charged),
             "warned_seconds": None,
         }
+        if session["steady_from_ms"] is not None:
+            session["steady_from_ms"] = min(session["steady_from_ms"], session["billed_ms"])
+
+    def _takes_back(self, side: Side, at: int) -> bool:
+        """Whether an absence that is found now counts from the last sign of life."""
+        if side == "agent" or self.session["steady_from_ms"] is None:
+            return True
+        since = self.session["running_since"]
+        billed_ms = self.session["billed_ms"] + (0 if since is None else at - since)
+        return billed_ms - self.session["steady_from_ms"] >= _ms(self.settings.steady_seconds)
 
     def _active_since(self) -> int:
         """When it was last accepted or resumed; 0 before."""
@@ -346,8 +388,8 @@ class Lifecycle:
         return self.session["excused_at"] or 0
 
     def _is_open(self, side: Side) -> bool:
-        """Whether the clock has run since then, so that an absence would change the bill."""
-        return (self.session["stopped_at"] or 0) > self._seen(side)
+        """Whether the clock has run since then, and stands, so that an absence would change the bill."""
+        return (self.session["stopped_at"] or 0) > self._seen(side) and self._takes_back(side, 0)
 
     def _assign(self, agent: PayeeRow, now: int) -> None:
         self.session |= {

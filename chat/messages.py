@@ -8,7 +8,7 @@ from chat import accounts, changes, sessions, store, texts, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
-from chat.errors import IdempotencyMismatch, SessionEnded, TooManyRequests
+from chat.errors import IdempotencyMismatch, SessionEnded, SessionPaused, TooManyRequests
 from chat.lifecycle import Lifecycle
 from chat.live import topics
 from chat.live.hub import HERE, Caller, Waiter
@@ -21,6 +21,13 @@ from chat.wire import Summary
 MAX_CHARACTERS = 4000
 # How old a sign of life may be before somebody who sends gives a new one.
 SEEN_AGAIN_MS = 20_000
+# Pauses that do not end by themselves: who can end each, and how.
+RESUME: dict[str, tuple[Side, str]] = {
+    "paused_by_client": ("client", "resume it"),
+    "paused_by_agent": ("agent", "resume it"),
+    "spending_limit": ("client", "raise the limit"),
+    "balance": ("client", "top up, and resume it"),
+}
 
 
 class Position(NamedTuple):
@@ -68,7 +75,7 @@ def send(
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
     A key that was used before returns the first message, also after the end of the session. Raises
-    InvalidParameter, NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests.
+    InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
     _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
@@ -88,6 +95,7 @@ def send(
         life.settle(time)
         if life.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
+        _require_room(db, life, side)
         head = store.revision.advance(db)
         message_id = insert(db, life, side, text, client_message_id, time.now, head)
         return row, message_id, [*told, *changes.save(db, life, head)]
@@ -249,6 +257,21 @@ def _count(runtime: Runtime, user: User, caller: Caller) -> None:
         per_minute[caller.network] = settings.sends_per_minute_per_address
     if seconds := runtime.sends.take(per_minute):
         raise TooManyRequests(f"Too many messages; send again in {seconds} s.", seconds)
+
+
+def _require_room(db: Connection, life: Lifecycle, side: Side) -> None:
+    """A few words in a pause are free; raises SessionPaused when this side has written them."""
+    session, most = life.session, life.settings.paused_messages
+    reason, since = session["pause_reason"], session["paused_at"] or 0
+    if reason not in RESUME or store.messages.count_since(db, session["id"], side, since) < most:
+        return
+    resumer, how = RESUME[reason]
+    what = how if side == resumer else f"ask the {resumer}, who can go on: {how}"
+    raise SessionPaused(
+        f"It is paused ({reason}), and your {most} messages of this pause are written; {what}.",
+        pause_reason=reason,
+        may_resume=side == resumer,
+    )
 
 
 def _sent_before(

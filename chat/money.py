@@ -1,4 +1,5 @@
-"""Money: whole minor units of a currency, as many decimals as ISO 4217 gives it (by Babel's data)."""
+"""Money: whole minor units of a currency, as many decimals as Babel's data give it: ISO 4217's, but where
+nobody pays with those."""
 
 from decimal import Decimal
 from functools import cache
@@ -49,17 +50,18 @@ def decimals(currency: str) -> int:
     return get_currency_precision(currency)
 
 
-def minor_units(amount: Decimal) -> int:
-    """Of an amount in units of the process's currency; raises ValueError for what that cannot express."""
-    cents = amount.scaleb(decimals(Cents.currency))
+def minor_units(amount: Decimal, currency: str = "") -> int:
+    """Of an amount in units (of the process's currency); raises ValueError for what that cannot express."""
+    cents = amount.scaleb(decimals(currency or Cents.currency))
     if cents != cents.to_integral_value() or not 0 <= cents <= LARGEST:
-        raise ValueError(f"must be {described()}")
+        raise ValueError(f"must be {described(currency)}")
     return int(cents)
 
 
-def described() -> str:
+def described(currency: str = "") -> str:
     """What an amount may be, in words."""
+    currency = currency or Cents.currency
     has = {0: "no decimals", 1: "one decimal at most"}.get(
-        count := decimals(Cents.currency), f"{count} decimals at most"
+        count := decimals(currency), f"{count} decimals at most"
     )
-    return f"an amount of {Cents.currency} from 0 to {Cents(LARGEST)}, with {has}"
+    return f"an amount of {currency} from 0 to {Cents(LARGEST, currency)}, with {has}"

@@ -4,7 +4,7 @@ from typing import cast
 
 from chat import clock, store
 from chat.accounts import User
-from chat.billing import bill, exhausted_at
+from chat.billing import bill, exhausted_at, metered
 from chat.database.connection import Connection
 from chat.errors import CursorReset, existing
 from chat.lifecycle import Lifecycle, is_due
@@ -54,13 +54,22 @@ def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
 
 
 def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
-    """What happens to it from now on."""
+    """What happens to it from now on, and to what is paid from the same balance."""
+    life = _life(db, row, settings)
+    if row["is_prepaid"] or (settings.prepaid and row["status"] == "waiting"):
+        ids = store.sessions.prepaid_of_client(db, row["client_id"])
+        others = [existing(store.sessions.by_id(db, each)) for each in ids if each != row["id"]]
+        life.beside = [_life(db, each, settings) for each in others]
+    return life
+
+
+def _life(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
     return Lifecycle(row, settings, lambda: store.intervals.of_session(db, row["id"]))
 
 
 def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> SessionRow:
     """The row as it stands at this instant, whether that is stored yet or not."""
-    if not is_due(row, time, settings):
+    if not row["is_prepaid"] and not is_due(row, time, settings):
         return row
     life = life_of(db, row, settings)
     life.settle(time)
@@ -93,6 +102,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "duration_seconds": so_far.active_seconds,
         "billed_minutes": so_far.billed_minutes,
         "billed_seconds": so_far.billed_seconds,
+        "cent_seconds": metered(row, so_far.billed_seconds),
         "rate_per_minute": None if row["agent_id"] is None else Cents(row["rate_cents"], row["currency"]),
         "max_rate": Cents(row["max_rate_cents"], row["currency"]),
         "increments": increments(row, row["currency"]),
@@ -101,6 +111,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "free_seconds_left": so_far.free_seconds_left,
         "is_clock_running": row["running_since"] is not None,
         "clock_started_at": clock.text_or_none(row["clock_started_at"]),
+        "is_prepaid": bool(row["is_prepaid"]),
         "spending_limit": None if row["limit_cents"] is None else Cents(row["limit_cents"], row["currency"]),
         "seconds_left": max(0, exhausted[0] - now) // 1000 if exhausted else None,
         "is_silent": is_open and (row["prompted_at"] or 0) > row["last_activity_at"],

@@ -307,6 +307,12 @@ class Settings:
         "https://api.stripe.com", "URL", "Where Stripe is, without a path.", _provider_url
     )
     stripe_seconds: float = _setting(10.0, "s", "How long Stripe may take to answer.", _seconds(0.05, 60))
+    open_top_ups: int = _setting(
+        10,
+        "top-ups",
+        "How many pages of the payment provider a client may have open; each closes after a day.",
+        _integer(1, 10_000),
+    )
     agent_share: int = _setting(
         100,
         "per cent",
@@ -325,8 +331,17 @@ class Settings:
     absence_seconds: int = _setting(
         45,
         "s",
-        "Client or agent away for so long: the clock has stopped since they were last seen.",
-        _integer(15, 86_400),
+        "Client or agent away for so long: the clock has stopped since they were last seen. "
+        "At least 25: that somebody is there is stored up to 19 s late.",
+        # Every 10 s, spread over 8 more, and noticed a tick later; see chat/sweeper.py.
+        _integer(25, 86_400),
+    )
+    steady_seconds: int = _setting(
+        300,
+        "s",
+        "An absence of the client takes back the time since they were last seen only if the clock has run "
+        "for so long since their last one; else it counts from when it is found.",
+        _integer(0, 86_400),
     )
     outage_seconds: int = _setting(
         30,
@@ -343,6 +358,12 @@ class Settings:
     )
     silence_end_seconds: int = _setting(
         900, "s", "Nobody writes for so long, while both were there: the session ends.", _integer(1, 86_400)
+    )
+    paused_messages: int = _setting(
+        3,
+        "messages",
+        "What each side may write, unpaid, in a pause that somebody made, or for want of money.",
+        _integer(0, 1000),
     )
     abandon_seconds: int = _setting(
         86_400,

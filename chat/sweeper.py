@@ -17,6 +17,7 @@ from typing import TypeVar
 from chat import changes, signals, store
 from chat.changes import Change
 from chat.database.connection import Connection
+from chat.database.serving import Serving
 from chat.errors import Problem
 from chat.runtime import Runtime
 
@@ -25,7 +26,7 @@ TICK_SECONDS = 1.0
 BEAT_MS = 5_000
 # Its lease lasts so long without being renewed at a beat: then another process leads.
 LEASE_MS = 15_000
-# A user who stays connected is stored so often; well under CHAT_ABSENCE_SECONDS.
+# A user who stays connected is stored so often; with the ticks below well under CHAT_ABSENCE_SECONDS.
 SEEN_SECONDS = 10.0
 # All users of a busy process are spread over so many ticks; well under SEEN_SECONDS.
 SPREAD_TICKS = 8
@@ -60,14 +61,31 @@ class Sweeper:
         # user id → when (of time.monotonic) it was last stored that they are there.
         self._stored_at: dict[int, float] = {}
         self._stopped = threading.Event()
+        self._serving = Serving(runtime.database.path)
 
     def start(self) -> None:
         """Sweep from now on, on a thread of its own."""
+        self.begin()
         threading.Thread(target=self._run, daemon=True).start()
 
     def stop(self) -> None:
         """End after this sweep, and leave the lease to another process."""
         self._stopped.set()
+        with suppress(Problem):
+            self._runtime.database.write(self._beat_last)
+        self.end()
+
+    def begin(self) -> None:
+        """This process serves; if none did, there was an outage until now."""
+        with self._serving.begin() as is_alone, suppress(Problem):
+            if is_alone:
+                settings = self._runtime.settings
+                told = self._runtime.database.write(lambda db: changes.come_back(db, settings))
+                changes.publish(self._runtime, told)
+
+    def end(self) -> None:
+        """It serves no more."""
+        self._serving.end()
 
     def sweep(self) -> None:
         """Store who is there and what has arrived; the leader also settles what has fallen due,
@@ -161,6 +179,11 @@ class Sweeper:
         told = changes.wake(db, self._runtime.settings)
         store.server.beat(db, now)
         return told
+
+    def _beat_last(self, db: Connection) -> None:
+        """Until now there was a server; what an outage before did comes first."""
+        changes.wake(db, self._runtime.settings)
+        store.server.beat(db, store.server.now(db))
 
 
 def _due(db: Connection) -> list[int]:

@@ -6,12 +6,10 @@ Each is one write: settle what has happened by itself, check, change, store. Doi
 nothing and gives the same answer.
 """
 
-from typing import cast
-
 from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
-from chat.billing import bill, exhausted_at
-from chat.changes import Change, arrive, change, publish, save
+from chat.billing import bill, exhausted_at, next_cost
+from chat.changes import Change, arrive, change, publish, save, settle_each
 from chat.database.connection import Connection
 from chat.errors import (
     Forbidden,
@@ -27,17 +25,16 @@ from chat.errors import (
     WrongStatus,
     existing,
 )
-from chat.lifecycle import EXHAUSTED, Lifecycle
+from chat.lifecycle import EXHAUSTED, PAUSED_BY, Lifecycle
 from chat.live import topics
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.sessions import OTHER, side_of
 from chat.settings import Settings
-from chat.store.rows import EndReason, PauseReason, SessionRow, Side, Status
+from chat.store.rows import EndReason, SessionRow, Side, Status
 from chat.wire import TimedSession
 
 ENDED_BY: dict[Side, EndReason] = {"client": "ended_by_client", "agent": "ended_by_agent"}
-PAUSED_BY: dict[Side, PauseReason] = {"client": "paused_by_client", "agent": "paused_by_agent"}
 
 
 def request(
@@ -65,6 +62,7 @@ def request(
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
+        changes += settle_each(db, runtime.settings, store.sessions.prepaid_of_client(db, client.id))
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
@@ -78,7 +76,7 @@ def request(
             db, client.id, agent_id, rate, limit_cents, due_at, time.now, head, terms
         )
         life = sessions.life_of(db, existing(store.sessions.by_id(db, new_id)), runtime.settings)
-        _require_first_minute(db, runtime.settings, life.row)
+        _require_first_increment(db, runtime.settings, life.row)
         if opening is None:
             changes.append(Change(topics.of_change(life.row, head - 1, has_message=False), head))
         else:
@@ -165,11 +163,17 @@ def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int
         session = life.session
         _only("client", life, client)
         _require(session, "waiting", "active", "paused")
-        so_far = bill(session, now).cents
-        if limit_cents is not None and limit_cents < so_far:
+        so_far = bill(session, now)
+        if limit_cents is not None and limit_cents < so_far.cents:
             raise InvalidParameter(
-                f"spending_limit is below what it costs already, {Cents(so_far)}.", field="spending_limit"
+                f"spending_limit is below what it costs already, {Cents(so_far.cents)}.",
+                field="spending_limit",
+                least=Cents(so_far.cents),
             )
+        is_waiting = session["status"] == "waiting"
+        is_free = _may_be_free(db, runtime.settings, session) if is_waiting else so_far.free_seconds_left
+        if not (so_far.cents or is_free):
+            _require_limit(limit_cents, next_cost(session, now))
         session |= {"limit_cents": limit_cents, "warned_seconds": None}
         if session["pause_reason"] == "spending_limit":
             _require_money(session, now)
@@ -264,18 +268,34 @@ def _agreed_cents(
     return rate
 
 
-def _require_first_minute(db: Connection, settings: Settings, row: SessionRow) -> None:
-    """Who pays from a balance has what begins with the first second, unless that may be a free one."""
-    agent_id = row["agent_id"]
-    if settings.prepaid and not (
-        settings.free_seconds if agent_id is None else free_seconds(db, settings, row["client_id"], agent_id)
-    ):
-        price = bill(cast(SessionRow, {**row, "billed_ms": 1000}), row["created_at"]).cents
-        if (missing := price - row["balance_cents"]) > 0:
-            raise InsufficientBalance(
-                f"It begins with {Cents(price)}, and the balance is {Cents(row['balance_cents'])}.",
-                missing=Cents(missing),
-            )
+def _require_first_increment(db: Connection, settings: Settings, row: SessionRow) -> None:
+    """Limit and balance pay for what begins with the first second, unless that may be a free one."""
+    if _may_be_free(db, settings, row):
+        return
+    price = next_cost(row, row["created_at"])
+    _require_limit(row["limit_cents"], price)
+    if settings.prepaid and (missing := price - row["balance_cents"]) > 0:
+        raise InsufficientBalance(
+            f"It begins with {Cents(price)}, and the balance is {Cents(row['balance_cents'])}.",
+            missing=Cents(missing),
+        )
+
+
+def _may_be_free(db: Connection, settings: Settings, row: SessionRow) -> bool:
+    """Whether a request begins with free seconds; of one to any agent nobody knows yet."""
+    if (agent_id := row["agent_id"]) is None:
+        return settings.free_seconds > 0
+    return free_seconds(db, settings, row["client_id"], agent_id) > 0
+
+
+def _require_limit(limit_cents: int | None, least: int) -> None:
+    """A limit that pays for nothing would stop the clock before it starts."""
+    if limit_cents is not None and limit_cents < least:
+        raise InvalidParameter(
+            f"spending_limit must be {Cents(least)} at least, what it begins with.",
+            field="spending_limit",
+            least=Cents(least),
+        )
 
 
 def _end_request(

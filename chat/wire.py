@@ -53,6 +53,7 @@ class Summary(TypedDict):
     duration_seconds: int
     billed_minutes: int
     billed_seconds: int
+    cent_seconds: int
     rate_per_minute: Cents | None
     max_rate: Cents
     increments: Increments
@@ -61,6 +62,7 @@ class Summary(TypedDict):
     free_seconds_left: int
     is_clock_running: bool
     clock_started_at: str | None
+    is_prepaid: bool
     spending_limit: Cents | None
     seconds_left: int | None
     is_silent: bool
@@ -366,10 +368,11 @@ class Transcript(TypedDict):
 
 
 class Payment(TypedDict):
-    """A top-up through a provider: to be paid at `url`, which is null until the provider has answered."""
+    """A top-up through a provider: to be paid at `url`, which is null until the provider has answered,
+    and when it is paid or its page is closed."""
 
     id: int
-    status: Literal["open", "paid"]
+    status: Literal["open", "paid", "expired"]
     amount: Cents
     paid_back: Cents
     currency: str

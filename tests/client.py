@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from tests import described
 from tests.threads import join, start
@@ -68,6 +69,10 @@ class Client:
     def post(self, path: str, content: Any = None, **headers: str) -> Answer:
         body = None if content is None else json.dumps(content)
         return self.request("POST", path, body, Content_Type="application/json", **headers)
+
+    def pay(self, path: str, content: Any) -> Answer:
+        """A write that moves money, with a key of its own."""
+        return self.post(path, content, Idempotency_Key=uuid4().hex)
 
     def fetch(self, chat_session_id: object, **query: object) -> Answer:
         """GET messages, with the query as it is written."""

@@ -39,10 +39,12 @@ class Story:
         self._clocks.setattr("chat.clock.time.time_ns", lambda: (start + self.ms + self.wall_ms) * 10**6)
         self._clocks.setattr("chat.sweeper.monotonic", lambda: (start + self.ms) / 1000)
         self.people = {name: self._person(name) for name in ("client", "other", *RATES)}
+        self.sweeper = Sweeper(self.runtime)
         self.boot()
 
     def close(self) -> None:
         self._clocks.undo()
+        self.sweeper.end()
         for self.id, self.client in self.asked.items():  # noqa: B020
             self.end()
         # Who is nowhere is not moved through the time of the next story on this database.
@@ -67,7 +69,11 @@ class Story:
         update = f"UPDATE server SET lease_until = 0, boot_id = coalesce(nullif('{boot_id}', ''), boot_id)"
         self.runtime.database.write(lambda db: db.conn.execute(update).close())
         self.runtime.prepare()
-        self.sweeper = Sweeper(self.runtime)
+        before, self.sweeper = self.sweeper, Sweeper(self.runtime)
+        if self.is_down:
+            before.end()
+        self.sweeper.begin()
+        before.end()
         self.is_down = False
         self._look()
 

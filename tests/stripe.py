@@ -3,8 +3,10 @@
 import hmac
 import itertools
 import json
+import secrets
 import threading
 import time
+from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,12 +19,18 @@ SECRET = "whsec_secret_of_these_tests"
 
 
 class Stripe:
-    """Use it with `with`. `status` is what it answers, 0 for nothing; what it was asked is in `asked`."""
+    """Use it with `with`. `status` is what it answers, 0 for nothing; what it was asked is in `asked`.
+
+    What it is asked while it `is_lost` it does, and answers with an error.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
-        self.done: dict[tuple[str, str], dict[str, Any]] = {}
-        self.status, self.is_dripping = 200, False
+        self.done: dict[tuple[str, str], tuple[dict[str, str], int, dict[str, Any]]] = {}
+        self.status, self.is_dripping, self.is_lost = 200, False, False
+        # What was paid and what went back of it, by payment intent, newest first.
+        self.intents: dict[str, int] = {}
+        self.refunds: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self.lock, self.go_on = threading.Lock(), threading.Event()
         self._numbers = itertools.count(1)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"stripe": self}))
@@ -62,25 +70,62 @@ class Stripe:
         if self.status not in (0, 200):
             return self.status, {"error": {"type": "api_error", "code": "made_up", "message": KEY}}
         with self.lock:
-            number = next(self._numbers)
-            made = (
-                {
-                    "id": f"cs_test_{number}",
-                    "url": f"{self.url}/c/pay/cs_test_{number}",
-                    "payment_status": "unpaid",
-                    "payment_intent": None,
-                }
-                if path == "/v1/checkout/sessions"
-                else {"id": f"re_{number}", "status": "succeeded", "amount": int(content["amount"])}
-            )
-            return 200, self.done.setdefault((path, headers["idempotency-key"]), made)
+            done = (path, headers["idempotency-key"])
+            if done in self.done:
+                asked, status, made = self.done[done]
+                if asked != content:
+                    return 400, {"error": {"type": "idempotency_error", "code": "other_parameters"}}
+            else:
+                status, made = (
+                    (200, self.check_out())
+                    if path == "/v1/checkout/sessions"
+                    else self.send_back(content["payment_intent"], int(content["amount"]), content)
+                )
+                self.done[done] = content, status, made
+        return (500, {"error": {"type": "api_error"}}) if self.is_lost else (status, made)
+
+    def check_out(self) -> dict[str, Any]:
+        number = next(self._numbers)
+        return {
+            "id": f"cs_test_{number}",
+            "url": f"{self.url}/c/pay/cs_test_{number}",
+            "payment_status": "unpaid",
+            "payment_intent": None,
+        }
+
+    def send_back(self, intent: str, units: int, content: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """So much of a payment, as long as there is some; without `content` by somebody at Stripe."""
+        gone = sum(each["amount"] for each in self.refunds[intent] if each["status"] == "succeeded")
+        if units > self.intents.get(intent, units) - gone:
+            error = {"type": "invalid_request_error", "code": "charge_already_refunded"}
+            return 400, {"error": error}
+        made = {
+            "id": f"re_{next(self._numbers)}",
+            "object": "refund",
+            "amount": units,
+            "payment_intent": intent,
+            "metadata": {"reference": content["metadata[reference]"]} if content else {},
+            "status": "succeeded",
+        }
+        self.refunds[intent].insert(0, made)
+        return 200, made
+
+    def listed(self, query: dict[str, str]) -> dict[str, Any]:
+        """A page of what went back."""
+        found = self.refunds[query["payment_intent"]]
+        after = [each["id"] for each in found].index(query["starting_after"]) + 1 if len(query) > 2 else 0
+        # Fewer than are asked for, as Stripe may.
+        return {"object": "list", "data": found[after : after + 2], "has_more": after + 2 < len(found)}
 
     def paid(self, client: Client, amount: float, key: str = "") -> dict[str, Any]:
         """A client asks for a top-up: the object that Stripe tells of when it is paid."""
-        headers = {"Idempotency_Key": key} if key else {}
-        made = client.post("/api/chat/payments", {"amount": amount}, **headers)
+        asked = {"amount": amount}
+        made = client.post("/api/chat/payments", asked, Idempotency_Key=key or secrets.token_hex(8))
         assert made.status == 201, made.body
-        (_, headers, content) = self.asked[-1]
+        _, _, content = self.asked[-1]
+        self.intents[f"pi_{content['client_reference_id']}"] = int(
+            content["line_items[0][price_data][unit_amount]"]
+        )
         return {
             "id": made.json["url"].rpartition("/")[2],
             "payment": made.json["id"],
@@ -104,7 +149,16 @@ class Handler(BaseHTTPRequestHandler):
         status, answer = self.stripe.answer(self.path, headers, content)
         if self.stripe.status == 0:
             self._say_nothing()
-            return
+        else:
+            self._say(status, answer)
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        assert path == "/v1/refunds" and self.headers["Authorization"] == f"Bearer {KEY}"
+        is_well = self.stripe.status == 200
+        self._say(self.stripe.status, self.stripe.listed(dict(parse_qsl(query))) if is_well else {})
+
+    def _say(self, status: int, answer: Any) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.end_headers()

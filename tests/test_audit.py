@@ -1,5 +1,7 @@
 """The audit log: what administrators do is in it, once and for good, and no secret is."""
 
+from uuid import uuid4
+
 import pytest
 
 from app import create_app
@@ -50,6 +52,7 @@ class Office:
         ]
 
     def api(self, path, content=None, **headers):
+        headers.setdefault("Idempotency_Key", str(uuid4()))
         answer = self.admin.post(f"/api/chat/{path}", content, **headers)
         assert answer.status in (200, 201), answer.body
 
@@ -79,8 +82,8 @@ class Office:
             ],
             "administration.act_on_person": [
                 (lambda: self.person("/reset"), ["password_link"]),
-                (lambda: self.person("/balance", kind="top_up", **money), ["top_up"]),
-                (lambda: self.person("/balance", kind="refund", **money), ["refund"]),
+                (lambda: self.person("/balance", kind="top_up", key="t", **money), ["top_up"]),
+                (lambda: self.person("/balance", kind="refund", key="r", **money), ["refund"]),
                 (lambda: self.person("/block"), ["blocked"]),
                 (lambda: self.person("/unblock"), ["unblocked"]),
                 (lambda: self.person("/reset-code"), ["totp_reset"]),
@@ -176,21 +179,21 @@ def test_reading_a_conversation_is_noted_of_administrators_alone(server, admin):
 def test_it_says_who_did_what_to_whom_from_where(server, admin):
     client = server.person("client", "Camille")
     content = {"user_id": client.id, "kind": "top_up", "amount": 12.5, "reason": "Secret reason"}
-    assert admin.post("/api/chat/balance", content, **FROM).status == 201
+    assert admin.post("/api/chat/balance", content, Idempotency_Key="1", **FROM).status == 201
     found = acts(admin, userId=client.id, kind="top_up")
     assert [
         (each["actor"]["name"], each["user"]["name"], each["address"], each["detail"]) for each in found
     ] == [("Root", "Camille", "203.0.113.7", "12.50 EUR")]
-    admin.post("/api/chat/balance", content | {"amount": 1}, X_Forwarded_For="2001:db8:1:2:3:4:5:6")
+    admin.post("/api/chat/balance", content, Idempotency_Key="2", X_Forwarded_For="2001:db8:1:2:3:4:5:6")
     assert acts(admin, kind="top_up")[-1]["address"] == "2001:db8:1:2::/64"
 
 
 def test_what_is_refused_is_not_noted(server, admin):
     client, before = server.person("client"), len(acts(admin))
     content = {"user_id": client.id, "kind": "refund", "amount": 5, "reason": "?"}
-    assert admin.post("/api/chat/balance", content).status == 409
+    assert admin.post("/api/chat/balance", content, Idempotency_Key="3").status == 409
     assert Visitor(server, admin).post(f"/admin/people/{admin.id}/disable").status == 403
-    assert client.post("/api/chat/balance", content).status == 403
+    assert client.post("/api/chat/balance", content, Idempotency_Key="3").status == 403
     assert len(acts(admin)) == before
 
 

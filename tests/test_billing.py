@@ -161,6 +161,21 @@ resuming twice is resuming once = 60 s, 1 min, 2.50 (active paused_by_client act
     0 talk; 30 pause client; 60 resume client; 70 resume client; 90 end
 talk in a pause is free = 60 s, 1 min, 2.50 (active paused_by_client)
     0 talk; 60 pause client; 70 say client; 80 say agent; 150 end agent
+three messages of each side in a pause, and no more = 60 s, 1 min, 2.50 (active paused_by_client)
+    0 talk; 60 pause client; 61 say client; 62 say client; 63 say client; 64 refused SessionPaused say client;
+    65 say agent; 66 say agent; 67 say agent; 68 refused SessionPaused say agent; 90 end
+each pause has its own = 80 s, 2 min, 5.00
+    0 talk; 60 pause agent; 61 say agent; 62 say agent; 63 say agent; 64 refused SessionPaused say agent;
+    70 resume agent; 80 say agent; 90 pause agent; 91 say agent; 150 end
+nor more at the limit = 60 s, 1 min, 2.50 (active spending_limit)
+    0 talk anna 250; 61 say client; 62 say client; 63 say client; 64 refused SessionPaused say client; 90 end
+nor with an empty balance = 60 s, 1 min, 2.50 (active balance)
+    prepaid=1; 0 top_up 250; 0 talk; 61 say agent; 62 say agent; 63 say agent;
+    64 refused SessionPaused say agent; 90 end
+none in a pause = 60 s, 1 min, 2.50 (active paused_by_client)
+    paused_messages=0; 0 talk; 60 pause client; 61 refused SessionPaused say client; 90 end
+silence is ended by a message, however many came before = 361 s, 7 min, 17.50
+    paused_messages=0; 0 talk; 500 say client; 561 end
 a pause of hours = 120 s, 2 min, 5.00
     0 talk; 60 pause agent; 9060 resume agent; 9120 end
 a pause that nobody ends ends the session = 60 s, 1 min, 2.50 (active paused_by_client)
@@ -206,8 +221,51 @@ resumed while the other is gone = 120 s, 2 min, 5.00 (active paused_by_agent cli
 away in a pause, and back in time = 120 s, 2 min, 5.00 (active paused_by_agent active)
     0 talk; 60 pause agent; 70 leave client; 120 come client; 130 resume agent; 190 end
 
-an outage of 29 s is none = 120 s, 2 min, 5.00 (active)
+a client who comes and goes pays the 45 s but once = 135 s, 3 min, 7.50
+    0 talk; 0 leave client; 47 come client; 47 say client; 47 say agent; 47 leave client; 94 come client;
+    94 say client; 94 say agent; 94 leave client; 141 come client; 141 say client; 141 say agent;
+    141 leave client; 188 come client; 188 end
+gone again too soon = 145 s, 3 min, 7.50 (active client_absent active client_absent)
+    0 talk; 60 leave client; 200 come client; 240 leave client; 400 end agent
+the clock ran for 300 s since the last absence = 315 s, 6 min, 15.00
+    0 talk; 60 leave client; 200 come client; 300 say client; 455 leave client; 600 end agent
+the clock ran for less than 300 s since the last absence = 359 s, 6 min, 15.00
+    0 talk; 60 leave client; 200 come client; 300 say client; 454 leave client; 600 end agent
+a pause makes nobody steady = 125 s, 3 min, 7.50
+    0 talk; 60 leave client; 200 come client; 210 pause client; 810 resume client; 820 leave client;
+    900 end agent
+a transfer makes nobody steady = 125 s, 3 min, 4.50
+    0 talk; 60 leave client; 200 come client; 200 transfer ben; 200 say agent; 220 leave client; 400 end agent
+gone again too soon, and the agent pauses = 80 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 220 pause agent; 400 end agent
+gone again too soon, and the agent goes too = 70 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 210 leave agent; 400 end agent
+gone again too soon, and an outage = 80 s, 2 min, 5.00
+    0 talk; 60 leave client; 200 come client; 200 leave client; 220 crash; 300 boot; 500 end agent
+the agent's absence takes back in full, however often = 90 s, 2 min, 5.00
+    0 talk; 60 leave agent; 200 come agent; 220 leave agent; 400 come agent; 410 end
+an absence that the balance comes before = 120 s, 2 min, 5.00
+    prepaid=1; 0 top_up 500; 0 talk; 60 leave client; 200 come client; 230 leave client; 900 end agent;
+    900 shows balance 0.00
+always steady = 0 s, 0 min, 0.00
+    steady_seconds=0; 0 talk; 0 leave client; 47 come client; 47 leave client; 94 come client; 94 end
+
+an outage of a second = 60 s, 1 min, 2.50 (active outage active)
+    0 talk; 40 crash; 41 boot; 61 end
+an outage of 5 s = 60 s, 1 min, 2.50 (active outage active)
+    0 talk; 40 crash; 45 boot; 65 end
+an outage of 5 s, and who is gone since before it = 30 s, 1 min, 2.50
+    0 talk; 30 leave client; 40 crash; 45 boot; 120 end agent
+an outage of 5 s, and who comes back in time = 85 s, 2 min, 5.00 (active outage active)
+    0 talk; 30 leave client; 40 crash; 45 boot; 80 come client; 90 end
+an outage of 5 s in a silence = 305 s, 6 min, 15.00
+    0 talk; 100 crash; 105 boot; 200 say client; 310 end
+an outage of 5 s, prepaid = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 500; 0 talk; 58 crash; 63 boot; 65 end; 65 shows balance 2.50
+an outage of 29 s = 91 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 89 boot; 120 end
+another server takes over, and none was down = 120 s, 2 min, 5.00 (active)
+    0 talk; 60 boot; 61 boot; 120 end
 an outage of 31 s = 120 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 91 boot; 151 end
 an outage of an hour = 121 s, 3 min, 7.50 (active outage active)
@@ -277,12 +335,22 @@ a limit raised before it is reached = 180 s, 3 min, 7.50 (active)
     0 talk; 0 limit 500; 100 limit 1000; 180 end
 a limit lifted = 220 s, 4 min, 10.00 (active spending_limit active)
     0 talk; 0 limit 500; 150 limit none; 250 end
-a limit below one minute = 0 s, 0 min, 0.00
-    0 talk; 0 limit 249; 100 end
+a limit below one minute is refused = 60 s, 1 min, 2.50 (active spending_limit)
+    0 refused InvalidParameter ask anna 249; 0 ask anna 250; 0 refused InvalidParameter limit 249; 1 accept;
+    1 refused InvalidParameter limit 0; 1 say agent; 1 refused InvalidParameter limit 249; 1 limit 250;
+    100 end
+a limit below the minimum charge is refused = 62 s, 2 min, 5.01 (active)
+    minimum_charge=501; 0 refused InvalidParameter ask anna 500; 0 talk anna 501;
+    0 refused InvalidParameter limit 500; 61 limit 501; 62 end
+a limit below one minute at the most that any agent may take = 0 s, 0 min, 0.00
+    0 refused InvalidParameter ask any 399 400; 0 ask any 400 400; 1 refused InvalidParameter limit 399;
+    2 cancel
+a limit below a minute that is asked for in the free seconds = 90 s, 1 min, 2.50 (active)
+    free_seconds=60; 0 talk anna 1; 30 limit 2; 30 limit 250; 90 refused InvalidParameter limit 2; 90 end
 a limit below one minute, and free seconds = 60 s, 0 min, 0.00 (active spending_limit)
     free_seconds=60; 0 talk; 0 limit 249; 100 end
-a limit of nothing = 0 s, 0 min, 0.00
-    0 talk anna 0; 90 end
+a limit of nothing = 90 s, 2 min, 0.00 (active)
+    0 refused InvalidParameter ask anna 0; 0 talk zoe 0; 90 end
 a limit, and free seconds = 180 s, 2 min, 5.00 (active spending_limit)
     free_seconds=60; 0 talk; 0 limit 500; 250 end
 no limit stops a rate of nothing = 90 s, 2 min, 0.00 (active)
@@ -525,8 +593,9 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
     first_increment_seconds=1; next_increment_seconds=1; 0 talk; 0 limit 100; 90 end
 60/1, a limit = 84 s, 2 min, 3.50 (active spending_limit)
     next_increment_seconds=1; 0 talk; 0 limit 350; 200 end
-360/360, a limit below the first = 0 s, 0 min, 0.00
-    first_increment_seconds=360; next_increment_seconds=360; 0 talk; 0 limit 1499; 90 end
+360/360, a limit below the first is refused = 90 s, 6 min, 15.00
+    first_increment_seconds=360; next_increment_seconds=360; 0 refused InvalidParameter ask anna 1499;
+    0 talk anna 1500; 90 end
 1/1, prepaid: taken ahead, and given back = 61 s, 2 min, 2.54
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
     1 shows balance 7.50; 60 sweep; 60 shows balance 7.50; 61 sweep; 61 shows balance 5.00; 61 end;
@@ -555,8 +624,6 @@ nor within the free seconds = 60 s, 0 min, 0.00
     minimum_charge=500; free_seconds=60; 0 talk; 60 end
 a minimum charge, once for all agents = 90 s, 2 min, 5.00
     minimum_charge=500; 0 talk; 40 transfer ben; 50 say agent; 100 end
-a limit below the minimum charge = 0 s, 0 min, 0.00
-    minimum_charge=500; 0 talk; 0 limit 499; 90 end
 a limit above the minimum charge = 180 s, 3 min, 7.50 (active spending_limit)
     minimum_charge=500; 0 talk; 0 limit 999; 250 end
 a minimum charge, prepaid = 121 s, 3 min, 7.50
@@ -572,6 +639,29 @@ and not when it has begun by the clock = 61 s, 2 min, 5.00
     0 talk; 61 transfer ben; 61 say agent; 61.9 end
 parts of seconds add up = 62 s, 2 min, 5.00
     0 talk; 20.9 pause client; 30 resume client; 50.9 pause client; 60 resume client; 80.9 end
+a top-up just before the pause ends leaves time to go on = 180 s, 3 min, 7.50
+    prepaid=1; 0 top_up 250; 0 talk; 70 sweep; 959 top_up 500; 961 shows status paused; 1100 resume client;
+    1220 end; 1220 shows balance 0.00
+and no more than before = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 250; 0 talk; 70 sweep; 959 top_up 500; 1858 shows status paused;
+    1859 shows status ended
+a top-up that does not pay for a minute leaves none = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 250; 0 talk; 70 sweep; 959 top_up 249; 960 shows end_reason spending_limit
+a top-up after the pause has ended = 60 s, 1 min, 2.50
+    prepaid=1; 0 top_up 250; 0 talk; 70 sweep; 961 top_up 500; 961 shows end_reason spending_limit;
+    961 refused SessionEnded resume client; 962 shows balance 5.00
+two sessions on one balance, as each takes its minutes = 120 s, 2 min, 5.00
+    prepaid=1; 0 top_up 1500; 0 talk dora; 0 talk; 400 sweep; 400 shows balance 2.00;
+    400 shows pause_reason balance; 400 end
+1/1, a limit is not exceeded by half a cent = 10 s, 1 min, 0.05 (active spending_limit)
+    first_increment_seconds=1; next_increment_seconds=1; 0 rate anna 30; 0 talk anna 5; 100 end
+1/1, a limit pays for what is rounded down to it = 1 s, 1 min, 0.04 (active spending_limit)
+    first_increment_seconds=1; next_increment_seconds=1; 0 talk anna 4; 100 end
+a limit after a minute for nothing = 120 s, 2 min, 2.50 (active transfer active spending_limit)
+    0 talk zoe; 30 transfer anna; 30 answer yes; 31 say agent; 32 refused InvalidParameter limit 249;
+    32 limit 250; 400 end
+what is left of the free seconds is told = 90 s, 1 min, 2.50
+    free_seconds=60; 0 talk; 20 shows free_seconds_left 40; 61 shows free_seconds_left 0; 90 end
 two sessions on one balance = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 750; 0 talk cora; 0 talk; 20 sweep; 70 sweep; 250 end; 250 shows balance 0.00
 """
@@ -731,6 +821,17 @@ def test_a_session_costs_what_the_rules_say(name, is_swept, runtime_of):
         intervals = [each for each in story.receipt()["intervals"] if each["milliseconds"]]
         assert reasons is None or reasons == " ".join(each["reason"] for each in intervals)
         audit(story)
+    finally:
+        story.close()
+
+
+def test_the_minimum_charge_is_of_the_first_agent_who_costs_anything(runtime_of):
+    story = Told(runtime_of("minimum_charge=500"))
+    try:
+        story.play(["0 talk zoe", "61 transfer anna", "61 answer yes", "61 say agent", "130 end"])
+        charges = story.receipt()["charges"]
+        told = [(each["count"], each["agent"]["name"], int(each["amount"])) for each in charges]
+        assert told == [(2, "zoe", 0), (1, "anna", 250), (0, "anna", 250)]
     finally:
         story.close()
 

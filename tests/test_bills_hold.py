@@ -20,6 +20,7 @@ REFUSALS = (
     errors.InvalidParameter,
     errors.NotFound,
     errors.SessionEnded,
+    errors.SessionPaused,
     errors.SpendingLimitReached,
     errors.WrongStatus,
 )
@@ -40,12 +41,14 @@ EVENTS = [
     *(("transfer", name) for name in RATES),
     *(("answer", is_agreed) for is_agreed in (True, True, False)),
     *(("top_up", cents) for cents in (100, 250, 1000)),
-    *(("outage", ms) for ms in (20_000, 40_000, 4_000_000)),
+    *(("outage", ms) for ms in (1, 5000, 20_000, 40_000, 4_000_000)),
     *[("sweep",)] * 2,
     ("boot",),
     ("boot", "another"),
     ("end",),
     ("another",),
+    *[("beside", name) for name in ("anna", "cora", "dora")],
+    *[("turn_to_the_next",)] * 3,
 ]
 MS = [0, 1, 1000, 3000, 20_000, 29_000, 31_000, 44_000, 46_000, 59_000, 60_000, 61_000, 120_000]
 waits = st.one_of(st.sampled_from(MS), st.integers(0, 100_000), st.integers(0, 400_000))
@@ -74,6 +77,7 @@ histories = st.builds(
         minimum_charge=st.sampled_from([0, 0, 0, 300]),
         prepaid=st.booleans(),
         free_seconds=st.sampled_from([0, 0, 60, 45]),
+        steady_seconds=st.sampled_from([300, 60, 60, 0]),
         billing_starts=st.sampled_from(["first_message", "first_message", "accept"]),
     ),
     agent=st.sampled_from(["anna", "anna", "zoe"]),
@@ -96,12 +100,17 @@ def happen(story, event, *words):
     before = story.read()["total_cost"]
     if event == "leave":
         story.away.add(story.user(words[0]).name)
-    elif event == "another":
-        story.end()
+    elif event in ("another", "beside"):
+        if event == "another":
+            story.end()
         with suppress(*REFUSALS):
-            story.ask()
+            story.ask(*words)
             story.accept()
             story.say("agent")
+        return
+    elif event == "turn_to_the_next":
+        ids = sorted(story.asked)
+        story.id = ids[(ids.index(story.id) + 1) % len(ids)]
         return
     else:
         try:
@@ -123,7 +132,10 @@ def bills(runtime, history, is_swept):
         # Who asks can pay for what begins; when the agent accepts they may have less.
         if history.chosen["prepaid"]:
             story.top_up(history.balance + FIRST_CENTS)
-        story.ask(history.agent, history.limit)
+        try:
+            story.ask(history.agent, history.limit)
+        except errors.InvalidParameter:
+            story.ask(history.agent)  # It would pay for nothing.
         if history.chosen["prepaid"]:
             story.pay_back(FIRST_CENTS)
         story.accept()
@@ -133,10 +145,12 @@ def bills(runtime, history, is_swept):
             if event == "outage":
                 story.is_down = True
                 story.at((story.ms + words[0]) / 1000)
-                event, words = "boot", ()
+                story.boot()
+                event, words = "sweep", ()
             happen(story, event, *words)
         happen(story, "sweep")
-        happen(story, "end")
+        for story.id in sorted(story.asked):  # noqa: B020
+            happen(story, "end")
         return [*map(bill, final_receipts(story)), story.balance()]
     finally:
         story.close()

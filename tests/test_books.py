@@ -40,7 +40,7 @@ class House:
         client = self.server.person("client", name)
         if cents:
             entry = {"user_id": client.id, "kind": "top_up", "amount": cents / 100, "reason": "Card"}
-            assert self.admin.post("/api/chat/balance", entry).status == 201
+            assert self.admin.pay("/api/chat/balance", entry).status == 201
         return client
 
     def talk(self, client, seconds=61, transfer=False):

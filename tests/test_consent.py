@@ -1,9 +1,13 @@
 """Nobody pays a price that they did not see: over HTTP, for every worker class, one worker and two."""
 
+from dataclasses import replace
+
 import pytest
 
 from chat import store
 from chat.database.migrations import m008_consent
+from chat.web import words
+from tests.pages.visitor import Visitor
 from tests.story import Story
 from tests.threads import together
 
@@ -132,7 +136,7 @@ def test_it_is_told_when_the_clock_has_started(server, client, agent, session):
 def balance(server, client, amount, kind="top_up"):
     """By hand of an administrator."""
     entry = {"user_id": client.id, "kind": kind, "amount": amount, "reason": "Card"}
-    assert server.person("admin").post("/api/chat/balance", entry).status == 201
+    assert server.person("admin").pay("/api/chat/balance", entry).status == 201
 
 
 def test_who_cannot_pay_for_a_minute_is_told_so_and_no_clock_is_started(start):
@@ -167,6 +171,41 @@ def test_who_cannot_pay_for_a_minute_is_told_so_and_no_clock_is_started(start):
     assert client.ask(agent_id=free.id, spending_limit=None)["spending_limit"] is None
     client.do("end", client.ask(agent_id=free.id)["id"])
     assert client.ask(agent_id=free.id, spending_limit=5)["spending_limit"] == 5
+
+
+def test_a_limit_that_pays_for_nothing_is_refused_with_what_is_the_least(server, client, agent):
+    for asked in ({"agent_id": agent.id}, {"max_rate": 2.50}):
+        refused = client.post(ANY, {**asked, "spending_limit": 2.49})
+        assert (refused.status, refused.json["code"], refused.json["least"]) == (
+            400,
+            "invalid_parameter",
+            2.5,
+        )
+    visitor = Visitor(server, client)
+    page = visitor.post("/sessions", visitor.open(f"/sessions/new?agent_id={agent.id}").form("/sessions"))
+    talk = page.location.rpartition("/")[2]
+    assert client.do("limit", talk, spending_limit=2.49).json["least"] == 2.5
+    client.do("cancel", talk)
+    form = visitor.open(f"/sessions/new?agent_id={agent.id}").form("/sessions")
+    page = visitor.post("/sessions", form, spending_limit="2,49")
+    assert (page.status, "At least €2.50, which is what it costs or begins with." in page.text) == (400, True)
+    assert visitor.post("/sessions", page.form("/sessions"), spending_limit="2,50").status == 303
+
+
+def test_a_session_is_prepaid_whatever_the_setting_is_by_now(runtime):
+    before = runtime.settings
+    runtime.settings = replace(before, prepaid=True)
+    story = Story(runtime)
+    try:
+        story.top_up(1000)
+        story.ask()
+        assert not story.read()["is_prepaid"]
+        story.accept()
+        runtime.settings = before
+        assert story.read()["is_prepaid"] and "prepaid" in words.states(story.read())
+    finally:
+        story.close()
+        runtime.settings = before
 
 
 def test_an_older_database_is_taken_over(runtime):

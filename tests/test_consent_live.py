@@ -8,6 +8,9 @@ def server(site):
     return site
 
 
+AGREE = "Agree to {}, with obligation to pay, {} a minute"
+
+
 def opened(visitor, path):
     """The page that somebody has in front of them."""
     visitor.open(path)
@@ -41,17 +44,114 @@ def test_what_is_agreed_to_is_what_is_read(site, talk, visit):
     first, second = (site.person("agent", name, rate_cents=400) for name in ("Me Girard", "Me Noir"))
     page = opened(visit(site, talk.client), f"/sessions/{talk.id}")
     talk.agent.do("transfer", talk.id, agent_id=first.id)
-    page.get_by_role("button", name="Agree, with obligation to pay, €4.00 a minute").wait_for()
+    page.get_by_role("button", name=AGREE.format("Me Girard", "€4.00")).wait_for()
     assert page.locator("[data-transfer-name]").inner_text() == "Me Girard"
     second.post("/api/chat/agents/me", {"rate_per_minute": 9.5})
     talk.agent.do("transfer", talk.id, agent_id=second.id)
-    button = page.get_by_role("button", name="Agree, with obligation to pay, €9.50 a minute")
+    button = page.get_by_role("button", name=AGREE.format("Me Noir", "€9.50"))
     button.wait_for()
     assert page.locator("[data-transfer-name]").inner_text() == "Me Noir"
     with page.expect_navigation():
         button.click()
     session = talk.client.show(talk.id)
     assert (session["agent"]["id"], session["rate_per_minute"]) == (second.id, 9.5)
+
+
+def test_who_agrees_to_what_is_no_longer_offered_is_asked_again(site, talk, visit):
+    first, second = (
+        site.person("agent", name, rate_cents=cents)
+        for name, cents in (("Me Girard", 400), ("Me $& Noir", 950))
+    )
+    page = opened(visit(site, talk.client), f"/sessions/{talk.id}")
+    talk.agent.do("transfer", talk.id, agent_id=first.id)
+    old = page.get_by_role("button", name=AGREE.format("Me Girard", "€4.00"))
+    old.wait_for()
+    # Its line is cut: it does not hear of the second offer. What it had asked before is answered once more.
+    page.route("**/api/**", lambda route: route.abort())
+    talk.agent.send(talk.id, "Un instant")
+    page.locator(".message", has_text="Un instant").wait_for()
+    talk.agent.do("transfer", talk.id, agent_id=second.id)
+    with page.expect_response(f"**/sessions/{talk.id}/agree") as sent:
+        old.click()
+    assert sent.value.status == 409
+    page.get_by_role("alert").get_by_text("What is offered is no longer what was shown.").wait_for()
+    assert talk.client.show(talk.id)["agent"]["id"] not in (first.id, second.id)
+    new = page.get_by_role("button", name=AGREE.format("Me $& Noir", "€9.50"))
+    with page.expect_navigation():
+        new.click()
+    told = talk.client.show(talk.id)
+    assert (told["agent"]["id"], told["rate_per_minute"]) == (second.id, 9.5)
+
+
+# The page's own module, on a copy of its elements: what it shows so many seconds after an answer.
+METER = """async ([session, moments]) => {
+  const script = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/js/session.js"));
+  const root = document.querySelector("[data-talk]").cloneNode(true);
+  const { SessionView } = await import(script.name);
+  const { now } = performance, { setInterval } = window;
+  let tick, passed = 0;
+  performance.now = () => passed * 1000;
+  window.setInterval = (callback) => { tick = callback; };
+  new SessionView([root], session);
+  const shown = moments.map((moment) => {
+    passed = moment;
+    tick();
+    const names = ["meter-time", "meter-cost", "meter-minutes"];
+    return names.map((name) => root.querySelector(`[data-${name}]`).textContent);
+  });
+  Object.assign(performance, { now });
+  window.setInterval = setInterval;
+  return shown;
+}"""
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"first_increment_seconds": 60, "next_increment_seconds": 1},
+        {
+            "first_increment_seconds": 30,
+            "next_increment_seconds": 6,
+            "minimum_charge": 333,
+            "free_seconds": 7,
+        },
+    ],
+    ids=["60/1", "30/6"],
+)
+def test_the_meter_runs_as_the_bill_does(start, visit, chosen):
+    """What a page shows between two answers is what the receipt says at the same second."""
+    server = start(**chosen)
+    client, agent, other = (
+        server.person("client"),
+        server.person("agent"),
+        server.person("agent", rate_cents=125),
+    )
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    agent.send(asked, "Bonjour")
+    page = opened(visit(server, client), f"/sessions/{asked}")
+    page.locator("[data-clock]").wait_for()
+
+    def so_far():
+        return client.get(f"/api/chat/sessions/{asked}/receipt").json["session"]
+
+    for advanced in ((3, 20, 7, 9, 23, 1, 1), (1, 2, 1, 4, 9)):
+        answers = [so_far()]
+        for seconds in advanced:
+            server.advance(seconds)
+            answers.append(so_far())
+        for number, first in enumerate(answers):
+            later = [each["duration_seconds"] - first["duration_seconds"] for each in answers[number:]]
+            assert page.evaluate(METER, [first, later]) == [
+                [
+                    f"{each['duration_seconds'] // 60}:{each['duration_seconds'] % 60:02d}",
+                    f"€{each['total_cost']:.2f}",
+                    f"{each['billed_minutes']} min",
+                ]
+                for each in answers[number:]
+            ]
+        agent.do("transfer", asked, agent_id=other.id)
+        other.send(asked, "À moi")
 
 
 def test_the_page_says_once_that_the_clock_has_started(site, visit):

@@ -223,11 +223,11 @@ def test_over_the_api_fifty_equal_payouts_are_one_and_nobody_sees_anothers(serve
     assert own == admin.get(f"/api/chat/earnings?agentId={agent.id}").json
     assert (own["accounts"][0]["balance"], [each["amount"] for each in own["payouts"]]) == (-1.5, [1.5])
     for who, code in ((agent, "forbidden"), (client, "forbidden")):
-        assert who.post("/api/chat/payouts", asked).json["code"] == code
+        assert who.pay("/api/chat/payouts", asked).json["code"] == code
     for who in (other, client):
         assert who.get(f"/api/chat/earnings?agentId={agent.id}").json["code"] == "not_found"
     assert client.get("/api/chat/earnings").status == 404
-    assert admin.post("/api/chat/payouts", {**asked, "agent_id": client.id}).status == 404
+    assert admin.pay("/api/chat/payouts", {**asked, "agent_id": client.id}).status == 404
     table = agent.get("/api/chat/earnings?format=csv")
     assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert table.body.startswith(

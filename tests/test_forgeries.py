@@ -1,15 +1,17 @@
 """What somebody changes behind the server's back, by SQL and without triggers: each is seen and named."""
 
+from time import time
 from typing import Any
 
 import pytest
 
-from chat import credits, store, verify
+from chat import clock, credits, earnings, payments, refunds, store, verify
 from chat.accounts import User
 from chat.database.connection import connect
 from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.story import Story
+from tests.stripe import Stripe, event, signature
 
 # What it hits = by which statements. {paid}, {handed}, {plain} are sessions that have ended: prepaid, prepaid
 # and transferred, never paid in advance; {open} goes on, and was transferred; {i} stands for
@@ -98,6 +100,35 @@ ledger {next} = INSERT INTO ledger (user_id, kind, amount_cents, reason, created
     WHERE id = {client}
 user {client} = UPDATE users SET balance_cents = balance_cents + 100 WHERE id = {client}
 
+payout {payout} = UPDATE payouts SET amount_cents = 100 WHERE id = {payout}
+payout {payout} = UPDATE payouts SET agent_id = {ben} WHERE id = {payout}
+payout {payout} = UPDATE payouts SET reason = 'Cash' WHERE id = {payout}
+payout {payout} = DELETE FROM payouts WHERE id = {payout}
+payout {no_payout} = INSERT INTO payouts (id, agent_id, kind, amount_cents, currency, reason, created_at)
+    VALUES ({no_payout}, {ben}, 'payout', 100, 'EUR', 'Cash', 1)
+payment {unpaid} = UPDATE payments SET provider_id = 'pi_forged', paid_at = 1 WHERE id = {unpaid}
+payment {unpaid} = UPDATE payments SET ledger_id = {minute} WHERE id = {unpaid}
+payment {bought} = UPDATE payments SET ledger_id = NULL, provider_id = NULL, paid_at = NULL
+    WHERE id = {bought}
+payment {bought} = UPDATE payments SET amount_cents = 9000 WHERE id = {bought}
+payment {bought} = UPDATE payments SET user_id = {other} WHERE id = {bought}
+payment {bought} = UPDATE payments SET provider_id = 'pi_forged' WHERE id = {bought}
+payment {bought} = DELETE FROM payment_refunds WHERE payment_id = {bought};
+    DELETE FROM payments WHERE id = {bought}
+refund {sent} = UPDATE payment_refunds SET ledger_id = NULL WHERE id = {sent}
+refund {sent} = UPDATE payment_refunds SET amount_cents = 100 WHERE id = {sent}
+refund {sent} = UPDATE payment_refunds SET status = 'refused' WHERE id = {sent}
+refund {sent} = UPDATE payment_refunds SET payment_id = {unpaid} WHERE id = {sent}
+refund {sent} = DELETE FROM payment_refunds WHERE id = {sent}
+refund {no_refund} = INSERT INTO payment_refunds (id, payment_id, reference, amount_cents, status, key,
+    created_at) VALUES ({no_refund}, {bought}, 'forged', 100, 'done', 'forged', 1)
+session {open} = UPDATE billing_intervals SET share_percent = 1 WHERE chat_session_id = {open}
+session {open} = UPDATE billing_intervals SET share_percent = 1 WHERE id =
+    (SELECT max(id) FROM billing_intervals WHERE chat_session_id = {open})
+session {plain} = UPDATE billing_intervals SET share_percent = 1 WHERE chat_session_id = {plain}
+session {handed} = UPDATE billing_intervals SET share_percent = 1 WHERE id =
+    (SELECT min(id) FROM billing_intervals WHERE chat_session_id = {handed})
+
 books {receipt} = UPDATE books SET content = replace(content, '"total_cents":500', '"total_cents":250')
     WHERE sequence = {receipt}
 books {receipt} = UPDATE books SET content = json_set(content, '$.client.name', 'Mallory')
@@ -123,9 +154,9 @@ CASES = [
 class House:
     """One database with a little of everything, and what its rows are called in the table."""
 
-    def __init__(self, folder: Any) -> None:
-        settings = Settings(database_url=f"sqlite:///{folder}/chat.db", prepaid=True)
-        self.runtime = Runtime(settings)
+    def __init__(self, folder: Any, bank: Stripe) -> None:
+        settings = Settings(database_url=f"sqlite:///{folder}/chat.db", **{**bank.settings, "prepaid": True})
+        self.runtime, self.bank_settings = Runtime(settings), settings
         self.runtime.prepare()
         self.path = folder / "chat.db"
         story = Story(self.runtime)
@@ -159,6 +190,7 @@ class House:
         story.ask("cora")
         self._begin(story)
         names["newest"] = story.id
+        names |= self._pay(story, bank)
         story.asked = {}  # What is open stays so.
         story.close()
         with_db = self.runtime.database.read
@@ -202,10 +234,33 @@ class House:
         story.accept()
         story.say("agent")
 
-    def _admin(self) -> User:
+    def _pay(self, story: Story, bank: Stripe) -> dict[str, int]:
+        """Two top-ups through the provider, one paid, of which something went back; and a payout."""
+        self.runtime.settings, admin, client = (
+            self.bank_settings,
+            self._admin("paying"),
+            story.people["client"],
+        )
+        unpaid, bought = (
+            payments.create(self.runtime, client, 2000, None, lambda _: ("http://x", "http://y"))[0]
+            for _ in range(2)
+        )
+        _, _, content = bank.asked[-1]
+        reference = content["client_reference_id"]
+        paid = {"client_reference_id": reference, "payment_status": "paid", "amount_total": 2000}
+        what = event("checkout.session.completed", {**paid, "currency": "eur", "payment_intent": "pi_house"})
+        payments.hear(self.runtime, signature(what, int(time()) - clock.wall() // 1000), what)
+        refunds.pay_back(self.runtime, admin, bought["id"], 500, "key")
+        payout, _ = earnings.pay_out(
+            self.runtime, admin, story.people["anna"].id, "payout", 300, "Transfer", "key"
+        )
+        names = {"unpaid": unpaid["id"], "bought": bought["id"], "sent": 1, "no_refund": 2}
+        return {**names, "payout": payout["id"], "no_payout": payout["id"] + 1}
+
+    def _admin(self, name: str = "ada") -> User:
         write = self.runtime.database.write
         return User(
-            write(lambda db: store.users.insert(db, "admin", "Ada", "ada@story.example", "none", 0, 0)),
+            write(lambda db: store.users.insert(db, "admin", "Ada", f"{name}@story.example", "none", 0, 0)),
             "admin",
             "Ada",
             b"",
@@ -217,9 +272,10 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    made = House(tmp_path_factory.mktemp("house"))
-    yield made
-    made.runtime.close()
+    with Stripe() as bank:
+        made = House(tmp_path_factory.mktemp("house"), bank)
+        yield made
+        made.runtime.close()
 
 
 def test_what_nobody_touched_is_right(house, tmp_path):

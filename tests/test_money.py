@@ -168,7 +168,7 @@ def test_a_conversation_is_in_it_from_the_request_to_the_receipt(shop, run, visi
     visitor.open(f"/sessions/{asked['id']}")
     visitor.page.locator("[data-meter-cost]", has_text=english.replace("\xa0", " ")).first.wait_for()
     entry = {"user_id": client.id, "kind": "top_up", "amount": float(wire), "reason": "Card"}
-    assert admin.post("/api/chat/balance", entry).status == 201
+    assert admin.pay("/api/chat/balance", entry).status == 201
     (row,) = client.get("/api/chat/balance").json["ledger"]
     assert (row["amount"], row["currency"]) == (float(wire), currency)
     assert run(shop, "verify")
@@ -240,6 +240,24 @@ def test_a_start_in_another_currency_is_refused_until_it_is_changed(past, run):
     assert b'"total_cost":2.50,' in old
     assert b'"currency":"EUR"' in old
     assert "€2.50" in Visitor(server, talk.client).open(f"/sessions/{talk.id}").text
+    # Some of it is given back in its own currency, by hand.
+    admin, path = server.person("admin"), f"/sessions/{talk.id}/receipt/credits"
+    for amount, code in ((1.255, "invalid_parameter"), (2.51, "invalid_parameter"), (0, "invalid_parameter")):
+        refused = admin.pay(f"/api/chat{path}", {"amount": amount, "reason": "Goodwill"})
+        assert (refused.status, refused.json["code"]) == (400, code)
+    note = admin.pay(f"/api/chat{path}", {"amount": 1.25, "reason": "Goodwill"})
+    assert (note.status, note.json["credit"]["amount"], note.json["credit"]["is_to_balance"]) == (
+        201,
+        1.25,
+        False,
+    )
+    visitor = Visitor(server, admin)
+    form = visitor.open(f"/sessions/{talk.id}/receipt").form(path)
+    assert form["amount"] == "1.25"
+    assert visitor.post(path, form, amount="1.255", reason="Goodwill").status == 400
+    assert visitor.post(path, form, amount="0,75", reason="Goodwill").status == 303
+    assert "€0.50" in visitor.open(f"/sessions/{talk.id}/receipt").text
+    assert run(server, "verify").startswith("All totals and balances are right.")
     # What comes is in yen, at a rate that somebody has looked at.
     (card,) = talk.client.get("/api/chat/agents").json["agents"]
     assert (card["rate_per_minute"], card["currency"], card["status"]) == (3, "JPY", "away")
@@ -295,6 +313,14 @@ def test_nothing_in_another_currency_is_stored(runtime):
     ):
         with pytest.raises(Exception, match="the database has another currency"):
             runtime.database.write(lambda db, statement=statement: db.conn.execute(statement))
+
+
+@pytest.mark.parametrize(
+    ("currency", "count"), [("EUR", 2), ("JPY", 0), ("KWD", 3), ("UGX", 0), ("RSD", 0), ("IQD", 0)]
+)
+def test_a_currency_has_the_decimals_that_people_pay_with(currency, count):
+    """RSD has two and IQD three by ISO 4217, and no coins for them."""
+    assert money.decimals(currency) == count
 
 
 def test_there_is_no_runtime_in_a_currency_that_there_is_not(tmp_path):

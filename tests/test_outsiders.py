@@ -195,7 +195,7 @@ def house(site):
     client, agent, other = site.person("client", canary()), site.person("agent"), site.person("agent")
     Visitor(site, agent).post("/replies", shortcut="own", message=canary())
     reason = {"user_id": client.id, "kind": "top_up", "amount": 50, "reason": canary()}
-    assert admin.post("/api/chat/balance", reason).status == 201
+    assert admin.pay("/api/chat/balance", reason).status == 201
     sessions = {}
     for state in ("waiting", "active", "paused", "ended"):
         one = site.person("agent") if state == "waiting" else agent

@@ -33,7 +33,7 @@ def shop(bank, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def stripe_is_well_again(bank):
     yield
-    bank.status = 200
+    bank.status, bank.is_lost = 200, False
 
 
 def balance(client):
@@ -53,8 +53,11 @@ def paid(bank, shop):
     return client, what
 
 
-def back(what, units):
-    return {"payment_intent": what["payment_intent"], "amount_refunded": units}
+def go_back(bank, what, units):
+    """Somebody sends it back at Stripe itself."""
+    status, made = bank.send_back(what["payment_intent"], units, {})
+    assert status == 200
+    return made
 
 
 def test_what_was_paid_is_booked_once_however_often_it_is_told(bank, shop):
@@ -93,7 +96,7 @@ def test_with_a_key_there_is_one_payment(bank, shop):
     assert [answer.status for answer in made] == [201, 200, 409]
     assert made[1].json == {**made[0].json, "duplicate": True}
     assert made[2].json["code"] == "idempotency_mismatch"
-    agent = shop.person("agent").post("/api/chat/payments", {"amount": 20})
+    agent = shop.person("agent").pay("/api/chat/payments", {"amount": 20})
     assert (agent.status, agent.json["code"]) == (403, "forbidden")
 
 
@@ -199,7 +202,7 @@ def test_a_stripe_that_is_slow_stops_nobody_else(start, worker_class, is_drippin
         assert len(set(bank.keys("/v1/checkout/sessions"))) == 1
         # And one that is not there at all.
         bank.stop()
-        gone = client.post("/api/chat/payments", {"amount": 20})
+        gone = client.pay("/api/chat/payments", {"amount": 20})
         assert (gone.status, gone.json["code"]) == (503, "payment_unavailable")
         assert KEY not in server.log and SECRET not in server.log
 
@@ -209,20 +212,25 @@ def test_some_of_it_goes_back_through_stripe(bank, shop, paid):
     admin, path = shop.person("admin"), f"/api/chat/payments/{what['payment']}/refund"
     first = admin.post(path, {"amount": 5.50}, Idempotency_Key="1")
     assert (first.status, first.json) == (201, {"success": True, "balance": 14.5})
-    asked, _, content = bank.asked[-1]
+    asked, headers, content = bank.asked[-1]
     assert (asked, content) == (
         "/v1/refunds",
-        {"payment_intent": what["payment_intent"], "amount": "550"},
+        {
+            "payment_intent": what["payment_intent"],
+            "amount": "550",
+            "metadata[reference]": content["metadata[reference]"],
+        },
     )
+    assert headers["idempotency-key"] == content["metadata[reference]"]
     calls = len(bank.asked)
     again = admin.post(path, {"amount": 5.50}, Idempotency_Key="1")
     assert (again.status, again.json["duplicate"], len(bank.asked)) == (200, True, calls)
     assert admin.post(path, {"amount": 5}, Idempotency_Key="1").json["code"] == "idempotency_mismatch"
-    assert admin.post(path, {"amount": 14.51}).json["code"] == "invalid_parameter"
-    assert client.post(path, {"amount": 1}).json["code"] == "forbidden"
+    assert admin.pay(path, {"amount": 14.51}).json["code"] == "invalid_parameter"
+    assert client.pay(path, {"amount": 1}).json["code"] == "forbidden"
     # What Stripe tells of it is known.
     for _ in range(2):
-        assert deliver(shop, BACK, back(what, 550)).status == 200
+        assert deliver(shop, BACK, what).status == 200
     assert entries(client) == [-5.5, 20]
     assert client.get(path.removesuffix("/refund")).json["paid_back"] == 5.5
     (noted,) = admin.get(f"/api/chat/audit?kind=sent_back&userId={client.id}").json["entries"]
@@ -233,10 +241,10 @@ def test_what_was_used_is_not_sent_back(shop, paid):
     client, what = paid
     admin = shop.person("admin")
     used = {"user_id": client.id, "kind": "refund", "amount": 15, "reason": "In cash"}
-    assert admin.post("/api/chat/balance", used).status == 201
+    assert admin.pay("/api/chat/balance", used).status == 201
     path = f"/api/chat/payments/{what['payment']}/refund"
-    assert admin.post(path, {"amount": 5.01}).json["code"] == "insufficient_balance"
-    assert admin.post(path, {"amount": 5}).json["balance"] == 0
+    assert admin.pay(path, {"amount": 5.01}).json["code"] == "insufficient_balance"
+    assert admin.pay(path, {"amount": 5}).json["balance"] == 0
 
 
 def test_what_stripe_refuses_to_send_back_the_client_keeps(bank, shop, paid):
@@ -261,41 +269,130 @@ def test_what_stripe_did_not_answer_is_asked_again_and_goes_back_once(bank, shop
     bank.status = 200
     assert admin.post(path, {"amount": 5}, Idempotency_Key="1").json["balance"] == 15
     keys = bank.keys("/v1/refunds")[before:]
-    assert (len(keys), len(set(keys)), entries(client)) == (3, 1, [-5, 20])
-    # Or Stripe tells by itself that it was done: then nobody asks.
-    bank.status = 500
-    assert admin.post(path, {"amount": 3}, Idempotency_Key="2").status == 503
-    assert deliver(shop, BACK, back(what, 800)).status == 200
-    asked = len(bank.asked)
-    assert admin.post(path, {"amount": 3}, Idempotency_Key="2").json["balance"] == 12
-    assert len(bank.asked) == asked
+    assert (len(keys), len(set(keys)), entries(client)) == (2, 1, [-5, 20])
+    # Or Stripe has done it, and tells so by itself, or when it is asked: then nothing is sent again, although
+    # it knows keys for a day only.
+    bank.is_lost = True
+    for key, amount, is_told, left in (("2", 3, True, 12), ("3", 12, False, 0)):
+        assert admin.post(path, {"amount": amount}, Idempotency_Key=key).status == 503
+        bank.done.clear()
+        asked = len(bank.asked)
+        assert not is_told or deliver(shop, BACK, what).status == 200
+        assert admin.post(path, {"amount": amount}, Idempotency_Key=key).json["balance"] == left
+        assert len(bank.asked) == asked
+    assert entries(client) == [-12, -3, -5, 20]
 
 
-def test_what_is_sent_back_at_stripe_is_booked_by_the_difference(shop, paid):
+def test_what_is_sent_back_at_stripe_is_booked_once(bank, shop, paid):
     client, what = paid
-    for units in (300, 300, 800, 500, 800):
-        assert deliver(shop, BACK, back(what, units)).status == 200
+    for units in (300, 500, 0):
+        if units:
+            go_back(bank, what, units)
+        for kind in (BACK, "refund.created", "refund.updated"):
+            assert deliver(shop, kind, what).status == 200
     assert entries(client) == [-5, -3, 20]
-    assert deliver(shop, BACK, {"payment_intent": "pi_unknown", "amount_refunded": 1}).status == 200
-    assert deliver(shop, BACK, {"payment_intent": None, "amount_refunded": 1}).status == 200
+    assert deliver(shop, BACK, {"payment_intent": "pi_unknown"}).status == 200
+    assert deliver(shop, BACK, {"payment_intent": None}).status == 200
     # What the client has used nobody takes, and what is topped up later neither.
     used = {"user_id": client.id, "kind": "refund", "amount": 10, "reason": "In cash"}
     admin = shop.person("admin")
-    assert admin.post("/api/chat/balance", used).status == 201
-    assert deliver(shop, BACK, back(what, 2000)).status == 200
+    assert admin.pay("/api/chat/balance", used).status == 201
+    last = go_back(bank, what, 1200)
+    assert deliver(shop, BACK, what).status == 200
     assert balance(client) == 0
-    assert admin.post("/api/chat/balance", {**used, "kind": "top_up"}).status == 201
-    assert deliver(shop, BACK, back(what, 2000)).status == 200
+    assert admin.pay("/api/chat/balance", {**used, "kind": "top_up"}).status == 201
+    assert deliver(shop, BACK, what).status == 200
     assert balance(client) == 10
+    # What then does not arrive is given back as far as it was taken.
+    last["status"] = "failed"
+    assert deliver(shop, "refund.failed", last).status == 200
+    assert balance(client) == 12
 
 
 def test_it_may_go_back_before_it_has_come(bank, shop):
     client = shop.person("client")
     what = bank.paid(client, 20)
-    for units in (500, 200):
-        assert deliver(shop, BACK, back(what, units)).status == 200
+    go_back(bank, what, 500)
+    assert deliver(shop, BACK, what).status == 200
+    # It tells it again, if it cannot say how much.
+    bank.status = 500
+    assert deliver(shop, DONE, what).json["code"] == "payment_unavailable"
+    bank.status = 200
     assert deliver(shop, DONE, what).status == 200
     assert entries(client) == [-5, 20]
+
+
+@pytest.mark.parametrize("kind", ["refund.failed", "refund.updated", "charge.refund.updated", "asked again"])
+def test_what_did_not_arrive_the_client_has_again_once(bank, shop, paid, kind):
+    client, what = paid
+    admin, path = shop.person("admin"), f"/api/chat/payments/{what['payment']}/refund"
+    bank.is_lost = kind == "asked again"
+    assert admin.post(path, {"amount": 5}, Idempotency_Key="1").status == (503 if bank.is_lost else 201)
+    other = go_back(bank, what, 300)
+    assert bank.is_lost or deliver(shop, BACK, what).status == 200
+    (failed,) = (each for each in bank.refunds[what["payment_intent"]] if each is not other)
+    failed["status"] = "failed"
+    for _ in range(3):
+        if kind == "asked again":
+            answer = admin.post(path, {"amount": 5}, Idempotency_Key="1")
+            assert answer.json["code"] == "payment_refused"
+        else:
+            assert deliver(shop, kind, failed).status == 200
+        # An event from before comes late.
+        assert deliver(shop, BACK, what).status == 200
+    assert entries(client) == [5, -3, -5, 20]
+    assert f"nothing was sent back by {failed['id']!r}; 5.00 is on the balance again" in shop.log
+    page = Visitor(shop, admin).open(f"/admin/people/{client.id}")
+    assert "€5.00 did not arrive, and is on the balance again." in page.text
+    assert "Send €17.00 back through Stripe" in page.text
+    # One that has failed before we knew of it is nobody's loss.
+    go_back(bank, what, 100)["status"] = "failed"
+    assert deliver(shop, "refund.failed", failed).status == 200
+    assert balance(client) == 17
+
+
+def test_a_page_that_is_closed_is_opened_by_nobody(bank, shop):
+    client = shop.person("client")
+    what = bank.paid(client, 20, key="1")
+    path, visitor = f"/api/chat/payments/{what['payment']}", Visitor(shop, client)
+    link = visitor.open("/balance").link("/balance/top-ups/.*")
+    assert deliver(shop, "checkout.session.expired", what).status == 200
+    told = client.get(path).json
+    assert (told["status"], told["url"]) == ("expired", None)
+    page = visitor.open(link)
+    assert "the page at Stripe is closed" in page.text and bank.url not in page.text
+    assert link not in visitor.open("/balance").text
+    # The key gives this one, and asks for no other page.
+    asked = len(bank.asked)
+    again = client.post("/api/chat/payments", {"amount": 20}, Idempotency_Key="1").json
+    assert (again["id"], again["status"], len(bank.asked)) == (what["payment"], "expired", asked)
+    # What is paid all the same is booked, and the page of what is paid is closed too.
+    assert deliver(shop, LATER, what).status == 200
+    assert deliver(shop, "checkout.session.expired", what).status == 200
+    told = client.get(path).json
+    assert (told["status"], told["url"], entries(client)) == ("paid", None, [20])
+
+
+def test_a_client_has_so_many_open_top_ups_and_they_close_after_a_day(start):
+    with Stripe() as bank:
+        server = start(open_top_ups=2, **bank.settings)
+        client = server.person("client")
+        first, second = bank.paid(client, 20), bank.paid(client, 20)
+        refused = client.pay("/api/chat/payments", {"amount": 20})
+        assert (refused.status, refused.json["code"]) == (429, "too_many_top_ups")
+        assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
+        page = Visitor(server, client).open("/balance")
+        form = Visitor(server, client)
+        sent = form.post("/balance/top-ups", form.open("/balance").form("/balance/top-ups"))
+        assert (sent.status, "Too many top-ups are open" in sent.text) == (429, True)
+        assert page.link(f"/balance/top-ups/{first['payment']}")
+        assert deliver(server, DONE, second).status == 200
+        bank.paid(client, 20)
+        assert client.pay("/api/chat/payments", {"amount": 20}).status == 429
+        assert server.person("client").pay("/api/chat/payments", {"amount": 20}).status == 201
+        server.advance(86_401)
+        assert client.get(f"/api/chat/payments/{first['payment']}").json["status"] == "expired"
+        bank.paid(client, 20)
 
 
 def test_a_payment_that_is_made_twice_is_told_to_the_operator(bank, shop, paid):
@@ -312,7 +409,7 @@ def test_a_payment_that_is_made_twice_is_told_to_the_operator(bank, shop, paid):
 def test_what_is_paid_wakes_the_conversation(bank, shop):
     client, agent, admin = (shop.person(role) for role in ("client", "agent", "admin"))
     first = {"user_id": client.id, "kind": "top_up", "amount": 5, "reason": "Cash"}
-    assert admin.post("/api/chat/balance", first).status == 201
+    assert admin.pay("/api/chat/balance", first).status == 201
     asked = client.ask(agent_id=agent.id)["id"]
     agent.do("accept", asked)
     agent.send(asked, "Bonjour")
@@ -371,7 +468,7 @@ def test_the_administrators_page_sends_the_unused_rest_back(bank, shop, paid):
     client, _ = paid
     admin = Visitor(shop, shop.person("admin"))
     used = {"user_id": client.id, "kind": "refund", "amount": 4, "reason": "In cash"}
-    assert admin.person.post("/api/chat/balance", used).status == 201
+    assert admin.person.pay("/api/chat/balance", used).status == 201
     path = f"/admin/people/{client.id}"
     page = admin.open(path)
     assert "Send €16.00 back through Stripe" in page.text
@@ -387,14 +484,14 @@ def test_the_administrators_page_sends_the_unused_rest_back(bank, shop, paid):
 def test_without_keys_there_is_nothing(site):
     client = site.person("client")
     for answer in (
-        client.post("/api/chat/payments", {"amount": 20}),
+        client.pay("/api/chat/payments", {"amount": 20}),
         site.client().request("POST", "/api/payments/stripe", b"{}"),
-        site.person("admin").post("/api/chat/payments/1/refund", {"amount": 20}),
+        site.person("admin").pay("/api/chat/payments/1/refund", {"amount": 20}),
     ):
         assert (answer.status, answer.json["code"]) == (404, "not_found")
     visitor = Visitor(site, client)
     assert [form["action"] for form in visitor.open("/balance").posts] == ["/logout"]
-    assert visitor.post("/balance/top-ups", amount="20").status == 404
+    assert visitor.post("/balance/top-ups", amount="20", key="1").status == 404
 
 
 def test_the_keys_are_told_to_nobody(shop):
@@ -414,7 +511,14 @@ def test_the_keys_are_told_to_nobody(shop):
 
 @pytest.mark.parametrize(
     ("cents", "currency", "units"),
-    [(1250, "EUR", 1250), (1250, "JPY", 1250), (1250, "KWD", 1250), (5, "ISK", 500), (5, "UGX", 500)],
+    [
+        (1250, "EUR", 1250),
+        (1250, "JPY", 1250),
+        (1250, "KWD", 1250),
+        (5, "ISK", 500),
+        (5, "UGX", 500),
+        (5, "RSD", 500),
+    ],
 )
 def test_amounts_are_counted_as_stripe_counts_them(cents, currency, units):
     account = stripe.Stripe(Settings(stripe_secret_key=KEY, stripe_webhook_secret=SECRET))

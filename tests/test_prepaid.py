@@ -12,7 +12,7 @@ from tests.threads import together
 def conversation(server, top_up=10_000):
     """A client with a balance, who talks with an agent at 2.50."""
     admin, client, agent = (server.person(role) for role in ("admin", "client", "agent"))
-    paid = admin.post(
+    paid = admin.pay(
         "/api/chat/balance",
         {"user_id": client.id, "kind": "top_up", "amount": top_up / 100, "reason": "Card"},
     )
@@ -80,11 +80,11 @@ def test_only_an_administrator_changes_balances(start):
     admin, client, agent = (server.person(role) for role in ("admin", "client", "agent"))
     entry = {"user_id": client.id, "kind": "top_up", "amount": 5, "reason": "Card"}
     for who in (client, agent):
-        assert who.post("/api/chat/balance", entry).json["code"] == "forbidden"
-    assert admin.post("/api/chat/balance", entry | {"user_id": 999}).status == 404
-    assert admin.post("/api/chat/balance", entry | {"user_id": agent.id}).status == 404
-    assert admin.post("/api/chat/balance", entry).status == 201
-    too_much = admin.post("/api/chat/balance", entry | {"kind": "refund", "amount": 5.01})
+        assert who.pay("/api/chat/balance", entry).json["code"] == "forbidden"
+    assert admin.pay("/api/chat/balance", entry | {"user_id": 999}).status == 404
+    assert admin.pay("/api/chat/balance", entry | {"user_id": agent.id}).status == 404
+    assert admin.pay("/api/chat/balance", entry).status == 201
+    too_much = admin.pay("/api/chat/balance", entry | {"kind": "refund", "amount": 5.01})
     assert (too_much.status, too_much.json["code"]) == (409, "insufficient_balance")
     balance = client.get("/api/chat/balance").json
     assert (balance["balance"], balance["has_more"]) == (5, False)
@@ -96,7 +96,7 @@ def test_only_an_administrator_changes_balances(start):
 def test_an_amount_that_cannot_be_meant_is_named(start, amount):
     server = start()
     admin, client = server.person("admin"), server.person("client")
-    answer = admin.post(
+    answer = admin.pay(
         "/api/chat/balance", {"user_id": client.id, "kind": "top_up", "amount": amount, "reason": "Card"}
     )
     assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")

@@ -20,6 +20,7 @@ def test_each_is_read_in_its_own_type():
         ("CHAT_WORKERS", "0", "a whole number from 1 to 64"),
         ("CHAT_WORKERS", "two", "a whole number from 1 to 64"),
         ("CHAT_THREADS", "3", "a whole number from 4 to 1000"),
+        ("CHAT_ABSENCE_SECONDS", "24", "a whole number from 25 to 86400"),
         ("CHAT_LONG_POLL_SECONDS", "nan", "a number of seconds from 0.05 to 300"),
         ("CHAT_WORKER_CLASS", "sync", "gevent or gthread"),
         ("CHAT_DOORBELL", "yes", "0 or 1"),

@@ -27,7 +27,7 @@ LAYERS = (
         "statistics",
         "transitions",
     },
-    {"agents", "messages", "receipts", "shares", "signals", "verify"},
+    {"agents", "messages", "receipts", "refunds", "shares", "signals", "verify"},
     {"changes"},
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},

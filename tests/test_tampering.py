@@ -177,7 +177,7 @@ def test_an_amount_that_is_none_is_refused_wherever_one_is_taken(server, run):
                 {"user_id": client.id, "kind": "refund", "amount": amount, "reason": "x"},
             ),
         ):
-            answer = who.post(path, content)
+            answer = who.pay(path, content)
             assert (answer.status, answer.json["code"]) == (400, "invalid_parameter"), (path, amount)
     assert client.inbox().json["sessions"] == []
     assert client.get("/api/chat/balance").json["ledger"] == []

@@ -33,11 +33,30 @@ def test_a_key_gives_the_first_answer_and_is_whoever_acts_own(site):
     for differs in ({"amount": 20.01}, {"kind": "refund"}, {"reason": "Cash"}, {"user_id": other.id}):
         answer = change(admin, "1", **{**first, **differs})
         assert (answer.status, answer.json["code"]) == (409, "idempotency_mismatch"), differs
-    assert admin.post("/api/chat/balance", first).status == 201
+    assert admin.pay("/api/chat/balance", first).status == 201
     for wrong in ("", "x" * 65, "é"):
         answer = change(admin, wrong.encode(), **first)
         assert (answer.status, answer.json["code"]) == (400, "invalid_parameter"), wrong
     assert client.get("/api/chat/balance").json["balance"] == 60
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "content"),
+    [
+        ("admin", "balance", {"user_id": 1, **CARD}),
+        ("admin", "payouts", {"agent_id": 1, "amount": 1, "reason": "Cash"}),
+        ("admin", "sessions/1/receipt/credits", {"amount": 1, "reason": "Goodwill"}),
+        ("client", "payments", {"amount": 20}),
+        ("admin", "payments/1/refund", {"amount": 20}),
+    ],
+)
+def test_no_money_moves_without_a_key(site, role, path, content):
+    answer = site.person(role).post(f"/api/chat/{path}", content)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_parameter")
+    assert (answer.json["detail"], answer.json["field"]) == (
+        "The header Idempotency-Key is missing.",
+        "Idempotency-Key",
+    )
 
 
 def test_what_was_refused_is_not_kept_for_the_key(site):

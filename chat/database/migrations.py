@@ -4,6 +4,8 @@ Instants are integer milliseconds since 1970, UTC. Every state change takes the 
 stamps the rows that it changed with it.
 """
 
+import hashlib
+import json
 import re
 from unicodedata import normalize
 
@@ -477,15 +479,21 @@ def m009_books(db: Connection) -> None:
 
 
 def _widen_ledger(db: Connection) -> None:
-    """It takes entries of the kind `credit`, too; SQLite changes no CHECK of a table that there is."""
-    named = "SELECT sql FROM sqlite_master WHERE tbl_name = 'ledger' AND type {} AND sql IS NOT NULL"
+    """It takes entries of the kind `credit`, too."""
+    _rebuild(db, "ledger", "'minute_refund')", "'minute_refund', 'credit')", "*")
+
+
+def _rebuild(db: Connection, name: str, was: str, now: str, columns: str) -> None:
+    """Change a CHECK of a table that there is, which SQLite does not."""
+    named = f"SELECT sql FROM sqlite_master WHERE tbl_name = '{name}' AND type {{}} AND sql IS NOT NULL"
     (table,) = db.conn.execute(named.format("= 'table'")).fetchone()
     others = [row[0] for row in db.conn.execute(named.format("<> 'table'")).fetchall()]
-    wider = table.replace("'minute_refund')", "'minute_refund', 'credit')", 1)
-    db.conn.execute(re.sub(r'^CREATE TABLE "?ledger"?', "CREATE TABLE ledger_wide", wider))
-    db.conn.execute("INSERT INTO ledger_wide SELECT * FROM ledger")
-    db.conn.execute("DROP TABLE ledger")
-    db.conn.execute("ALTER TABLE ledger_wide RENAME TO ledger")
+    wider = table.replace(was, now, 1)
+    db.conn.execute(re.sub(rf'^CREATE TABLE "?{name}"?', f"CREATE TABLE {name}_wide", wider))
+    into = "" if columns == "*" else f" ({columns})"
+    db.conn.execute(f"INSERT INTO {name}_wide{into} SELECT {columns} FROM {name}")
+    db.conn.execute(f"DROP TABLE {name}")
+    db.conn.execute(f"ALTER TABLE {name}_wide RENAME TO {name}")
     for statement in others:
         db.conn.execute(statement)
 
@@ -607,6 +615,65 @@ def m012_payments(db: Connection) -> None:
         "CREATE TABLE provider_refunds (provider_id TEXT PRIMARY KEY, units INTEGER NOT NULL) STRICT",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m013_steady(db: Connection) -> None:
+    # How much had been billed when the client was last found to be away; NULL is never.
+    db.conn.execute("ALTER TABLE chat_sessions ADD COLUMN steady_from_ms INTEGER")
+
+
+@migrations()
+def m014_sealed(db: Connection) -> None:
+    _rebuild(
+        db,
+        "books",
+        "'credit', 'ledger')",
+        "'credit', 'ledger', 'share', 'payout', 'payment', 'refund')",
+        "sequence, content, hash",
+    )
+    for statement in (
+        # When the provider closed its page of a payment that nobody made.
+        "ALTER TABLE payments ADD COLUMN expired_at INTEGER",
+        "CREATE INDEX payments_open ON payments (user_id, created_at) WHERE ledger_id IS NULL",
+        # The provider's id of what goes back.
+        "ALTER TABLE payment_refunds ADD COLUMN provider_id TEXT",
+        "CREATE UNIQUE INDEX payment_refunds_provider ON payment_refunds (provider_id)",
+    ):
+        db.conn.execute(statement)
+    if db.conn.execute("SELECT 1 FROM books").fetchone() is None:
+        return  # They begin with all that there is.
+    shares = """
+        SELECT DISTINCT chat_session_id, i.agent_id, share_percent FROM billing_intervals i
+        JOIN chat_sessions s ON s.id = chat_session_id WHERE s.status <> 'ended'
+        ORDER BY chat_session_id, i.id
+    """
+    for content in _dicts(db, shares):
+        _seal(db, "share", content)
+    for kind, rows in (
+        ("payout", "payouts"),
+        ("payment", "payments WHERE ledger_id IS NOT NULL"),
+        ("refund", "payment_refunds"),
+    ):
+        for row in _dicts(db, f"SELECT * FROM {rows} ORDER BY id"):
+            _seal(db, kind, {"row": row})
+
+
+def _dicts(db: Connection, query: str) -> list[dict[str, object]]:
+    return [dict(zip(row.keys(), row, strict=True)) for row in db.conn.execute(query).fetchall()]
+
+
+def _seal(db: Connection, kind: str, content: dict[str, object]) -> None:
+    """As chat/store/books.py did when this was written."""
+    last, issued_at = db.conn.execute(
+        "SELECT hash, issued_at FROM books ORDER BY sequence DESC LIMIT 1"
+    ).fetchone()
+    query = "SELECT coalesce(max(number), 0) + 1 FROM books WHERE kind = ?"
+    (number,) = db.conn.execute(query, (kind,)).fetchone()
+    whole = {"kind": kind, "number": number, "issued_at": issued_at, "previous_hash": last, **content}
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    sha = hashlib.sha256(text.encode()).hexdigest()
+    db.conn.execute("INSERT INTO books (content, hash) VALUES (?, ?)", (text, sha))
 
 
 @migrations()

@@ -21,14 +21,28 @@ class Paid(NamedTuple):
     currency: str
 
 
-class PaidBack(NamedTuple):
-    """So much in all has gone back from a payment, whoever asked for it."""
+class Expired(NamedTuple):
+    """The page of this reference is closed; nobody has paid there."""
+
+    reference: str
+
+
+class Moved(NamedTuple):
+    """Something goes back from this payment, or could not; the provider is to be asked what."""
 
     id: str
+
+
+class PaidBack(NamedTuple):
+    """What went back of a payment, by the provider's id of it: with our reference if we asked for it."""
+
+    id: str
+    reference: str | None
     units: int
+    has_failed: bool
 
 
-Event = Paid | PaidBack | None
+Event = Paid | Expired | Moved | None
 
 
 class Provider(Protocol):
@@ -43,8 +57,11 @@ class Provider(Protocol):
     def check_out(self, reference: str, amount: Cents, success_url: str, cancel_url: str) -> Checkout:
         """Begin a payment that is told with this reference when it is made."""
 
-    def pay_back(self, payment_id: str, amount: Cents, reference: str) -> None:
-        """Send so much of a payment back."""
+    def pay_back(self, payment_id: str, amount: Cents, reference: str) -> str:
+        """Send so much of a payment back; the provider's id of that."""
+
+    def paid_back(self, payment_id: str) -> list[PaidBack]:
+        """All that went back of a payment, whoever asked for it; raises no PaymentRefused."""
 
     def event(self, signature: str, content: bytes) -> Event:
         """What it tells, None for what does not matter; raises InvalidRequest when it is not the provider."""

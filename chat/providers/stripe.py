@@ -6,7 +6,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeGuard
 from urllib.parse import urlencode, urlsplit
@@ -15,7 +15,7 @@ from chat import clock
 from chat.database import native
 from chat.errors import InvalidParameter, InvalidRequest, PaymentRefused, PaymentUnavailable
 from chat.money import Cents, decimals
-from chat.providers.provider import Checkout, Event, Paid, PaidBack
+from chat.providers.provider import Checkout, Event, Expired, Moved, Paid, PaidBack
 from chat.settings import Settings
 
 # Calls at a time in one process, and waiting.
@@ -23,8 +23,14 @@ THREADS = 4
 QUEUE = 50
 LARGEST_ANSWER = 1_000_000
 TOLERANCE_MS = 300_000
+NONE: Mapping[str, str] = {}
 # The same may be asked again: it may have been done, or will be.
 UNDECIDED = (408, 409, 425, 429)
+FAILED = ("failed", "canceled")
+REFUND_EVENTS = (
+    *("charge.refunded", "charge.refund.updated"),
+    *("refund.created", "refund.updated", "refund.failed"),
+)
 PAID_EVENTS = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
 # Its count of decimals is not always ISO 4217's.
 WITHOUT_DECIMALS = frozenset(
@@ -66,11 +72,29 @@ class Stripe:
             raise PaymentUnavailable
         return Checkout(checkout_id, url)
 
-    def pay_back(self, payment_id: str, amount: Cents, reference: str) -> None:
-        content = {"payment_intent": payment_id, "amount": str(self.units(amount))}
+    def pay_back(self, payment_id: str, amount: Cents, reference: str) -> str:
+        content = {
+            "payment_intent": payment_id,
+            "amount": str(self.units(amount)),
+            "metadata[reference]": reference,
+        }
         made = self._post("/v1/refunds", content, reference)
-        if made.get("status") in ("failed", "canceled"):
+        if made.get("status") in FAILED:
             raise PaymentRefused
+        return str(made.get("id"))
+
+    def paid_back(self, payment_id: str) -> list[PaidBack]:
+        found, query = list[PaidBack](), {"payment_intent": payment_id, "limit": "100"}
+        while True:
+            try:
+                listed = self._call("GET", f"/v1/refunds?{urlencode(query)}")
+                found += [_paid_back(each) for each in listed["data"]]
+            except (PaymentRefused, KeyError, TypeError, ValueError):
+                log.error("Stripe does not say what went back of a payment")
+                raise PaymentUnavailable from None
+            if not (listed.get("has_more") and found):
+                return found
+            query["starting_after"] = found[-1].id
 
     def event(self, signature: str, content: bytes) -> Event:
         self._check(signature, content)
@@ -83,8 +107,10 @@ class Stripe:
                     for name in ("client_reference_id", "payment_intent", "amount_total", "currency")
                 )
                 return Paid(_text(reference), _text(paid_id), _whole(units), _text(currency).upper())
-            if kind == "charge.refunded" and what["payment_intent"]:
-                return PaidBack(_text(what["payment_intent"]), _whole(what["amount_refunded"]))
+            if kind == "checkout.session.expired" and what["client_reference_id"]:
+                return Expired(_text(what["client_reference_id"]))
+            if kind in REFUND_EVENTS and what["payment_intent"]:
+                return Moved(_text(what["payment_intent"]))
         except (KeyError, TypeError, ValueError):
             raise InvalidRequest("The event is not as Stripe documents it.") from None
         return None
@@ -117,8 +143,14 @@ class Stripe:
             raise InvalidRequest("Stripe-Signature is of another time; is the machine's clock right?")
 
     def _post(self, path: str, content: dict[str, str], key: str) -> dict[str, Any]:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": key}
+        return self._call("POST", path, urlencode(content).encode(), headers)
+
+    def _call(
+        self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] = NONE
+    ) -> dict[str, Any]:
         """What it answers; raises PaymentRefused, PaymentUnavailable, Overloaded."""
-        status, answer = self._pool.call(lambda: self._exchange(path, urlencode(content).encode(), key))
+        status, answer = self._pool.call(lambda: self._exchange(method, path, content, headers))
         try:
             found = json.loads(answer)
             error = found.get("error") or {}
@@ -127,25 +159,23 @@ class Stripe:
             found, said = None, f"{status} without JSON"
         if status == 200 and found is not None:
             return dict(found)
-        log.error("Stripe does not do %s: %r", path, said[:200])
+        log.error("Stripe does not do %s: %r", path.partition("?")[0], said[:200])
         if 400 <= status < 500 and status not in UNDECIDED:
             raise PaymentRefused
         raise PaymentUnavailable
 
-    def _exchange(self, path: str, content: bytes, key: str) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, content: bytes | None, more: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         """One request on a connection of its own; (status, body). On a native thread."""
         to = urlsplit(self._url)
         kind = http.client.HTTPSConnection if to.scheme == "https" else http.client.HTTPConnection
         connection = kind(to.netloc, timeout=self._seconds)
-        headers = {
-            "Authorization": f"Bearer {self._key}",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Idempotency-Key": key,
-        }
+        headers = {"Authorization": f"Bearer {self._key}", **more}
         try:
             connection.connect()
             with _at_most(self._seconds, connection.sock):
-                connection.request("POST", to.path + path, content, headers)
+                connection.request(method, to.path + path, content, headers)
                 response = connection.getresponse()
                 return response.status, response.read(LARGEST_ANSWER)
         except (OSError, ValueError, http.client.HTTPException) as error:
@@ -170,6 +200,12 @@ def _at_most(seconds: float, sock: socket.socket) -> Iterator[None]:
         yield
     finally:
         end.cancel()
+
+
+def _paid_back(refund: dict[str, Any]) -> PaidBack:
+    reference = (refund.get("metadata") or {}).get("reference")
+    has_failed = refund["status"] in FAILED
+    return PaidBack(_text(refund["id"]), reference, _whole(refund["amount"]), has_failed)
 
 
 def _is_address(url: Any, ours: str) -> TypeGuard[str]:

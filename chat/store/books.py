@@ -11,7 +11,14 @@ from typing import Any
 
 from chat.database.connection import Connection
 from chat.store import server
-from chat.store.rows import BookKind, BookRow, LedgerRow, MonthRow
+from chat.store.rows import BookKind, BookRow, MonthRow, SealedKind
+
+TABLES: dict[SealedKind, str] = {
+    "ledger": "ledger",
+    "payout": "payouts",
+    "payment": "payments",
+    "refund": "payment_refunds",
+}
 
 
 def append(db: Connection, kind: BookKind, content: Mapping[str, object], number: int = 0) -> BookRow:
@@ -31,16 +38,37 @@ def append(db: Connection, kind: BookKind, content: Mapping[str, object], number
     return row
 
 
-def seal(db: Connection, ledger_id: int | None) -> int:
-    """Add an entry of the ledger, the one that was just made and no other; its id."""
-    row: LedgerRow = db.conn.execute("SELECT * FROM ledger WHERE id = ?", (ledger_id,)).fetchone()
-    append(db, "ledger", of_ledger(row), row["id"])
-    return row["id"]
+def seal(db: Connection, kind: SealedKind, row_id: int | None) -> int:
+    """Write down a row, as it is now; its id. Of what changes later, the last that was written counts."""
+    row = db.conn.execute(f"SELECT * FROM {TABLES[kind]} WHERE id = ?", (row_id,)).fetchone()
+    append(db, kind, of_row(kind, row), row["id"] if kind == "ledger" else 0)
+    return int(row["id"])
 
 
-def of_ledger(row: LedgerRow) -> dict[str, object]:
-    """What is written of an entry of the ledger: the row, as it is then."""
-    return {"chat_session_id": row["chat_session_id"], "row": columns(row)}
+def seal_shares(db: Connection, chat_session_id: int) -> None:
+    """Write down what agents have of a session's price, as soon as they have any of it."""
+    for row in db.conn.execute(
+        """
+        SELECT DISTINCT agent_id, share_percent FROM billing_intervals i WHERE chat_session_id = ?1
+            AND NOT EXISTS (
+                SELECT 1 FROM books WHERE chat_session_id = ?1 AND kind = 'share'
+                    AND content ->> 'agent_id' = i.agent_id
+            )
+        """,
+        (chat_session_id,),
+    ).fetchall():
+        append(db, "share", {"chat_session_id": chat_session_id, **columns(row)})
+
+
+def rows(db: Connection, kind: SealedKind) -> list[Any]:
+    """All rows of its table, in order."""
+    return db.conn.execute(f"SELECT * FROM {TABLES[kind]} ORDER BY id").fetchall()
+
+
+def of_row(kind: SealedKind, row: Any) -> dict[str, object]:
+    """What is written of a row, as it is then."""
+    its_session = {"chat_session_id": row["chat_session_id"]} if kind == "ledger" else {}
+    return {**its_session, "row": columns(row)}
 
 
 def hash_of(content: str) -> str:
@@ -88,7 +116,8 @@ def of_period(db: Connection, since: int, until: int) -> list[BookRow]:
     """Receipts, credits and ledger entries that were issued from `since` until before `until`."""
     return db.conn.execute(
         """
-        SELECT * FROM books WHERE kind <> 'terms' AND issued_at >= ? AND issued_at < ? ORDER BY sequence
+        SELECT * FROM books WHERE kind IN ('receipt', 'credit', 'ledger') AND issued_at >= ? AND issued_at < ?
+        ORDER BY sequence
         """,
         (since, until),
     ).fetchall()

@@ -25,7 +25,7 @@ def append(
         """,
         (user_id, kind, amount_cents, actor_id, reason, now, key),
     )
-    return books.seal(db, cursor.lastrowid)
+    return books.seal(db, "ledger", cursor.lastrowid)
 
 
 def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
@@ -44,6 +44,11 @@ def balance_after(db: Connection, entry: LedgerRow) -> int:
     return int(row[0])
 
 
+def amount(db: Connection, entry_id: int) -> int:
+    """By how much this entry changed a balance."""
+    return int(db.conn.execute("SELECT amount_cents FROM ledger WHERE id = ?", (entry_id,)).fetchone()[0])
+
+
 def credit(
     db: Connection, user_id: int, chat_session_id: int, cents: int, actor_id: int, reason: str, now: int
 ) -> int:
@@ -57,7 +62,7 @@ def credit(
         """,
         (user_id, cents, chat_session_id, actor_id, reason, now),
     )
-    return books.seal(db, cursor.lastrowid)
+    return books.seal(db, "ledger", cursor.lastrowid)
 
 
 def debit_minute(
@@ -74,7 +79,7 @@ def debit_minute(
         """,
         (user_id, -cents, chat_session_id, segment, minute, at),
     )
-    books.seal(db, cursor.lastrowid)
+    books.seal(db, "ledger", cursor.lastrowid)
     return True
 
 
@@ -90,7 +95,7 @@ def give_back(
         """,
         (user_id, cents, chat_session_id, segment, minute, at),
     )
-    books.seal(db, cursor.lastrowid)
+    books.seal(db, "ledger", cursor.lastrowid)
     _change_balance(db, user_id, cents)
 
 

@@ -63,6 +63,15 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
     return None if row is None else int(row[0])
 
 
+def count_since(db: Connection, chat_session_id: int, side: Side, at: int) -> int:
+    """How many messages of this side are later than that."""
+    row = db.conn.execute(
+        "SELECT count(*) FROM messages WHERE chat_session_id = ? AND sender_type = ? AND created_at > ?",
+        (chat_session_id, side, at),
+    ).fetchone()
+    return int(row[0])
+
+
 def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_id: str) -> SentRow | None:
     """The message that was sent with this idempotency key."""
     row: SentRow | None = db.conn.execute(

@@ -1,6 +1,7 @@
 """What clients pay through a provider, and what of it goes back."""
 
 from chat.database.connection import Connection
+from chat.store import books
 from chat.store.rows import PaidBackRow, PaymentRow
 
 
@@ -50,7 +51,8 @@ def paid_by(db: Connection, user_id: int, limit: int) -> list[PaymentRow]:
 def begin(db: Connection, payment_id: int, checkout_id: str, url: str) -> None:
     """The provider has made a page for it."""
     db.conn.execute(
-        "UPDATE payments SET checkout_id = ?, url = ? WHERE id = ?", (checkout_id, url, payment_id)
+        "UPDATE payments SET checkout_id = ?, url = ? WHERE id = ? AND ledger_id IS NULL",
+        (checkout_id, url, payment_id),
     )
 
 
@@ -60,25 +62,36 @@ def book(db: Connection, payment_id: int, provider_id: str, ledger_id: int, now:
         "UPDATE payments SET provider_id = ?, ledger_id = ?, paid_at = ? WHERE id = ?",
         (provider_id, ledger_id, now, payment_id),
     )
+    books.seal(db, "payment", payment_id)
 
 
-def report(db: Connection, provider_id: str, units: int) -> None:
-    """So much has gone back in all, says the provider; it says it in any order, also before the payment."""
+def expire(db: Connection, reference: str, now: int) -> None:
+    """Nobody pays it any more."""
     db.conn.execute(
-        """
-        INSERT INTO provider_refunds (provider_id, units) VALUES (?, ?)
-        ON CONFLICT (provider_id) DO UPDATE SET units = max(units, excluded.units)
-        """,
-        (provider_id, units),
+        "UPDATE payments SET expired_at = ? WHERE reference = ? AND ledger_id IS NULL", (now, reference)
     )
 
 
-def reported(db: Connection, provider_id: str) -> int:
-    """The most that it has said, in its units."""
-    row = db.conn.execute(
-        "SELECT units FROM provider_refunds WHERE provider_id = ?", (provider_id,)
-    ).fetchone()
-    return int(row[0]) if row else 0
+def open_since(db: Connection, user_id: int, since: int) -> list[PaymentRow]:
+    """What this user asked for after then, and may still pay, in order."""
+    query = """
+        SELECT * FROM payments
+        WHERE user_id = ? AND created_at > ? AND ledger_id IS NULL AND expired_at IS NULL ORDER BY created_at
+    """
+    return db.conn.execute(query, (user_id, since)).fetchall()
+
+
+def report(db: Connection, provider_id: str) -> None:
+    """Something of it went back, says the provider, which may say so before it says that it was paid."""
+    db.conn.execute(
+        "INSERT OR IGNORE INTO provider_refunds (provider_id, units) VALUES (?, 0)", (provider_id,)
+    )
+
+
+def is_reported(db: Connection, provider_id: str) -> bool:
+    """Whether it has said so."""
+    query = "SELECT 1 FROM provider_refunds WHERE provider_id = ?"
+    return db.conn.execute(query, (provider_id,)).fetchone() is not None
 
 
 def paid_back(db: Connection, payment_id: int) -> int:
@@ -103,16 +116,18 @@ def insert_refund(
     key: str,
     ledger_id: int | None,
     now: int,
+    provider_id: str | None = None,
 ) -> None:
     """Something goes back; `ledger_id` None is where the balance had nothing of it left."""
-    db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO payment_refunds
-            (payment_id, reference, amount_cents, status, actor_id, key, ledger_id, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            (payment_id, reference, amount_cents, status, actor_id, key, ledger_id, created_at, provider_id)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
-        (payment_id, reference, cents, status, actor_id, key, ledger_id, now),
+        (payment_id, reference, cents, status, actor_id, key, ledger_id, now, provider_id),
     )
+    books.seal(db, "refund", cursor.lastrowid)
 
 
 def refund_by_key(db: Connection, payment_id: int, key: str) -> PaidBackRow | None:
@@ -121,6 +136,33 @@ def refund_by_key(db: Connection, payment_id: int, key: str) -> PaidBackRow | No
         "SELECT * FROM payment_refunds WHERE payment_id = ? AND key = ?", (payment_id, key)
     ).fetchone()
     return row
+
+
+def refund_of(
+    db: Connection, payment_id: int, provider_id: str, reference: str | None, cents: int
+) -> PaidBackRow | None:
+    """What the provider means; one from before its ids were kept is known by its amount."""
+    row: PaidBackRow | None = db.conn.execute(
+        """
+        SELECT * FROM payment_refunds WHERE payment_id = ?1 AND (provider_id = ?2 OR provider_id IS NULL
+            AND (reference = ?3 OR status = 'done' AND amount_cents = ?4))
+        ORDER BY provider_id IS NULL, reference <> coalesce(?3, ''), id LIMIT 1
+        """,
+        (payment_id, provider_id, reference, cents),
+    ).fetchone()
+    return row
+
+
+def did_not_arrive(db: Connection, payment_id: int) -> int:
+    """What should have gone back of it, and is on the balance again."""
+    row = db.conn.execute(
+        """
+        SELECT coalesce(sum(amount_cents), 0) FROM payment_refunds
+        WHERE payment_id = ? AND status = 'refused' AND ledger_id IS NOT NULL
+        """,
+        (payment_id,),
+    ).fetchone()
+    return int(row[0])
 
 
 def pending_refund(db: Connection, payment_id: int) -> PaidBackRow | None:
@@ -132,20 +174,18 @@ def pending_refund(db: Connection, payment_id: int) -> PaidBackRow | None:
     return row
 
 
-def finish(db: Connection, refund_id: int, status: str) -> bool:
-    """It is done, or refused; False when that was known."""
+def finish(db: Connection, refund_id: int, status: str, provider_id: str | None) -> bool:
+    """It is done, or refused, which what was done can be later; False when that was known."""
     cursor = db.conn.execute(
-        "UPDATE payment_refunds SET status = ? WHERE id = ? AND status = 'pending'", (status, refund_id)
+        """
+        UPDATE payment_refunds SET status = ?2, provider_id = coalesce(provider_id, ?3)
+        WHERE id = ?1 AND status <> 'refused' AND (status <> ?2 OR provider_id IS NULL AND ?3 IS NOT NULL)
+        """,
+        (refund_id, status, provider_id),
     )
+    if cursor.rowcount:
+        books.seal(db, "refund", refund_id)
     return bool(cursor.rowcount)
-
-
-def finish_all(db: Connection, payment_id: int) -> None:
-    """All of this payment are done."""
-    db.conn.execute(
-        "UPDATE payment_refunds SET status = 'done' WHERE payment_id = ? AND status = 'pending'",
-        (payment_id,),
-    )
 
 
 def _first(db: Connection, condition: str, *values: object) -> PaymentRow | None:

@@ -1,6 +1,7 @@
-"""What agents were paid: rows that are only added."""
+"""What agents were paid: rows that are only added, and are in the books."""
 
 from chat.database.connection import Connection
+from chat.store import books
 from chat.store.rows import PayoutRow
 
 
@@ -22,6 +23,7 @@ def insert(
         """,
         (agent_id, kind, amount_cents, actor_id, reason, key, now),
     ).fetchone()
+    books.seal(db, "payout", row["id"])
     return row
 
 

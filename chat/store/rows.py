@@ -137,6 +137,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     billed_ms: int
     running_since: int | None
     stopped_at: int | None
+    steady_from_ms: int | None
     billed_seconds: int
     earlier_seconds: int
     earlier_cent_seconds: int
@@ -241,6 +242,7 @@ class PaymentRow(TypedDict):
     provider_id: str | None
     ledger_id: int | None
     paid_at: int | None
+    expired_at: int | None
 
 
 class PaidBackRow(TypedDict):
@@ -255,6 +257,7 @@ class PaidBackRow(TypedDict):
     key: str
     ledger_id: int | None
     created_at: int
+    provider_id: str | None
 
 
 class PayoutRow(TypedDict):
@@ -271,7 +274,9 @@ class PayoutRow(TypedDict):
     created_at: int
 
 
-BookKind = Literal["terms", "receipt", "credit", "ledger"]
+BookKind = Literal["terms", "share", "receipt", "credit", "ledger", "payout", "payment", "refund"]
+# What is in the books row by row, as it is in its own table.
+SealedKind = Literal["ledger", "payout", "payment", "refund"]
 
 
 class BookRow(TypedDict):

@@ -10,11 +10,15 @@ DRIFT_MS = 1000
 
 
 class Time(NamedTuple):
-    """The server's time, when it was last known to be up (ms since 1970), and the revision then."""
+    """The server's time, when it was last known to be up (ms since 1970), and the revision then.
+
+    `is_back` when it is known that none has been up since: then any gap is an outage.
+    """
 
     now: int
     heartbeat_at: int
     head: int
+    is_back: bool = False
 
 
 def time(db: Connection) -> Time:

@@ -246,6 +246,15 @@ def prepaid_of_client(db: Connection, client_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def held_by_balance(db: Connection, client_id: int) -> list[int]:
+    """The ids of those of them that it had paused."""
+    rows = db.conn.execute(
+        "SELECT id FROM chat_sessions WHERE client_id = ? AND status <> 'ended' AND pause_reason = 'balance'",
+        (client_id,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def paused_by_absence(db: Connection, user_ids: Sequence[int]) -> list[int]:
     """The ids of those that are paused because somebody, or the server, was away."""
     return _of_users(
@@ -335,6 +344,12 @@ def stamp(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
 def all_ids(db: Connection) -> list[int]:
     """Every session's id."""
     return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
+
+
+def open_ids(db: Connection) -> list[int]:
+    """Of those that go on."""
+    query = "SELECT id FROM chat_sessions WHERE status <> 'ended' ORDER BY id"
+    return [row[0] for row in db.conn.execute(query).fetchall()]
 
 
 def _of_users(

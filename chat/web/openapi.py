@@ -47,6 +47,10 @@ PROBLEM_SCHEMA: Schema = {
             "type": ["object", "null"],
             "description": "Of offer_changed: what is offered now, as a session tells it.",
         },
+        "least": {
+            "type": "number",
+            "description": "Of invalid_parameter: the least that is acceptable, if known.",
+        },
         "missing": {"type": "number", "description": "Of insufficient_balance: what it lacks, if known."},
     },
     "required": ["type", "code", "status", "title"],

@@ -2,7 +2,7 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
@@ -145,6 +145,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         current_path=current_path(),
         problem_text=_problem_text(problem),
         problem_field=problem.extra.get("field") if problem else None,
+        may_resume=problem is not None and problem.extra.get("may_resume"),
         notice=words.NOTICES.get(request.args.get("notice", "")),
         values=written(),
         **content,
@@ -208,6 +209,17 @@ def see_path(path: str) -> Response:
     return make_response(response)
 
 
+def saved(
+    act: Callable[[], object], again: Callable[[Problem], Response], endpoint: str, **values: Any
+) -> Response:
+    """Do what a form asks for, and show its page anew; or the form `again`, with what was wrong."""
+    try:
+        act()
+    except Problem as problem:
+        return again(problem)
+    return see(endpoint, **values, notice="saved")
+
+
 def local(path: str) -> str:
     """The path if it is one of this site's, or else nothing."""
     is_ours = path.startswith(f"{request.script_root}/") and not path.startswith(("//", "/\\"))
@@ -215,4 +227,6 @@ def local(path: str) -> str:
 
 
 def _problem_text(problem: Problem | None) -> str | None:
-    return words.of_problem(problem.code, problem.extra.get("field")) if problem else None
+    if problem is None:
+        return None
+    return words.of_problem(problem.code, problem.extra.get("field"), problem.extra.get("least"))

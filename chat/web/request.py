@@ -138,6 +138,20 @@ def _cents(value: Any) -> int:
     raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
 
 
+def _units(value: Any) -> Decimal:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= money.LARGEST:
+        return Decimal(str(value))
+    raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
+
+
+def in_currency(amount: Decimal, currency: str) -> int:
+    """Its minor units; raises InvalidParameter."""
+    try:
+        return money.minor_units(amount, currency)
+    except ValueError as error:
+        raise InvalidParameter(f"amount {error}", field="amount") from None
+
+
 @dataclass(frozen=True)
 class AmountSchema:
     """How an amount is described, from so many minor units: they are another part of each currency's unit."""
@@ -171,6 +185,8 @@ Id = Annotated[int, Field(strict=True, ge=1, le=MAX_INTEGER)]
 Amount = Annotated[int, BeforeValidator(_cents), AmountSchema(0)]
 # The same, and something.
 Some = Annotated[int, BeforeValidator(_cents), AmountSchema(1)]
+# Of a currency that only the rest of the request tells: `in_currency`.
+Units = Annotated[Decimal, BeforeValidator(_units), AmountSchema(1)]
 Key = Annotated[
     str,
     Field(strict=True),
@@ -219,6 +235,13 @@ def idempotency_key() -> str | None:
     """What the header `Idempotency-Key` says, if it is there; raises InvalidParameter."""
     header = request.headers.get("Idempotency-Key")
     return None if header is None else parsed_key(header)
+
+
+def required_key() -> str:
+    """The same, of a write that moves money; raises InvalidParameter without one, too."""
+    if (key := idempotency_key()) is None:
+        raise InvalidParameter("The header Idempotency-Key is missing.", field="Idempotency-Key")
+    return key
 
 
 def parsed_key(header: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from chat import money
+from chat.errors import InvalidParameter
 from chat.money import Cents
 
 # Before the decimals, in each language.
@@ -20,18 +21,26 @@ COMMAS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 AMOUNT = re.compile(r"([0-9]{1,9})(?:([.,])([0-9]+))?")
 
 
-def typed(cents: int) -> str:
+def typed(cents: int, currency: str = "") -> str:
     """As it stands in a field of a form: 2.50, in French 2,50."""
-    return str(Cents(cents)).replace(".", MARKS[str(get_locale())])
+    return str(Cents(cents, currency)).replace(".", MARKS[str(get_locale())])
 
 
-def _amount(value: Any) -> int:
+def read(value: str, currency: str) -> int:
+    """What is written in a form's `amount`; raises InvalidParameter."""
+    try:
+        return _amount(value, currency)
+    except PydanticCustomError as error:
+        raise InvalidParameter(f"amount {error.message()}", field="amount") from None
+
+
+def _amount(value: Any, currency: str = "") -> int:
     """`2.50`, `2,5`, `1 200,50` or `2` of the currency, in minor units; nothing that can be read otherwise.
 
     The mark of another language is one of decimals, too, but for three of them: 12,000 is twelve thousand to
     some, and twelve to others.
     """
-    mark, most = MARKS[str(get_locale())], money.decimals(Cents.currency)
+    mark, most = MARKS[str(get_locale())], money.decimals(currency or Cents.currency)
     text = SPACE.sub("", str(value).strip())
     grouped = COMMAS.fullmatch(text)
     if grouped and mark == "." and (grouped[2] or not most):
@@ -39,10 +48,10 @@ def _amount(value: Any) -> int:
     found = AMOUNT.fullmatch(text)
     if found and len(found[3] or "") <= (most if found[2] == mark else min(most, 2)):
         try:
-            return money.minor_units(Decimal(text.replace(",", ".")))
+            return money.minor_units(Decimal(text.replace(",", ".")), currency)
         except ValueError:
             pass
-    raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described()})
+    raise PydanticCustomError("amount", "must be {amount}", {"amount": money.described(currency)})
 
 
-Amount = Annotated[int, BeforeValidator(_amount)]
+Amount = Annotated[int, BeforeValidator(lambda value: _amount(value))]

@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from chat.money import Cents
+from chat.web.language import money
 from chat.web.typed import typed
 from chat.wire import Summary
 
@@ -102,6 +103,10 @@ PROBLEMS = {
     "method_not_allowed": _("This address does not take that method."),
     "email_taken": _("This email belongs to an account already."),
     "session_ended": _("The conversation has ended."),
+    "session_paused": _(
+        "The conversation is paused, and there is no room for more until it goes on: who paused it goes on; "
+        "if the money ran out, the client tops up or raises the limit."
+    ),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
     "not_for_client": _("This agent is not available for this conversation; choose another one."),
@@ -125,6 +130,7 @@ PROBLEMS = {
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
     "too_many_requests": _("Too many attempts; wait a minute."),
+    "too_many_top_ups": _("Too many top-ups are open: pay one of them, or wait until one closes."),
     "payment_refused": _("The payment provider refused; no money has moved."),
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
     "overloaded": _("The server is busy; try again in a moment."),
@@ -133,8 +139,21 @@ PROBLEMS = {
 # What a message may be refused for: the only requests whose refusals scripts put into words.
 OF_SENDING = (
     *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
-    *("request_timeout", "session_ended", "idempotency_mismatch", "body_too_large", "address_too_long"),
-    *("unsupported_media_type", "expectation_failed", "too_many_requests", "headers_too_large"),
+    *(
+        "request_timeout",
+        "session_ended",
+        "session_paused",
+        "idempotency_mismatch",
+        "body_too_large",
+        "address_too_long",
+    ),
+    *(
+        "address_too_long",
+        "unsupported_media_type",
+        "expectation_failed",
+        "too_many_requests",
+        "headers_too_large",
+    ),
     *("internal_error", "overloaded", "database_unavailable"),
 )
 FIELDS = {
@@ -200,6 +219,7 @@ SCRIPT = {
     "other_reader": _("{name} is signed in in this browser now. This page goes on when you are again."),
     "restored": _("The server went back to a backup: this page may show what is no longer there."),
     "copy_first": _("Copy first what you have typed."),
+    "go_on_and_send": _("Go on, and send it"),
     "kept": _("It is kept on this device."),
     "not_kept": _("Copy it first: this browser keeps nothing."),
     "reload": _("Load the page again"),
@@ -210,7 +230,9 @@ SCRIPT = {
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
     "a_minute": _("%(price)s a minute", price="{price}"),
-    "agree": _("Agree, with obligation to pay, %(price)s a minute", price="{price}"),
+    "agree": _(
+        "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"
+    ),
     "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
     "clock_started_free": _(
         "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
@@ -263,8 +285,12 @@ DIAGNOSIS = {
 }
 
 
-def of_problem(code: str, field: str | None = None) -> str:
-    """What is wrong, and what would be right."""
+def of_problem(code: str, field: str | None = None, least: Cents | None = None) -> str:
+    """What is wrong, and what would be right: so much, if it was below the `least`."""
+    if least is not None:
+        return str(_("At least %(price)s, which is what it costs or begins with.")) % {
+            "price": money(least, Cents.currency)
+        }
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
     text = str(wanted or PROBLEMS[code])
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
@@ -292,6 +318,7 @@ def states(session: Summary) -> set[str]:
         *(["silent"] if session["is_silent"] else []),
         *(["transfer"] if session["transfer"] else []),
         *(["running"] if session["is_clock_running"] else []),
+        *(["prepaid"] if session["is_prepaid"] else []),
         *(["limited"] if session["spending_limit"] is not None else []),
         *(["scarce"] if session["is_clock_running"] and is_scarce(session) else []),
     }

@@ -70,6 +70,7 @@ export class Outbox {
         return false;
       }
       if (error.status >= 400 && error.status < 500 && !LATER.includes(error.status)) {
+        item.mayResume = error.body?.may_resume;
         this.#refuse(item, error.code);
         return true;
       }
@@ -108,7 +109,24 @@ export class Outbox {
       if (!isOver) this.#edit(item.text);
     };
     const reason = words.problems[item.refused] ?? words.failed;
-    this.#pending.fail(item.key, reason, takeAway, isOver ? words.remove : words.edit);
+    if (item.mayResume) this.#pending.fail(item.key, reason, () => this.#resume(item), words.go_on_and_send);
+    else this.#pending.fail(item.key, reason, takeAway, isOver ? words.remove : words.edit);
+  }
+
+  // The clock runs again, and what was refused in the pause goes first.
+  async #resume(item) {
+    try {
+      await post(`sessions/${this.#sessionId}/resume`, {});
+    } catch (error) {
+      this.#pending.fail(item.key, words.problems[error.code] ?? words.failed, () => this.#resume(item), words.go_on_and_send);
+      return;
+    }
+    for (const each of stored(this.#prefix).filter(({ refused }) => refused === "session_paused")) {
+      delete each.refused;
+      this.#store(each);
+      this.#waiting.push(each);
+    }
+    this.#flush();
   }
 }
 

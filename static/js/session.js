@@ -17,6 +17,7 @@ function states(session, bill) {
   if (session.is_silent) found.add("silent");
   if (session.transfer) found.add("transfer");
   if (session.is_clock_running) found.add("running");
+  if (session.is_prepaid) found.add("prepaid");
   if (session.spending_limit !== null) found.add("limited");
   if (session.is_clock_running && bill.left !== null && bill.left <= SCARCE_SECONDS) found.add("scarce");
   return found;
@@ -27,11 +28,11 @@ function billedSeconds(seconds, { first_seconds: first, next_seconds: next }) {
   return seconds <= 0 ? 0 : first + Math.ceil(Math.max(0, seconds - first) / next) * next;
 }
 
-// With what has come since the server said so: within the minimum charge that is paid already.
-function costOf(session, more) {
-  const { total_cost: said, billed_seconds: billed, increments: { minimum_charge: least } } = session;
-  const metered = said === least ? Math.min(said, billed * (session.rate_per_minute ?? 0) / 60) : said;
-  return more === 0 ? said : Math.max(least, metered + more);
+// With so many seconds more: rounded half up and once, as in chat/billing.py.
+function costOf({ total_cost: said, cent_seconds: metered, rate_per_minute: rate, increments }, more) {
+  if (more === 0 || !rate) return said;
+  const cents = Math.floor((metered + more * minorUnits(rate) + 30) / 60);
+  return Math.max(increments.minimum_charge, cents / minorUnits(1));
 }
 
 // What it costs so many seconds after the server said so.
@@ -39,7 +40,7 @@ function billOf(session, later) {
   const passed = session.is_clock_running ? later : 0;
   const seconds = session.duration_seconds + passed;
   const billed = billedSeconds(seconds - session.free_seconds, session.increments);
-  const more = Math.max(0, billed - session.billed_seconds) * (session.rate_per_minute ?? 0) / 60;
+  const more = Math.max(0, billed - session.billed_seconds);
   return {
     seconds,
     minutes: Math.ceil(billed / 60),
@@ -81,7 +82,7 @@ export class SessionView {
     const set = (name, value) => this.#all(name).forEach((element) => Object.assign(element, value));
     set("transfer-name", { textContent: agent_name });
     set("transfer-rate", { textContent: words.a_minute.replace("{price}", price) });
-    set("agree", { textContent: words.agree.replace("{price}", price) });
+    set("agree", { textContent: words.agree.replace("{price}", price).replace("{agent}", () => agent_name) });
     set("offer-agent", { value: agent_id });
     set("offer-rate", { value: minorUnits(rate_per_minute) });
   }

@@ -87,7 +87,8 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
     page = f"/admin/people/{client.person.id}"
 
     def change(kind, amount, reason="Virement"):
-        return admin.post(f"{page}/balance", kind=kind, amount=amount, reason=reason)
+        key = admin.open(page).form(f"{page}/balance")["key"]
+        return admin.post(f"{page}/balance", kind=kind, amount=amount, reason=reason, key=key)
 
     assert change("top_up", "20,50").status == 303
     assert change("refund", "0.5").status == 303
@@ -117,7 +118,7 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
         )
     assert "€20.00" in admin.open(page).text
     page = f"/admin/people/{agent.person.id}"
-    assert admin.post(f"{page}/balance", kind="top_up", amount="5", reason="Virement").status == 404
+    assert admin.post(f"{page}/balance", kind="top_up", amount="5", reason="Virement", key="1").status == 404
 
 
 def test_whoever_is_disabled_is_out_at_once_and_as_if_unknown(server, admin):

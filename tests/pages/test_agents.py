@@ -84,7 +84,7 @@ def test_who_cannot_pay_for_a_minute_is_told_what_is_missing_and_where(start):
     assert "€2.50 is missing to begin with." in refused.text
     assert refused.link("/balance")
     entry = {"user_id": client.person.id, "kind": "top_up", "amount": 2.5, "reason": "Card"}
-    server.person("admin").post("/api/chat/balance", entry)
+    server.person("admin").pay("/api/chat/balance", entry)
     # Whoever empties the field wants no limit.
     client.fill(refused, "/sessions", spending_limit="")
     assert client.person.inbox().json["sessions"][0]["spending_limit"] is None

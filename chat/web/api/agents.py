@@ -17,12 +17,12 @@ from chat.web.request import (
     Body,
     Digits,
     Id,
-    IdempotencyKey,
     PageSize,
     Query,
+    RequiredKey,
     Some,
     Text,
-    idempotency_key,
+    required_key,
     written,
 )
 from chat.wire import Agents, Balance, ChangedAgent, NewBalance
@@ -89,15 +89,15 @@ def balance(runtime: Runtime, user: User, asked: Entries) -> Response:
 
 @blueprint.post("/api/chat/balance")
 @Operation(
-    "An administrator tops up a client's balance, or pays some back; with a key once",
+    "An administrator tops up a client's balance, or pays some back; the header Idempotency-Key is a must",
     {201: NewBalance, 200: NewBalance},
     body=Entry,
-    headers=IdempotencyKey,
+    headers=RequiredKey,
     refuses=(Forbidden, NotFound, InsufficientBalance, IdempotencyMismatch, Overloaded),
 )
 def change_balance(runtime: Runtime, user: User, asked: Entry) -> Response:
     left, duplicate = balances.change(
-        runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason, idempotency_key()
+        runtime, user, asked.user_id, asked.kind, asked.amount, asked.reason, required_key()
     )
     changed: NewBalance = {"success": True, "balance": left}
     if duplicate:

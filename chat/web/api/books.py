@@ -7,16 +7,16 @@ from pydantic import Field
 
 from chat import credits, exports
 from chat.accounts import User
-from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, Overloaded
+from chat.errors import Forbidden, IdempotencyMismatch, Overloaded
 from chat.runtime import Runtime
-from chat.web.answer import PERSONAL, personal
+from chat.web.answer import personal
 from chat.web.contract import Operation
-from chat.web.request import Body, Query, RequiredKey, Some, Text, idempotency_key, written
+from chat.web.request import Body, Query, RequiredKey, Text, Units, in_currency, required_key, written
+from chat.web.tables import CSV, table
 from chat.wire import CreditedBack, Remarked
 
 blueprint = Blueprint("bookkeeping", __name__)
 RECEIPT = "/api/chat/sessions/<chat_session_id>/receipt"
-CSV = "text/csv"
 
 
 class Remark(Body):
@@ -28,7 +28,7 @@ class Remark(Body):
 class Credit(Body):
     """How much is given back, and why."""
 
-    amount: Some
+    amount: Units
     reason: Annotated[Text, written(credits.REASON_CHARACTERS)]
 
 
@@ -59,10 +59,9 @@ def ask(runtime: Runtime, user: User, session_id: int, asked: Remark) -> Respons
     refuses=(Forbidden, IdempotencyMismatch, Overloaded),
 )
 def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Response:
-    key = idempotency_key()
-    if key is None:
-        raise InvalidParameter("The header Idempotency-Key is missing.", field="Idempotency-Key")
-    note, is_old = credits.credit(runtime, user, session_id, asked.amount, asked.reason, key)
+    key, currency = required_key(), credits.currency_of(runtime, user, session_id)
+    cents = in_currency(asked.amount, currency)
+    note, is_old = credits.credit(runtime, user, session_id, cents, asked.reason, key)
     more = {"duplicate": True} if is_old else {}
     return personal({"success": True, "credit": note, **more}, 200 if is_old else 201)
 
@@ -74,13 +73,6 @@ def credit(runtime: Runtime, user: User, session_id: int, asked: Credit) -> Resp
     query=Asked,
     refuses=(Forbidden, Overloaded),
 )
-def table(runtime: Runtime, user: User, asked: Asked) -> Response:
-    name = f"books-{asked.month}.csv" if asked.month else "books.csv"
-    return Response(
-        exports.table(runtime, user, asked.month),
-        headers={
-            **PERSONAL,
-            "Content-Type": f"{CSV}; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )
+def save(runtime: Runtime, user: User, asked: Asked) -> Response:
+    name = f"books-{asked.month}" if asked.month else "books"
+    return table(exports.table(runtime, user, asked.month), name)

@@ -11,8 +11,8 @@ from chat.errors import Forbidden, IdempotencyMismatch, NotFound, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
-from chat.web.request import Body, Digits, Id, IdempotencyKey, Query, Some, Text, idempotency_key, written
-from chat.web.tables import table
+from chat.web.request import Body, Digits, Id, Query, RequiredKey, Some, Text, required_key, written
+from chat.web.tables import CSV, table
 from chat.wire import PaidOut, Statement
 
 blueprint = Blueprint("earnings", __name__)
@@ -37,7 +37,7 @@ class Payment(Body):
 @blueprint.get("/api/chat/earnings")
 @Operation(
     "Your earnings by month, as an agent; an administrator names whose",
-    {200: (Statement, "text/csv")},
+    {200: (Statement, CSV)},
     query=Asked,
     refuses=(NotFound, Overloaded),
 )
@@ -50,15 +50,15 @@ def show(runtime: Runtime, user: User, asked: Asked) -> Response:
 
 @blueprint.post("/api/chat/payouts")
 @Operation(
-    "An administrator records what an agent was paid, or that it came back; with a key once",
+    "An administrator records what an agent was paid, or gave back; the header Idempotency-Key is a must",
     {201: PaidOut, 200: PaidOut},
     body=Payment,
-    headers=IdempotencyKey,
+    headers=RequiredKey,
     refuses=(Forbidden, NotFound, IdempotencyMismatch, Overloaded),
 )
 def pay_out(runtime: Runtime, user: User, asked: Payment) -> Response:
     payout, is_old = earnings.pay_out(
-        runtime, user, asked.agent_id, asked.kind, asked.amount, asked.reason, idempotency_key()
+        runtime, user, asked.agent_id, asked.kind, asked.amount, asked.reason, required_key()
     )
     paid: PaidOut = {"success": True, "payout": payout}
     return personal({**paid, "duplicate": True}) if is_old else personal(paid, 201)

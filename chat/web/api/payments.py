@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request, url_for
 
-from chat import payments
+from chat import payments, refunds
 from chat.accounts import User
 from chat.errors import (
     BodyTooLarge,
@@ -13,11 +13,12 @@ from chat.errors import (
     Overloaded,
     PaymentRefused,
     PaymentUnavailable,
+    TooManyTopUps,
 )
 from chat.runtime import Runtime
 from chat.web.answer import json, personal
 from chat.web.contract import Operation
-from chat.web.request import Body, IdempotencyKey, Some, idempotency_key
+from chat.web.request import Body, RequiredKey, Some, required_key
 from chat.wire import Done, NewBalance, NewPayment, Payment
 
 blueprint = Blueprint("payments", __name__)
@@ -40,14 +41,14 @@ class PayBack(Body):
 
 @blueprint.post("/api/chat/payments")
 @Operation(
-    "A client begins to pay for a top-up; with a key once",
+    "A client begins to pay for a top-up; the header Idempotency-Key is a must",
     {201: NewPayment, 200: NewPayment},
     body=TopUp,
-    headers=IdempotencyKey,
-    refuses=REFUSALS,
+    headers=RequiredKey,
+    refuses=(*REFUSALS, TooManyTopUps),
 )
 def create(runtime: Runtime, user: User, asked: TopUp) -> Response:
-    payment, is_old = payments.create(runtime, user, asked.amount, idempotency_key(), back_to)
+    payment, is_old = payments.create(runtime, user, asked.amount, required_key(), back_to)
     made: NewPayment = {"success": True, **payment}  # type: ignore[typeddict-item]
     if is_old:
         made["duplicate"] = True
@@ -62,14 +63,14 @@ def show(runtime: Runtime, user: User, payment_id: int) -> Response:
 
 @blueprint.post(f"{PAYMENT}/refund")
 @Operation(
-    "An administrator sends some of it back through the provider; with a key once",
+    "An administrator sends some of it back through the provider; the header Idempotency-Key is a must",
     {201: NewBalance, 200: NewBalance},
     body=PayBack,
-    headers=IdempotencyKey,
+    headers=RequiredKey,
     refuses=(*REFUSALS, InsufficientBalance),
 )
 def refund(runtime: Runtime, user: User, payment_id: int, asked: PayBack) -> Response:
-    left, is_old = payments.pay_back(runtime, user, payment_id, asked.amount, idempotency_key())
+    left, is_old = refunds.pay_back(runtime, user, payment_id, asked.amount, required_key())
     changed: NewBalance = {"success": True, "balance": left}
     if is_old:
         return personal({**changed, "duplicate": True})
@@ -80,7 +81,7 @@ def refund(runtime: Runtime, user: User, payment_id: int, asked: PayBack) -> Res
 @Operation(
     "What Stripe tells, signed; each is booked once",
     {200: Done},
-    refuses=(BodyTooLarge, Overloaded),
+    refuses=(BodyTooLarge, PaymentUnavailable, Overloaded),
     user=None,
 )
 def hear_stripe(runtime: Runtime) -> Response:

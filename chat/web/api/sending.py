@@ -13,6 +13,7 @@ from chat.errors import (
     NotFound,
     Overloaded,
     SessionEnded,
+    SessionPaused,
     TooManyRequests,
 )
 from chat.live.hub import Caller
@@ -40,7 +41,7 @@ class Message(Body):
     {201: Sent, 200: Sent},
     body=Message,
     headers=IdempotencyKey,
-    refuses=(NotFound, SessionEnded, IdempotencyMismatch, TooManyRequests, Overloaded),
+    refuses=(NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests, Overloaded),
     is_repeated=True,
 )
 def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:

@@ -1,17 +1,18 @@
 """What an administrator sees to: people, sessions, settings and statistics."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, blocks, payments, people, statistics
+from chat import archive, balances, blocks, payments, people, refunds, statistics
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
-from chat.web.page import check_form, form, form_key, page, reader, see
+from chat.web.page import check_form, form, form_key, page, reader, saved, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, current_runtime, path_id, query
 from chat.web.typed import Amount
 
@@ -72,7 +73,7 @@ class Entry(Body):
     kind: balances.Kind
     amount: Amount
     reason: str = ""
-    key: Key | None = None
+    key: Key
 
 
 class Block(Body):
@@ -86,7 +87,7 @@ class PayBack(Body):
 
     payment_id: Digits
     cents: Digits
-    key: Key | None = None
+    key: Key
 
 
 @blueprint.get("/people")
@@ -120,12 +121,12 @@ def show_person(user_id: str) -> Response:
 @blueprint.post("/people/<user_id>")
 def change_person(user_id: str) -> Response:
     runtime, user, person_id = current_runtime(), reader("admin"), path_id(user_id)
-    try:
+
+    def act() -> None:
         asked = form(Person)
         people.change(runtime, user, person_id, asked.name, asked.headline, asked.rate, asked.share)
-    except Problem as problem:
-        return _person_page(person_id, problem)
-    return see("administration.show_person", user_id=person_id, notice="saved")
+
+    return _saved(person_id, act)
 
 
 @blueprint.post("/people/<user_id>/<action>")
@@ -235,12 +236,12 @@ def _person_page(
 
 def _change_balance(user_id: int) -> Response:
     runtime, user = current_runtime(), reader("admin")
-    try:
+
+    def act() -> None:
         asked = form(Entry)
         balances.change(runtime, user, user_id, asked.kind, asked.amount, asked.reason, asked.key)
-    except Problem as problem:
-        return _person_page(user_id, problem)
-    return see("administration.show_person", user_id=user_id, notice="saved")
+
+    return _saved(user_id, act)
 
 
 def _block(user_id: int) -> Response:
@@ -253,12 +254,18 @@ def _block(user_id: int) -> Response:
 
 def _pay_back(user_id: int) -> Response:
     runtime, user = current_runtime(), reader("admin")
-    try:
+
+    def act() -> None:
         asked = form(PayBack)
-        payments.pay_back(runtime, user, asked.payment_id, asked.cents, asked.key)
-    except Problem as problem:
-        return _person_page(user_id, problem)
-    return see("administration.show_person", user_id=user_id, notice="saved")
+        refunds.pay_back(runtime, user, asked.payment_id, asked.cents, asked.key)
+
+    return _saved(user_id, act)
+
+
+def _saved(user_id: int, act: Callable[[], None]) -> Response:
+    return saved(
+        act, lambda problem: _person_page(user_id, problem), "administration.show_person", user_id=user_id
+    )
 
 
 def _link(token: str) -> str:

@@ -8,7 +8,7 @@ from chat import credits, exports, receipts
 from chat.errors import CrossSite, DatabaseUnavailable, NotFound, Problem
 from chat.web.page import form, page, reader, see
 from chat.web.request import Body, Key, current_runtime, path_id
-from chat.web.typed import Amount
+from chat.web.typed import read
 
 blueprint = Blueprint("books", __name__)
 RECEIPT = "/sessions/<chat_session_id>/receipt"
@@ -23,7 +23,7 @@ class Remark(Body):
 class Credit(Body):
     """How much is given back, and why; with the key of its form, sent twice it is given once."""
 
-    amount: Amount
+    amount: str = ""
     reason: str = ""
     key: Key
 
@@ -48,7 +48,8 @@ def credit(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("admin"), path_id(chat_session_id)
     try:
         asked = form(Credit)
-        credits.credit(runtime, user, session_id, asked.amount, asked.reason, asked.key)
+        cents = read(asked.amount, credits.currency_of(runtime, user, session_id))
+        credits.credit(runtime, user, session_id, cents, asked.reason, asked.key)
     except Problem as problem:
         return _receipt_page(session_id, problem)
     return see("books.receipt", chat_session_id=session_id, notice="credited")

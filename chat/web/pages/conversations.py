@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 from flask_babel import gettext
 
-from chat import archive, inbox, messages, signals, texts
+from chat import archive, inbox, messages, signals, texts, transitions
 from chat.errors import NotFound, Problem
 from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
@@ -22,10 +22,11 @@ SESSION = "/<chat_session_id>"
 
 
 class Message(Body):
-    """What is sent, with the key of its form: sent twice, it is stored once."""
+    """What is sent, with the key of its form: sent twice, it is stored once. `resume` ends a pause first."""
 
     message: str = ""
     key: Key | None = None
+    resume: str = ""
 
 
 class Seen(Query):
@@ -72,6 +73,8 @@ def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
         message = form(Message)
+        if message.resume:
+            transitions.resume(runtime, user, session_id)
         messages.send(runtime, user, session_id, message.message, message.key, caller())
     except Problem as problem:
         return again(user, session_id, problem)

@@ -33,7 +33,7 @@ class TopUp(Body):
 
     amount: Amount = 0
     offered: Amount | None = None
-    key: Key | None = None
+    key: Key
 
 
 class Returned(Query):
@@ -77,5 +77,6 @@ def balance_page(user: User, problem: Problem | None = None) -> Response:
         account=account,
         provider=provider,
         offered=offered,
+        open_top_ups=payments.open_of(runtime, user),
         key=form_key(problem),
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 from chat import earnings, statistics
 from chat.accounts import User
 from chat.errors import Problem
-from chat.web.page import form, form_key, page, reader, see
+from chat.web.page import form, form_key, page, reader, saved
 from chat.web.request import Body, Digits, Key, Query, current_runtime, path_id, query
 from chat.web.tables import table
 from chat.web.typed import Amount
@@ -58,12 +58,12 @@ def save_agent(user_id: str) -> Response:
 @blueprint.post("/admin/people/<user_id>/payouts")
 def pay_out(user_id: str) -> Response:
     runtime, user, agent_id = current_runtime(), reader("admin"), path_id(user_id)
-    try:
+
+    def act() -> None:
         asked = form(Payment)
         earnings.pay_out(runtime, user, agent_id, asked.kind, asked.amount, asked.reason, asked.key)
-    except Problem as problem:
-        return _page(agent_id, problem)
-    return see("statements.show_agent", user_id=agent_id, notice="saved")
+
+    return saved(act, lambda problem: _page(agent_id, problem), "statements.show_agent", user_id=agent_id)
 
 
 def _page(agent_id: int, problem: Problem | None = None) -> Response:

@@ -1,0 +1,58 @@
+"""In a pause each side writes a few words; after that it goes on first."""
+
+import pytest
+
+
+@pytest.fixture
+def server(site):
+    return site
+
+
+@pytest.fixture
+def paused(talk):
+    """By the client, who has written all that there is room for."""
+    talk.agent.send(talk.id, "Bonjour")
+    talk.client.do("pause", talk.id)
+    for number in range(3):
+        assert talk.client.send(talk.id, f"{number}", client_message_id=f"key-{number}").status == 201
+    return talk
+
+
+def test_each_side_writes_three_messages_in_a_pause(paused):
+    for who, may_resume in ((paused.agent, False), (paused.client, True)):
+        if not may_resume:
+            assert [who.send(paused.id, "Oui").status for _ in range(3)] == [201] * 3
+        refused = who.send(paused.id, "Encore")
+        assert (refused.status, refused.json["code"]) == (409, "session_paused")
+        assert (refused.json["pause_reason"], refused.json["may_resume"]) == ("paused_by_client", may_resume)
+    again = paused.client.send(paused.id, "2", client_message_id="key-2")
+    assert (again.status, again.json["duplicate"]) == (200, True)
+    paused.client.do("resume", paused.id)
+    assert paused.client.send(paused.id, "Encore").status == 201
+
+
+def test_without_scripts_one_button_goes_on_and_sends(site, paused, visit):
+    page = visit(site, paused.client, java_script_enabled=False)
+    page.open(f"/sessions/{paused.id}")
+    page = page.page
+    assert page.get_by_text("What is written now is not paid.").is_visible()
+    page.fill("#message", "Encore")
+    page.get_by_role("button", name="Send", exact=True).click()
+    assert page.input_value("#message") == "Encore"
+    page.get_by_role("button", name="Go on, and send it").click()
+    page.locator(".messages >> text=Encore").wait_for()
+    assert paused.client.show(paused.id)["status"] == "active"
+
+
+def test_with_scripts_what_was_refused_goes_on_with_one_tap(site, paused, visit):
+    visitor = visit(site, paused.client)
+    visitor.open(f"/sessions/{paused.id}")
+    page = visitor.page
+    for text in ("Encore", "Et encore"):
+        page.fill("#message", text)
+        page.keyboard.press("Enter")
+    page.locator(".is-failed >> text=Et encore").wait_for()
+    page.get_by_role("button", name="Go on, and send it").first.click()
+    page.locator(".is-failed").first.wait_for(state="detached")
+    page.wait_for_function("!document.querySelector('.is-failed') && !document.querySelector('.is-pending')")
+    assert paused.agent.fetch(paused.id).texts[-2:] == ["Encore", "Et encore"]
