@@ -10,6 +10,8 @@ from flask import Flask
 
 # A year, as long as any cache keeps anything; and no question in between whether it is still the same.
 IMMUTABLE = "public, max-age=31536000, immutable"
+# What only such a question, or half a file, would need: on thirty files they are more than a script.
+NEVER_ASKED = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 VERSION_DIGITS = 16
 VERSION = re.compile(f"[0-9a-f]{{{VERSION_DIGITS}}}")
 # `import … from "./x.js"`, `import "./x.js"` and `export … from "./x.js"`, at the beginning of a line.
