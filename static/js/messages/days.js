@@ -5,7 +5,6 @@ import { words } from "../live.js";
 import { isOwn } from "./message.js";
 
 const DAY_MS = 86_400_000;
-const template = document.getElementById("day-template").content.firstElementChild;
 
 export function arrange(list) {
   let before = null;
@@ -25,7 +24,7 @@ export function arrange(list) {
 }
 
 function build(at) {
-  const line = template.cloneNode(true);
+  const line = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
   line.dataset.day = at.toDateString();
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / DAY_MS);
   const name = [words.today, words.yesterday][days] ?? time(at, "day");

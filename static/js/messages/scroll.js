@@ -7,13 +7,17 @@ const AT_END_PX = 60;
 export class Scroll extends EventTarget {
   #log; #jump; #unseen = 0; #wasAtEnd = true; #isGrowingAbove = false;
 
-  constructor(root) {
+  constructor(root, signal) {
     super();
     this.#log = root.querySelector("[data-log]");
     this.#jump = root.querySelector("[data-jump]");
     this.#jump.onclick = () => this.toEnd("smooth");
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    attempt(() => new ResizeObserver(() => this.keepEnd()).observe(this.#log));
+    attempt(() => {
+      const observer = new ResizeObserver(() => this.keepEnd());
+      observer.observe(this.#log);
+      signal.addEventListener("abort", () => observer.disconnect());
+    });
   }
 
   get isAtEnd() { return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < AT_END_PX; }
