@@ -209,7 +209,7 @@ def test_nothing_of_the_conversation_that_is_left_goes_on(desk):
     with desk.page.expect_response("**/api/chat/read"):
         desk.clients[two].send(desk.ids[two], "you look at me")
     assert desk.agent.show(desk.ids[one])["agent_read_id"] < heard
-    assert [url for url in desk.visitor.requests if str(desk.ids[one]) in url.rsplit("/", 1)[-1]] == []
+    assert [url for url in desk.visitor.requests if re.search(rf"/{desk.ids[one]}\b", url)] == []
     # It is one that nobody looks at: in the menu, and in the title.
     desk.page.locator(".menu [data-total]", has_text="1").wait_for()
     assert desk.page.title().endswith(f") {two} · Tête-à-tête")
@@ -354,7 +354,7 @@ def test_on_a_phone_the_talk_comes_in_front_and_back_has_what_is_unread(open_des
     back.get_by_text("12", exact=True).wait_for()
     back.tap()
     desk.card(names[0]).locator("a:focus").wait_for()
-    assert inbox.evaluate("list => list.scrollTop") == top
+    assert abs(inbox.evaluate("list => list.scrollTop") - top) <= 1
     assert desk.is_same_page()
 
 

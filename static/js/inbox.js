@@ -30,7 +30,8 @@ stream.addEventListener("news", ({ detail }) => {
     const status = card(id)?.querySelector("[data-status-text]");
     if (!status) continue;
     status.dataset.text ??= status.textContent;
-    status.textContent = peer === "typing" ? words.peers.typing : status.dataset.text;
+    const isTyping = status.toggleAttribute("data-typing", peer === "typing");
+    status.textContent = isTyping ? words.peers.typing : status.dataset.text;
   }
   if (inbox) count();
 });
