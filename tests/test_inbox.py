@@ -32,8 +32,9 @@ def test_an_agent_sees_how_long_a_client_waits_for_an_answer_and_in_which_langua
 
     talk.agent.send(talk.id, "Je vous écoute")
     assert card() == (None, None)
+    client_id = talk.agent.show(talk.id)["client"]["id"]
     server.database.write(
-        lambda db: db.conn.execute("UPDATE users SET language = 'fr' WHERE id = ?", [talk.client.id])
+        lambda db: db.conn.execute("UPDATE users SET language = 'fr' WHERE id = ?", [client_id])
     )
     for text in ("Une question", "Vous êtes là ?"):
         talk.client.send(talk.id, text)

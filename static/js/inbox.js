@@ -69,7 +69,7 @@ function show(session) {
   item.dataset.unanswered = wait === null ? "" : session.server_time - 1000 * wait;
   keepBill(session.id, session);
   const offer = item.querySelector("[data-offer]");
-  if (offer && session.offered_rate !== null) offer.textContent = words.a_minute.replace("{price}", money(session.offered_rate, session.currency));
+  if (offer) offer.textContent = session.offered_rate === null ? "" : words.a_minute.replace("{price}", money(session.offered_rate, session.currency));
   setTime(item.querySelector("time"), session.last_message?.created_at ?? session.created_at, "clock");
   if (inbox) place(item, session);
   tickOne(item);
