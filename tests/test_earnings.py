@@ -14,8 +14,6 @@ from tests.pages.visitor import Visitor
 from tests.story import Story
 from tests.threads import together
 
-ADMIN = User(0, "admin", "Root", b"")
-
 
 @pytest.fixture
 def story(runtime):
@@ -33,9 +31,13 @@ def talk(story, agent, seconds):
     story.end()
 
 
+def admin(story):
+    """One of the story's people acts as one."""
+    return User(story.people["other"].id, "admin", "Root", b"")
+
+
 def share_of(story, agent, percent):
-    """An administrator sets it."""
-    people.change(story.runtime, ADMIN, story.people[agent].id, agent, "", None, percent)
+    people.change(story.runtime, admin(story), story.people[agent].id, agent, "", None, percent)
 
 
 def statement(story, agent):
@@ -49,9 +51,8 @@ def totals(story, agent):
 
 
 def pay(story, agent, cents, kind="payout", key=None, reason="Transfer"):
-    administrator = User(story.people["other"].id, "admin", "Root", b"")
     agent_id = story.people[agent].id
-    return earnings.pay_out(story.runtime, administrator, agent_id, kind, cents, reason, key)
+    return earnings.pay_out(story.runtime, admin(story), agent_id, kind, cents, reason, key)
 
 
 def test_an_agent_earns_their_share_and_is_owed_what_was_not_paid(story):
@@ -77,9 +78,8 @@ def test_an_agent_earns_their_share_and_is_owed_what_was_not_paid(story):
 def test_what_is_given_back_takes_the_agents_share_with_it(story):
     share_of(story, "anna", 33)
     talk(story, "anna", 60)
-    administrator = User(story.people["other"].id, "admin", "Root", b"")
     for cents in (1, 124, 125):
-        credits.credit(story.runtime, administrator, story.id, cents, "Goodwill", f"{cents}")
+        credits.credit(story.runtime, admin(story), story.id, cents, "Goodwill", f"{cents}")
     (month,) = statement(story, "anna")["accounts"][0]["months"]
     names = ("gross", "share", "credits", "paid_out", "balance")
     assert [month[name] for name in names] == [250, 83, 83, 0, 0]
@@ -186,7 +186,7 @@ def test_what_cannot_be_paid_out_is_told(story):
         with pytest.raises(NotFound):
             earnings.statement(story.runtime, who, anna.id)
     with pytest.raises(NotFound):
-        earnings.statement(story.runtime, ADMIN, client.id)
+        earnings.statement(story.runtime, admin(story), client.id)
 
 
 def test_a_payout_with_a_key_is_recorded_once(story):
