@@ -56,6 +56,7 @@ def open_desk(site, visit):
         for name, client in clients.items():
             ids[name] = client.ask(agent_id=agent.id, message=f"Question of {name}")["id"]
             agent.do("accept", ids[name])
+            site.advance(1)
         return Desk(site, visit(site, agent, **look), agent, clients, ids)
 
     return open_one
@@ -168,9 +169,12 @@ def test_what_comes_while_another_one_is_chosen_is_shown_once(desk):
     desk.open(f"/sessions/{desk.ids[one]}")
     held, address = [], f"**/sessions/{desk.ids[two]}"
     desk.page.route(address, lambda route: held.append(route))
+    desk.page.focus("#message")
     with desk.page.expect_request(address):
-        desk.card(two).locator("a").click()
-    # The answer is from before these, and comes after they are known.
+        desk.page.keyboard.press("Alt+ArrowUp")
+    # The answer has the first of these, and is from before the others; it comes when all are known.
+    desk.clients[two].send(desk.ids[two], "to both")
+    desk.card(two).locator("[data-last]", has_text="to both").wait_for()
     answer = held[0].fetch()
     desk.clients[two].send(desk.ids[two], "to the one that comes")
     desk.clients[one].send(desk.ids[one], "to the one that is left")
@@ -182,7 +186,7 @@ def test_what_comes_while_another_one_is_chosen_is_shown_once(desk):
     desk.await_shown(two)
     desk.page.unroute(address)
     desk.visitor.see("to the one that comes")
-    assert desk.visitor.texts() == [f"Question of {two}", "to the one that comes"]
+    assert desk.visitor.texts() == [f"Question of {two}", "to both", "to the one that comes"]
     assert desk.page.input_value("#message") == ""
     desk.choose(one)
     assert desk.visitor.texts() == [f"Question of {one}", "to the one that is left"]
@@ -221,6 +225,8 @@ def test_nothing_of_the_conversation_that_is_left_goes_on(desk):
 def test_what_waits_to_be_sent_is_sent_from_another_conversation_and_once(desk):
     one, two, *_ = NAMES
     desk.open(f"/sessions/{desk.ids[one]}")
+    # No time passes: what is sent, something has sent.
+    desk.page.evaluate("window.setTimeout = () => 0")
     desk.page.route(SENDING, lambda route: route.abort())
     desk.visitor.send("written in time")
     desk.page.locator(".message.is-failed", has_text="written in time").wait_for()
@@ -229,12 +235,14 @@ def test_what_waits_to_be_sent_is_sent_from_another_conversation_and_once(desk):
     assert desk.visitor.texts() == [f"Question of {one}", "written in time"]
     desk.choose(two)
     desk.page.unroute(SENDING)
+    desk.visitor.requests.clear()
     with desk.page.expect_response(SENDING):
         desk.page.evaluate("dispatchEvent(new Event('online'))")
     assert desk.visitor.texts() == [f"Question of {two}"]
     desk.choose(one)
     assert desk.visitor.texts() == desk.texts(one) == [f"Question of {one}", "written in time"]
     assert desk.page.locator(".message.is-failed, .message.is-pending").count() == 0
+    assert sum(url.endswith("/api/chat/message") for url in desk.visitor.requests) == 1
     assert desk.is_same_page()
 
 
