@@ -113,8 +113,8 @@ class LastMessage(TypedDict):
 class Card(TimedSession):
     """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
-    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else. How long
-    the client of a conversation has waited for an answer, and their language, are for agents.
+    `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    `unanswered_seconds`, how long a client has waited for an answer, and their language are for agents.
     """
 
     offered_rate: Cents | None

@@ -18,7 +18,7 @@ window.clearInterval = (id) => { timers.delete(id); end(id); };
 
 
 class Desk:
-    """An agent in front of their inbox, and the clients (name → client), each with a question in its session."""
+    """An agent in front of their inbox, and the clients by name, each with a question."""
 
     def __init__(self, site, visitor, agent, clients, ids):
         self.site, self.visitor, self.page = site, visitor, visitor.page
@@ -181,7 +181,7 @@ def test_what_comes_while_another_one_is_chosen_is_shown_once(desk):
     desk.card(two).locator("[data-last]", has_text="to the one that comes").wait_for()
     desk.card(one).locator("[data-last]", has_text="to the one that is left").wait_for()
     # Nothing goes to the wrong one meanwhile.
-    desk.page.keyboard.type("hello")
+    desk.page.keyboard.type("no, jokes?")
     held[0].fulfill(response=answer)
     desk.await_shown(two)
     desk.page.unroute(address)
@@ -299,7 +299,7 @@ def test_where_it_cannot_be_asked_for_the_page_is_loaded(desk):
 
 
 def test_a_card_says_who_waits_how_long_and_what_it_costs(desk):
-    one, two, *_ = NAMES
+    one = NAMES[0]
     desk.site.database.write(
         lambda db: db.conn.execute("UPDATE users SET language = 'fr' WHERE id = ?", [desk.clients[one].id])
     )

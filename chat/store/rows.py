@@ -161,8 +161,8 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
 class CardRow(SessionRow):
     """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
-    `offered_cents` is what a minute of a request would bring the agent who looks at it; `unanswered_since`, when
-    the client wrote what that agent has not answered.
+    `offered_cents` is what a minute of a request would bring the agent who looks at it; since
+    `unanswered_since` the client of a conversation waits for an answer.
     """
 
     offered_cents: int | None

@@ -21,7 +21,7 @@ COMMENT = re.compile(rb"^ *//.*$", re.MULTILINE)
 
 
 def without_comments(script: bytes) -> bytes:
-    """What a browser needs of it, each line in its place: lines of comment alone are a sixth of what travels."""
+    """What a browser needs of it, each line in its place: comments are a sixth of what travels."""
     return COMMENT.sub(b"", script)
 
 

@@ -24,7 +24,8 @@ const LETTERS = {
 document.addEventListener("keydown", (event) => {
   const { key, target, altKey, ctrlKey, metaKey, shiftKey } = event;
   if (event.defaultPrevented || event.isComposing || ctrlKey || metaKey || document.querySelector("dialog[open]")) return;
-  const isTyping = target.closest("input, textarea, select");
+  // What is typed while another conversation is on its way is no key, either.
+  const isTyping = target.closest("input, textarea, select") || document.querySelector(".talk[inert]");
   let act;
   if (altKey && key === "ArrowDown") act = () => open(shiftKey ? longest() : next(1));
   else if (altKey && key === "ArrowUp") act = () => open(next(-1));
