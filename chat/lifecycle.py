@@ -253,11 +253,11 @@ class Lifecycle:
 
     def _outage(self, time: Time | None) -> Iterator[_Timer]:
         """From the last heartbeat until now nobody could be seen."""
-        if time and is_out(time, self.settings):
+        if time and is_out(time, self.settings) and self._excused_at() < time.now:
             if self.session["status"] == "active":
                 since = max(time.heartbeat_at, self._active_since())
                 yield _Timer(since, self._stop_for_outage, time.now)
-            elif self._excused_at() < time.now and any(map(self._is_open, SIDES)):
+            elif any(map(self._is_open, SIDES)):
                 yield _Timer(time.heartbeat_at, self._excuse, time.now)
 
     def _absences(self) -> Iterator[_Timer]:

@@ -262,6 +262,10 @@ an outage of 5 s in a silence = 305 s, 6 min, 15.00
     0 talk; 100 crash; 105 boot; 200 say client; 310 end
 an outage of 5 s, prepaid = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 500; 0 talk; 58 crash; 63 boot; 65 end; 65 shows balance 2.50
+an outage, two sessions on one balance, and nobody has looked yet = 60 s, 1 min, 2.50 (active outage active)
+    prepaid=1; 0 top_up 1500; 0 talk dora; 0 talk; 50 leave client; 50 leave agent; 58 crash; 63 start;
+    63 shows status active; 63 turn_to dora; 63 shows status active; 63 end; 63 turn_to anna; 65 end;
+    65 shows balance 8.50
 an outage of 29 s = 91 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 89 boot; 120 end
 another server takes over, and none was down = 120 s, 2 min, 5.00 (active)
@@ -695,6 +699,12 @@ class Told(Story):
 
     def turn(self, client: str) -> None:
         self.client = client
+
+    def turn_to(self, agent: str) -> None:
+        """The conversation with them."""
+        for self.id in self.asked:  # noqa: B020
+            if self.read()["agent"]["name"] == agent:
+                break
 
     def leave(self, side: str) -> None:
         self.away.add(self.user(side).name)
