@@ -242,6 +242,8 @@ gone again too soon, and the agent goes too = 70 s, 2 min, 5.00
     0 talk; 60 leave client; 200 come client; 200 leave client; 210 leave agent; 400 end agent
 gone again too soon, and an outage = 80 s, 2 min, 5.00
     0 talk; 60 leave client; 200 come client; 200 leave client; 220 crash; 300 boot; 500 end agent
+gone for 45 s to the millisecond is gone = 0 s, 0 min, 0.00
+    0 talk; 0 leave agent; 44 say client; 45 say agent; 45 end
 the agent's absence takes back in full, however often = 90 s, 2 min, 5.00
     0 talk; 60 leave agent; 200 come agent; 220 leave agent; 400 come agent; 410 end
 an absence that the balance comes before = 120 s, 2 min, 5.00
@@ -613,6 +615,9 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
 1/1, prepaid, no more is taken than the limit = 24 s, 1 min, 1.00
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 0 limit 100;
     10 sweep; 10 shows balance 9.00; 90 end; 90 shows balance 9.00
+1/1, prepaid, and the balance ends with the second that a raised limit pays for = 60 s, 1 min, 2.50
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 250; 0 talk anna 249; 59 limit none;
+    70 end; 70 shows balance 0.00
 360/360, prepaid = 400 s, 12 min, 30.00
     prepaid=1; first_increment_seconds=360; next_increment_seconds=360; 0 top_up 5000; 0 talk; 1 sweep;
     1 shows balance 35.00; 200 say client; 400 end; 400 shows balance 20.00

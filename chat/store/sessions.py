@@ -225,7 +225,7 @@ def touched_by_outage(db: Connection) -> list[int]:
 
 
 def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | None = None) -> list[int]:
-    """The ids of the active ones of these users, or of those among them last seen before then; and of the
+    """The ids of the active ones of these users, or of those among them not seen since then; and of the
     paused ones whose clock has run since they were seen."""
     return _of_users(
         db,
@@ -361,7 +361,7 @@ def _of_users(
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
+            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at <= ?1) AND id IN ({marks})
         )
         {select.format(side="client")} UNION {select.format(side="agent")}
         """,
