@@ -616,8 +616,8 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 0 limit 100;
     10 sweep; 10 shows balance 9.00; 90 end; 90 shows balance 9.00
 1/1, prepaid, and the balance ends with the second that a raised limit pays for = 60 s, 1 min, 2.50
-    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 250; 0 talk anna 249; 59 limit none;
-    70 end; 70 shows balance 0.00
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 250; 0 talk anna 249;
+    59 limit none; 70 end; 70 shows balance 0.00
 360/360, prepaid = 400 s, 12 min, 30.00
     prepaid=1; first_increment_seconds=360; next_increment_seconds=360; 0 top_up 5000; 0 talk; 1 sweep;
     1 shows balance 35.00; 200 say client; 400 end; 400 shows balance 20.00
