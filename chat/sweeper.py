@@ -125,6 +125,7 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopped.wait(TICK_SECONDS):
             try:
+                self._serving.keep()
                 self.sweep()
             except Problem as problem:
                 log.warning("The sweep goes on later: %s", problem)
