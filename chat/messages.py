@@ -71,11 +71,13 @@ def send(
     text: str,
     client_message_id: str | None,
     caller: Caller = HERE,
+    before: changes.Act | None = None,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
-    A key that was used before returns the first message, also after the end of the session. Raises
-    InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
+    A key that was used before returns the first message, also after the end of the session. What must happen
+    `before` happens with it, or neither. Raises what that raises, InvalidParameter, NotFound, SessionEnded,
+    SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
     _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
@@ -95,6 +97,8 @@ def send(
         life.settle(time)
         if life.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
+        if before:
+            before(db, life, time.now)
         _require_room(db, life, side)
         head = store.revision.advance(db)
         message_id = insert(db, life, side, text, client_message_id, time.now, head)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.pages.visitor import Visitor
+
 
 @pytest.fixture
 def server(site):
@@ -56,3 +58,18 @@ def test_with_scripts_what_was_refused_goes_on_with_one_tap(site, paused, visit)
     page.locator(".is-failed").first.wait_for(state="detached")
     page.wait_for_function("!document.querySelector('.is-failed') && !document.querySelector('.is-pending')")
     assert paused.agent.fetch(paused.id).texts[-2:] == ["Encore", "Et encore"]
+
+
+def test_what_cannot_be_sent_ends_no_pause(site, paused):
+    path = f"/sessions/{paused.id}/messages"
+    assert Visitor(site, paused.client).post(path, message="o" * 4001, resume="1").status == 400
+    assert paused.client.show(paused.id)["status"] == "paused"
+
+
+def test_what_went_on_and_was_sent_is_answered_again_after_the_end(site, paused):
+    visitor, form = Visitor(site, paused.client), {"message": "Encore", "resume": "1", "key": "again"}
+    path = f"/sessions/{paused.id}/messages"
+    assert visitor.post(path, **form).status == 303
+    paused.client.do("end", paused.id)
+    assert visitor.post(path, **form).status == 303
+    assert paused.agent.fetch(paused.id).texts.count("Encore") == 1
