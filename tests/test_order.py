@@ -118,6 +118,16 @@ def test_nobody_is_handed_over_to_who_blocks_them(server, client, agent):
     assert str(cheaper.id) not in offered
 
 
+def test_who_is_shut_out_agrees_to_no_other_agent(server, client, agent, admin):
+    dearer, session = server.person("agent", rate_cents=990), client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", session)
+    agent.do("transfer", session, agent_id=dearer.id)
+    block(admin, client)
+    refused = client.do("transfer/agree", session, agent_id=dearer.id, rate_per_minute=9.9)
+    assert (refused.status, refused.json["code"]) == (409, "not_for_client")
+    assert client.show(session)["agent"]["id"] == agent.id
+
+
 def test_an_administrator_shuts_a_client_out_from_all_agents(server, client, agent, admin):
     waiting = client.ask(agent_id=agent.id)["id"]
     queued = client.ask()["id"]

@@ -4,6 +4,13 @@ from chat.database.connection import Connection
 from chat.store.rows import BlockRow
 
 
+def blocked(client: str, agent: str) -> str:
+    """SQL: whether the agent, or an administrator for all agents, blocks the client."""
+    return f"""EXISTS (
+        SELECT 1 FROM blocks b WHERE b.client_id = {client} AND (b.agent_id = {agent} OR b.agent_id IS NULL)
+    )"""
+
+
 def insert(db: Connection, client_id: int, agent_id: int | None, reason: str, now: int) -> None:
     """For this agent or (None) for all; one that there is gets the new reason."""
     db.conn.execute(
@@ -24,11 +31,8 @@ def delete(db: Connection, client_id: int, agent_id: int | None) -> bool:
 
 
 def exists(db: Connection, client_id: int, agent_id: int | None) -> bool:
-    """Whether the agent blocks the client; with None, whether an administrator does for all."""
-    row = db.conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM blocks WHERE client_id = ? AND agent_id IS ?)", (client_id, agent_id)
-    ).fetchone()
-    return bool(row[0])
+    """Whether the agent or an administrator blocks the client; with None, whether an administrator does."""
+    return bool(db.conn.execute(f"SELECT {blocked('?1', '?2')}", (client_id, agent_id)).fetchone()[0])
 
 
 def of_user(db: Connection, user_id: int) -> list[BlockRow]:

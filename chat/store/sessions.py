@@ -6,6 +6,7 @@ from typing import Any
 
 from chat import clock
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
 
 # With both people's names and last signs of life, the client's balance, and who would go on.
@@ -18,12 +19,6 @@ TABLES = """
     chat_sessions s
     JOIN users client ON client.id = s.client_id
     LEFT JOIN users agent ON agent.id = s.agent_id
-"""
-# Of a session `s`: neither the agent (the second value) nor an administrator blocks its client.
-WELCOME = """
-    NOT EXISTS (
-        SELECT 1 FROM blocks b WHERE b.client_id = s.client_id AND (b.agent_id = ?2 OR b.agent_id IS NULL)
-    )
 """
 # The columns that belong to other tables.
 _JOINED = {
@@ -149,7 +144,8 @@ def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Sessio
         db,
         f"""
         WHERE s.id = ?1
-            AND (s.agent_id = ?2 OR (s.status = 'waiting' AND s.agent_id IS NULL AND {WELCOME}))
+            AND (s.agent_id = ?2
+                OR (s.status = 'waiting' AND s.agent_id IS NULL AND NOT {blocked("s.client_id", "?2")}))
         """,
         chat_session_id,
         agent_id,
