@@ -267,7 +267,7 @@ def _require_room(db: Connection, life: Lifecycle, side: Side) -> None:
     """A few words in a pause are free; raises SessionPaused when this side has written them."""
     session, most = life.session, life.settings.paused_messages
     reason, since = session["pause_reason"], session["paused_at"] or 0
-    if reason not in RESUME or store.messages.count_since(db, session["id"], side, since) < most:
+    if reason not in RESUME or store.messages.count_since(db, session["id"], side, since, 2 * most) < most:
         return
     resumer, how = RESUME[reason]
     what = how if side == resumer else f"ask the {resumer}, who can go on: {how}"

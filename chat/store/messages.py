@@ -63,10 +63,15 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
     return None if row is None else int(row[0])
 
 
-def count_since(db: Connection, chat_session_id: int, side: Side, at: int) -> int:
-    """How many messages of this side are later than that."""
+def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newest: int) -> int:
+    """How many of the newest so many messages are this side's, and later than that."""
     row = db.conn.execute(
-        "SELECT count(*) FROM messages WHERE chat_session_id = ? AND sender_type = ? AND created_at > ?",
+        f"""
+        SELECT count(*) FROM (
+            SELECT sender_type, created_at FROM messages WHERE chat_session_id = ? ORDER BY id DESC
+            LIMIT {newest:d}
+        ) WHERE sender_type = ? AND created_at > ?
+        """,
         (chat_session_id, side, at),
     ).fetchone()
     return int(row[0])
