@@ -167,8 +167,8 @@ def weigh_balance(db: Connection, settings: Settings, client_id: int) -> list[Ch
         settle_each(db, settings, store.sessions.held_by_balance(db, client_id)),
         store.server.now(db),
     )
-    for chat_session_id in store.sessions.prepaid_of_client(db, client_id):
-        life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
+    for row in store.sessions.prepaid_of_client(db, client_id):
+        life = sessions.life_of(db, row, settings)
         head = store.revision.advance(db)
         life.session["warned_seconds"] = None
         life.weigh(now)

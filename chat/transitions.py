@@ -62,7 +62,8 @@ def request(
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
-        changes += settle_each(db, runtime.settings, store.sessions.prepaid_of_client(db, client.id))
+        prepaid = [each["id"] for each in store.sessions.prepaid_of_client(db, client.id)]
+        changes += settle_each(db, runtime.settings, prepaid)
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True

@@ -234,12 +234,9 @@ def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | 
     )
 
 
-def prepaid_of_client(db: Connection, client_id: int) -> list[int]:
-    """The ids of the client's open sessions that are paid from the balance."""
-    rows = db.conn.execute(
-        "SELECT id FROM chat_sessions WHERE client_id = ? AND status <> 'ended' AND is_prepaid", (client_id,)
-    ).fetchall()
-    return [row[0] for row in rows]
+def prepaid_of_client(db: Connection, client_id: int) -> list[SessionRow]:
+    """The client's open sessions that are paid from the balance."""
+    return _all(db, "WHERE s.client_id = ? AND s.status <> 'ended' AND s.is_prepaid", client_id)
 
 
 def held_by_balance(db: Connection, client_id: int) -> list[int]:
@@ -367,8 +364,13 @@ def _of_users(
 
 
 def _one(db: Connection, where: str, *values: object) -> SessionRow | None:
-    row: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchone()
-    # A dict: sqlite3's rows find a column by trying one after the other.
-    found: Any = None if row is None else dict(zip(row.keys(), row, strict=True))
-    session: SessionRow | None = found
-    return session
+    found = _all(db, where, *values)
+    return found[0] if found else None
+
+
+def _all(db: Connection, where: str, *values: object) -> list[SessionRow]:
+    rows: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchall()
+    # Dicts: sqlite3's rows find a column by trying one after the other.
+    found: Any = [dict(zip(row.keys(), row, strict=True)) for row in rows]
+    sessions: list[SessionRow] = found
+    return sessions
