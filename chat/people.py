@@ -98,9 +98,7 @@ def set_share(db: Connection, actor: User | None, agent: UserRow, percent: int |
 
 def disable(runtime: Runtime, actor: User, user_id: int) -> None:
     """They cannot sign in, are signed out at once, and take no requests; what is open goes its way."""
-    _only_admin(actor)
-    if user_id == actor.id:
-        raise Forbidden("You cannot disable yourself.")
+    _only_for_another(actor, user_id)
 
     def write(db: Connection) -> tuple[list[str], int]:
         existing(store.users.by_id(db, user_id))
@@ -126,13 +124,13 @@ def enable(runtime: Runtime, actor: User, user_id: int) -> None:
 
 def reset_second_step(runtime: Runtime, actor: User, user_id: int) -> None:
     """Whoever lost their device signs in without a code, or sets it up anew where it is a must."""
-    _only_admin(actor)
+    _only_for_another(actor, user_id)
     totp.reset(runtime, actor, user_id)
 
 
 def reset(runtime: Runtime, actor: User, user_id: int) -> str:
     """The token of a link to choose a new password; the old one works until then."""
-    _only_admin(actor)
+    _only_for_another(actor, user_id)
 
     def write(db: Connection, token: str) -> None:
         existing(store.users.by_id(db, user_id))
@@ -233,3 +231,10 @@ def _link(db: Connection, token: str) -> LinkRow:
 def _only_admin(actor: User) -> None:
     if actor.role != "admin":
         raise Forbidden("Only an administrator may do this.")
+
+
+def _only_for_another(actor: User, user_id: int) -> None:
+    """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
+    _only_admin(actor)
+    if user_id == actor.id:
+        raise Forbidden("Another administrator does this for you.")

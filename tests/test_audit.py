@@ -192,7 +192,11 @@ def test_what_is_refused_is_not_noted(server, admin):
     client, before = server.person("client"), len(acts(admin))
     content = {"user_id": client.id, "kind": "refund", "amount": 5, "reason": "?"}
     assert admin.post("/api/chat/balance", content, Idempotency_Key="3").status == 409
-    assert Visitor(server, admin).post(f"/admin/people/{admin.id}/disable").status == 403
+    office, own = Visitor(server, admin), f"/admin/people/{admin.id}"
+    for action in ("disable", "reset", "reset-code"):
+        assert office.post(f"{own}/{action}").status == 403
+    shown = [each["action"] for each in office.open(own).posts]
+    assert not [each for each in shown if each.startswith(own + "/")]
     assert client.post("/api/chat/balance", content, Idempotency_Key="3").status == 403
     assert len(acts(admin)) == before
 

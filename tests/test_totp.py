@@ -210,7 +210,8 @@ def test_where_it_is_a_must_nobody_gets_in_before_it_is_set_up(start):
     kinds = [each["kind"] for each in admin.get("/api/chat/audit").json["entries"]]
     assert kinds[:4] == ["signed_in", "signed_in", "totp_on", "code_failed"]
     # A link for a new password is no way around it.
-    link = link_in(visitor.fill(f"/admin/people/{admin.id}", f"/admin/people/{admin.id}/reset"))
+    office, place = Visitor(server, server.person("admin")), f"/admin/people/{admin.id}"
+    link = link_in(office.fill(place, f"{place}/reset"))
     newcomer = Visitor(server)
     page = newcomer.post(link, password="another horse")
     assert (page.status, newcomer.token) == (200, None)
