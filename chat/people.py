@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
-from chat import accounts, audit, store, texts, totp
+from chat import accounts, audit, sign_ins, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
@@ -105,7 +105,7 @@ def disable(runtime: Runtime, actor: User, user_id: int) -> None:
         store.users.update(db, user_id, disabled_at=store.server.now(db), is_available=0)
         audit.note(db, actor, "disabled", user_id)
         store.links.drop_of_user(db, user_id)
-        return accounts.end_sign_ins(db, user_id)
+        return sign_ins.end(db, user_id)
 
     runtime.hub.publish(*runtime.database.write(write))
 
@@ -173,7 +173,7 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
         store.users.set_password_hash(db, user["id"], password_hash)
-        return user["email"], accounts.end_sign_ins(db, user["id"])
+        return user["email"], sign_ins.end(db, user["id"])
 
     email, ended = runtime.database.write(write)
     if ended:

@@ -10,7 +10,7 @@ from hmac import compare_digest
 
 import pyotp
 
-from chat import audit, clock, store
+from chat import audit, clock, sign_ins, store
 from chat.attempts import attempt
 from chat.database.connection import Connection
 from chat.errors import CodeWrong, FormExpired, existing
@@ -69,8 +69,14 @@ def check(runtime: Runtime, user: UserRow, code: str, caller: Caller) -> None:
     _attempt(runtime, user, caller, lambda db: _take(db, user, code))
 
 
-def set_up(runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller) -> list[str]:
-    """From now on it is asked for: the recovery codes, which are told once. Raises as `check`."""
+def set_up(
+    runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller, but: bytes = b""
+) -> list[str]:
+    """From now on it is asked for: the recovery codes, which are told once. Raises as `check`.
+
+    Sign-ins from before end, `but` the one that does it.
+    """
+    ended = list[tuple[list[str], int]]()
     codes = ["-".join(secrets.token_hex(2) for _ in range(4)) for _ in range(RECOVERY_CODES)]
 
     def write(db: Connection) -> bool:
@@ -78,9 +84,11 @@ def set_up(runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller)
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
         audit.note(db, _Person(user, caller), "totp_on", user["id"])
+        ended.append(sign_ins.end(db, user["id"], but))
         return True
 
     _attempt(runtime, user, caller, write)
+    runtime.hub.publish(*ended[-1])
     return codes
 
 

@@ -27,6 +27,10 @@ class Phone:
         return self._totp.generate_otp(self._last)
 
 
+def begin(visitor, password=PASSWORD):
+    return visitor.fill("/profile/second-step", "/profile/second-step", password=password)
+
+
 def key_on(page):
     return re.search(r"<code data-copied>([A-Z2-7]{32})</code>", page.body.decode())[1]
 
@@ -43,7 +47,7 @@ def step_on(page):
 def guarded(server, agent):
     """An agent who has set it up: (email, phone, recovery codes)."""
     visitor = Visitor(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     phone = Phone(key_on(page))
     done = visitor.fill(page, "/profile/second-step/confirm", code=phone.code())
     return email_of(server, agent), phone, codes_on(done)
@@ -56,7 +60,7 @@ def api(server, email, code=None, password=PASSWORD):
 
 def test_it_is_set_up_on_the_profile_with_a_picture_and_a_key(server, agent):
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     assert_safe(page)
     assert [tag for tag, _ in page.read.tags if tag == "svg" or tag == "path"].count("svg") >= 1
     key = key_on(page)
@@ -73,8 +77,19 @@ def test_it_is_set_up_on_the_profile_with_a_picture_and_a_key(server, agent):
         assert key not in page.body.decode() and codes[0] not in page.body.decode()
     stored = server.database.read(lambda db: str([dict(row) for row in db["recovery_codes"].rows]))
     assert not [code for code in codes if code in stored]
-    # Tokens that there are go on.
-    assert agent.inbox().status == 200
+
+
+def test_a_stolen_sign_in_sets_nothing_up_and_ends_when_the_owner_does(server, agent):
+    email = email_of(server, agent)
+    visitor, stolen = log_in(server, email)[0], Visitor(server, agent)
+    refused = begin(stolen, "wrong horse")
+    assert (refused.status, refused.alert) == (401, "The email or the password is wrong.")
+    held = agent.await_inbox(agent.inbox().json["cursor"])
+    page = begin(visitor)
+    visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
+    assert held.result().status == 401
+    assert stolen.request("GET", "/profile").status == 303
+    assert visitor.request("GET", "/profile").status == 200
 
 
 def test_signing_in_asks_for_the_code_after_the_password(server, guarded):
@@ -126,7 +141,7 @@ def test_a_recovery_code_is_good_once(server, guarded):
     assert "8 recovery codes are left." in visitor.open("/profile/second-step").text
     other = server.person("agent")
     second = Visitor(server, other)
-    page = second.fill("/profile/second-step", "/profile/second-step")
+    page = begin(second)
     second.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
     assert api(server, email_of(server, other), codes[2]).status == 401
 
@@ -148,7 +163,7 @@ def test_guessing_codes_is_limited_by_account_from_everywhere(start):
     server = start(logins_per_minute=3, proxies=1)
     agent = server.person("agent")
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     codes = codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
     content = {"email": email, "password": PASSWORD}
 
@@ -178,7 +193,7 @@ def test_an_administrator_or_the_console_resets_it(server, guarded, run):
     acts = admin.get(f"/api/chat/audit?kind=totp_reset&userId={person['id']}").json["entries"]
     assert [each["actor"]["id"] for each in acts] == [admin.id]
     visitor = Visitor(server, server.client(api(server, email).json["token"]))
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
     assert api(server, email, codes[1]).status == 401
     run(server, "reset-code", email)
@@ -207,7 +222,7 @@ def test_where_it_is_a_must_nobody_gets_in_before_it_is_set_up(start):
     assert refused.status == 403
     again, page = log_in(server, email)
     assert again.fill(page, "/login/code", code=codes[0]).path == "/admin/statistics"
-    kinds = [each["kind"] for each in admin.get("/api/chat/audit").json["entries"]]
+    kinds = [each["kind"] for each in server.client(again.token).get("/api/chat/audit").json["entries"]]
     assert kinds[:4] == ["signed_in", "signed_in", "totp_on", "code_failed"]
     # A link for a new password is no way around it.
     office, place = Visitor(server, server.person("admin")), f"/admin/people/{admin.id}"
@@ -222,7 +237,7 @@ def test_a_step_that_was_begun_too_long_ago_begins_again(start):
     server = start()
     agent = server.person("agent")
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     codes = codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
     late, page = log_in(server, email)
     server.advance(601)
@@ -237,7 +252,7 @@ def test_it_is_for_who_works_here(server, client, agent):
     assert "Second step" not in Visitor(server, client).open("/profile").text
     # Nobody sets up another's.
     mine, other = Visitor(server, agent), Visitor(server, server.person("agent"))
-    page = mine.fill("/profile/second-step", "/profile/second-step")
+    page = begin(mine)
     code = Phone(key_on(page)).code()
     fields = page.form("/profile/second-step/confirm")
     assert other.post("/profile/second-step/confirm", step=fields["step"], code=code).status == 303
