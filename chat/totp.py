@@ -3,6 +3,7 @@
 A code is good once. Wrong ones count by account over all addresses: only who knows the password gets there.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
@@ -11,7 +12,7 @@ from hmac import compare_digest
 import pyotp
 
 from chat import audit, clock, sign_ins, store
-from chat.attempts import attempt
+from chat.attempts import MINUTE_MS, attempt_code
 from chat.database.connection import Connection
 from chat.errors import CodeWrong, FormExpired, existing
 from chat.live.hub import Caller
@@ -19,12 +20,13 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SecondStepRow, UserRow
 
+log = logging.getLogger(__name__)
+
 ISSUER = "Tête-à-tête"
 STEP_MS = 30_000
 # Codes of the step before and after are taken, too: clocks differ.
 DRIFT = (0, -1, 1)
 RECOVERY_CODES = 10
-MINUTE_MS = 60_000
 BEGUN_MINUTES = 10
 REQUIRED = {"optional": (), "admins": ("admin",), "staff": ("admin", "agent")}
 STAFF = REQUIRED["staff"]
@@ -76,11 +78,11 @@ def set_up(
 
     Sign-ins from before end, `but` the one that does it.
     """
-    ended = list[tuple[list[str], int]]()
+    user, ended = {**user, "totp_key": key}, list[tuple[list[str], int]]()
     codes = ["-".join(secrets.token_hex(2) for _ in range(4)) for _ in range(RECOVERY_CODES)]
 
     def write(db: Connection) -> bool:
-        if not _take(db, {**user, "totp_key": key}, code):
+        if not _take(db, user, code):
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
         audit.note(db, _Person(user, caller), "totp_on", user["id"])
@@ -135,8 +137,9 @@ def _attempt(runtime: Runtime, user: UserRow, caller: Caller, take: Callable[[Co
             audit.note(db, _Person(user, caller), "code_failed", user["id"])
         return is_right
 
-    with attempt(runtime, Caller(), f"second step of {user['id']}"):
+    with attempt_code(runtime, user["id"], user["totp_key"] or ""):
         if not runtime.database.write(write):
+            log.warning("A wrong code at the second step of user %s, from %r", user["id"], caller.network)
             raise CodeWrong
 
 

@@ -159,8 +159,8 @@ def test_it_is_turned_off_with_the_password_and_a_code(server, guarded):
     assert api(server, email).status == 200
 
 
-def test_guessing_codes_is_limited_by_account_from_everywhere(start):
-    server = start(logins_per_minute=3, proxies=1)
+def test_guessing_codes_is_limited_by_account_from_everywhere_and_no_setting_lifts_it(start, run):
+    server = start(logins_per_minute=0, logins_per_minute_per_address=0, proxies=1)
     agent = server.person("agent")
     visitor, email = Visitor(server, agent), email_of(server, agent)
     page = begin(visitor)
@@ -172,10 +172,30 @@ def test_guessing_codes_is_limited_by_account_from_everywhere(start):
             "/api/auth/login", {**content, "code": code}, X_Forwarded_For=f"203.0.113.{number}"
         )
 
-    assert [guess(number).status for number in range(4)] == [401, 401, 401, 429]
-    assert guess(9, codes[0]).status == 429
-    # Others are not locked out, nor who only does not know the password.
+    assert [guess(number).status for number in range(11)] == [401] * 10 + [429]
+    refused = guess(99, codes[0])
+    assert (refused.status, 0 < int(refused.headers["Retry-After"]) <= 600) == (429, True)
+    assert f"A wrong code at the second step of user {agent.id}, from '203.0.113.9'" in server.log
+    # Others are not locked out, and nobody is by who does not know the password.
     assert api(server, email_of(server, server.person("agent"))).status == 200
+    assert api(server, email, "000000", "wrong horse").json["code"] == "invalid_credentials"
+    # The wait is for one more.
+    server.advance(601)
+    assert [guess(number).status for number in range(2)] == [401, 429]
+    server.advance(601)
+    assert guess(1, codes[0]).status == 200
+    # Whom somebody helps begins anew.
+    assert [guess(number).status for number in range(2)] == [401, 429]
+    run(server, "reset-code", email)
+    page = begin(visitor)
+    assert codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
+
+
+def test_no_name_that_is_typed_locks_a_second_step(server, agent, guarded):
+    email, phone, _ = guarded
+    tried = [api(server, f"second step of {agent.id}", password="wrong horse").status for _ in range(11)]
+    assert tried == [401] * 10 + [429]
+    assert api(server, email, phone.code()).status == 200
 
 
 def test_an_administrator_or_the_console_resets_it(server, guarded, run):

@@ -129,7 +129,7 @@ PROBLEMS = {
     "unknown_method": _("The server does not read this format."),
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
-    "too_many_requests": _("Too many attempts; wait a minute."),
+    "too_many_requests": _("Too many attempts; wait a while."),
     "too_many_top_ups": _("Too many top-ups are open: pay one of them, or wait until one closes."),
     "payment_refused": _("The payment provider refused; no money has moved."),
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
