@@ -176,6 +176,17 @@ def test_reading_a_conversation_is_noted_of_administrators_alone(server, admin):
     assert [(each["kind"], each["actor"]["id"]) for each in found] == [("transcript_read", admin.id)] * 3
 
 
+def test_a_search_for_words_is_noted_without_them(server, admin):
+    office, talk = Visitor(server, admin), server.conversation()
+    talk.client.send(talk.id, "wellensittich")
+    for text in ("", " ", "wellen", "elster"):
+        page = office.open(f"/admin/sessions?q={text.replace(' ', '+')}")
+        assert (f"/admin/sessions/{talk.id}" in page.body.decode()) == (text != "elster")
+    assert kinds_of(admin) == ["searched"] * 2
+    assert "wellen" not in str(acts(admin, userId=admin.id))
+    assert Visitor(server, talk.agent).open("/admin/sessions?q=wellen").status == 403
+
+
 def test_it_says_who_did_what_to_whom_from_where(server, admin):
     client = server.person("client", "Camille")
     content = {"user_id": client.id, "kind": "top_up", "amount": 12.5, "reason": "Secret reason"}

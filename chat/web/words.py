@@ -76,6 +76,7 @@ AUDIT = {
     "credited": _("Wrote a credit note"),
     "answered": _("Answered about a receipt"),
     "transcript_read": _("Read a conversation"),
+    "searched": _("Searched conversations"),
     "report_done": _("Handled a report"),
     "blocked": _("Blocked for all agents"),
     "unblocked": _("Let somebody ask again"),
