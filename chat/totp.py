@@ -133,7 +133,9 @@ class _Person:
 def _attempt(runtime: Runtime, user: UserRow, caller: Caller, take: Callable[[Connection], bool]) -> None:
     def write(db: Connection) -> bool:
         is_right = take(db)
-        if not is_right:
+        if is_right:
+            store.second_steps.end(db, user["id"])
+        else:
             audit.note(db, _Person(user, caller), "code_failed", user["id"])
         return is_right
 

@@ -267,6 +267,22 @@ def test_a_step_that_was_begun_too_long_ago_begins_again(start):
     assert api(server, email, codes[0]).status == 200
 
 
+def test_what_was_begun_ends_with_its_use_and_with_the_password(server, agent, guarded):
+    email, _, codes = guarded
+    first, (other, page), (late, later) = Visitor(server), log_in(server, email), log_in(server, email)
+    assert late.fill(later, "/login/code", code=codes[0]).path == "/inbox"
+    for step in (step_on(later), step_on(page)):
+        assert first.post("/login/code", step=step, code=codes[1]).location.startswith("/login?")
+    other, page = log_in(server, email)
+    changed = late.post("/profile/password", password=PASSWORD, new_password="another horse")
+    assert changed.status == 303
+    assert other.post("/login/code", step=step_on(page), code=codes[1]).location.startswith("/login?")
+    assert other.token is None
+    begun = [log_in(server, email, "another horse")[1] for _ in range(11)]
+    assert first.post("/login/code", step=step_on(begun[0]), code="000000").status == 303
+    assert first.post("/login/code", step=step_on(begun[1]), code=codes[1]).location == "/inbox"
+
+
 def test_it_is_for_who_works_here(server, client, agent):
     assert Visitor(server, client).open("/profile/second-step").status == 403
     assert "Second step" not in Visitor(server, client).open("/profile").text
