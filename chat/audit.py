@@ -5,8 +5,9 @@ from typing import Protocol, get_args
 from chat import clock, store
 from chat.database.connection import Connection
 from chat.errors import Forbidden
+from chat.live.hub import Caller
 from chat.runtime import Runtime
-from chat.store.rows import AuditKind, AuditRow
+from chat.store.rows import AuditKind, AuditRow, UserRow
 from chat.wire import AuditEntry
 
 KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
@@ -23,6 +24,13 @@ class Actor(Protocol):
 
     @property
     def address(self) -> str: ...
+
+
+class Person:
+    """Whoever signs in, or is about to."""
+
+    def __init__(self, row: UserRow, caller: Caller) -> None:
+        self.id, self.role, self.address = row["id"], row["role"], caller.network
 
 
 def note(

@@ -157,7 +157,7 @@ def link(runtime: Runtime, token: str) -> LinkRow:
     return runtime.database.read(lambda db: _link(db, token))
 
 
-def follow_link(runtime: Runtime, token: str, name: str, email: str, password: str) -> str:
+def follow_link(runtime: Runtime, token: str, name: str, email: str, password: str, caller: Caller) -> str:
     """Sign up, or choose the new password; returns the email.
 
     Raises NotFound, InvalidParameter, EmailTaken, Overloaded.
@@ -173,6 +173,7 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
         store.users.set_password_hash(db, user["id"], password_hash)
+        audit.note(db, audit.Person(user, caller), "password_changed", user["id"])
         return user["email"], sign_ins.end(db, user["id"])
 
     email, ended = runtime.database.write(write)

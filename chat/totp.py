@@ -85,7 +85,7 @@ def set_up(
         if not _take(db, user, code):
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
-        audit.note(db, _Person(user, caller), "totp_on", user["id"])
+        audit.note(db, audit.Person(user, caller), "totp_on", user["id"])
         ended.append(sign_ins.end(db, user["id"], but))
         return True
 
@@ -101,7 +101,7 @@ def turn_off(runtime: Runtime, user: UserRow, code: str, caller: Caller) -> None
         if not _take(db, user, code):
             return False
         store.second_steps.replace(db, user["id"], None)
-        audit.note(db, _Person(user, caller), "totp_off", user["id"])
+        audit.note(db, audit.Person(user, caller), "totp_off", user["id"])
         return True
 
     _attempt(runtime, user, caller, write)
@@ -123,20 +123,13 @@ def address(user: UserRow, key: str) -> str:
     return pyotp.TOTP(key).provisioning_uri(name=user["email"], issuer_name=ISSUER)
 
 
-class _Person:
-    """Whoever signs in, as the audit log knows them."""
-
-    def __init__(self, user: UserRow, caller: Caller) -> None:
-        self.id, self.role, self.address = user["id"], user["role"], caller.network
-
-
 def _attempt(runtime: Runtime, user: UserRow, caller: Caller, take: Callable[[Connection], bool]) -> None:
     def write(db: Connection) -> bool:
         is_right = take(db)
         if is_right:
             store.second_steps.end(db, user["id"])
         else:
-            audit.note(db, _Person(user, caller), "code_failed", user["id"])
+            audit.note(db, audit.Person(user, caller), "code_failed", user["id"])
         return is_right
 
     with attempt_code(runtime, user["id"], user["totp_key"] or ""):

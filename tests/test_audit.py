@@ -220,6 +220,18 @@ def test_signing_in_is_noted_of_administrators(server, admin):
     assert "signed_in" not in [each["kind"] for each in acts(admin, userId=client.id)]
 
 
+def test_a_password_that_was_chosen_by_a_link_is_noted_of_administrators(server, admin):
+    for other, expected in ((server.person("admin"), ["password_changed"]), (server.person("client"), [])):
+        place = f"/admin/people/{other.id}"
+        link = link_in(Visitor(server, admin).fill(place, f"{place}/reset"))
+        assert Visitor(server).post(link, password="another horse", headers=FROM).status == 303
+        found = acts(admin, userId=other.id, kind="password_changed")
+        assert [each["kind"] for each in found] == expected
+        assert [(each["actor"]["id"], each["address"]) for each in found] == [
+            (other.id, "203.0.113.7")
+        ] * len(expected)
+
+
 def test_it_can_only_be_added_to(server, admin):
     server.person("client")
     for statement in ("UPDATE audit SET detail = ''", "DELETE FROM audit"):
