@@ -71,12 +71,6 @@ def check(runtime: Runtime, user: User) -> None:
     runtime.database.read(lambda db: authenticate(db, user.token_hash))
 
 
-def only_administrators(actor: User) -> None:
-    """Raises Forbidden for anybody else."""
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
-
-
 def create_user(
     runtime: Runtime, role: str, name: str, email: str, password: str, rate_cents: int = 0
 ) -> int:

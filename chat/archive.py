@@ -3,7 +3,7 @@
 from chat import audit, receipts, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import Forbidden, existing
+from chat.errors import existing
 from chat.runtime import Runtime
 from chat.store.rows import SessionRow
 from chat.wire import TimedSession, Transcript
@@ -36,8 +36,7 @@ def search(
     And whether there are more. What is found tells of messages: that words are searched is noted before, not
     which. Raises Forbidden, and Overloaded when too many search already.
     """
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
+    audit.only_administrators(actor)
 
     def read(db: Connection) -> list[TimedSession]:
         time = store.server.time(db)

@@ -33,6 +33,12 @@ class Person:
         self.id, self.role, self.address = row["id"], row["role"], caller.network
 
 
+def only_administrators(actor: Actor | None) -> None:
+    """Raises Forbidden for anybody else; None is somebody at the server's console."""
+    if actor is not None and actor.role != "admin":
+        raise Forbidden("Only an administrator may do this.")
+
+
 def note(
     db: Connection,
     actor: Actor | None,
@@ -64,8 +70,7 @@ def listed(
 
     Of one kind, or of a person: who did it, or to whom it was done. Raises Forbidden, Overloaded.
     """
-    if actor is not None and actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
+    only_administrators(actor)
     rows = runtime.database.read_slowly(
         lambda db: store.audit.listed(db, text, user_id, kind, before_id, limit + 1)
     )

@@ -22,14 +22,14 @@ def search(
     runtime: Runtime, actor: User, text: str, role: str | None, before_id: int, limit: int
 ) -> tuple[list[UserRow], bool]:
     """The newest people with lower ids whose name or email contains the text; and whether there are more."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     rows = runtime.database.read(lambda db: store.users.search(db, text, role, before_id, limit + 1))
     return rows[:limit], len(rows) > limit
 
 
 def read(runtime: Runtime, actor: User, user_id: int) -> UserRow:
     """Somebody's row, for an administrator; raises NotFound."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     return runtime.database.read(lambda db: existing(store.users.by_id(db, user_id)))
 
 
@@ -37,7 +37,7 @@ def create(
     runtime: Runtime, actor: User, role: str, name: str, email: str, rate_cents: int
 ) -> tuple[int, str]:
     """Somebody new, who chooses a password by the link: (their id, the link's token)."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     checked = texts.name(name), accounts.checked_email(email)
 
     def write(db: Connection, token: str) -> int:
@@ -62,7 +62,7 @@ def change(
 
     Raises NotFound, InvalidParameter.
     """
-    _only_admin(actor)
+    audit.only_administrators(actor)
     changed: dict[str, object] = {"name": texts.name(name)}
     checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
@@ -112,7 +112,7 @@ def disable(runtime: Runtime, actor: User, user_id: int) -> None:
 
 def enable(runtime: Runtime, actor: User, user_id: int) -> None:
     """They can sign in again; raises NotFound."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
 
     def write(db: Connection) -> None:
         existing(store.users.by_id(db, user_id))
@@ -143,7 +143,7 @@ def reset(runtime: Runtime, actor: User, user_id: int) -> str:
 
 def invite(runtime: Runtime, actor: User, role: str) -> str:
     """The token of a link by which somebody signs up, once, as a client or an agent."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
 
     def write(db: Connection, token: str) -> None:
         _insert_link(db, token, role, None, actor)
@@ -229,13 +229,8 @@ def _link(db: Connection, token: str) -> LinkRow:
     return existing(store.links.unused(db, hash_token(token), store.server.now(db)))
 
 
-def _only_admin(actor: User) -> None:
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
-
-
 def _only_for_another(actor: User, user_id: int) -> None:
     """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     if user_id == actor.id:
         raise Forbidden("Another administrator does this for you.")
