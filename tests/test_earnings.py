@@ -14,6 +14,7 @@ from tests.pages.visitor import Visitor
 from tests.story import Story
 from tests.threads import together
 
+
 @pytest.fixture
 def story(runtime):
     told = Story(runtime)
