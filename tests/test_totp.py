@@ -87,8 +87,8 @@ def test_a_stolen_sign_in_sets_nothing_up_and_ends_when_the_owner_does(server, a
     held = agent.await_inbox(agent.inbox().json["cursor"])
     page = begin(visitor)
     visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
-    assert held.result().status == 401
     assert stolen.request("GET", "/profile").status == 303
+    assert held.result().status == 401
     assert visitor.request("GET", "/profile").status == 200
 
 
