@@ -71,9 +71,11 @@ def send(
     text: str,
     client_message_id: str | None,
     caller: Caller = HERE,
+    note: Callable[[Connection, int], None] | None = None,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
+    `note` writes of it what else is to be, in the same transaction.
     A key that was used before returns the first message, also after the end of the session. Raises
     InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
@@ -98,6 +100,8 @@ def send(
         _require_room(db, life, side)
         head = store.revision.advance(db)
         message_id = insert(db, life, side, text, client_message_id, time.now, head)
+        if note:
+            note(db, message_id)
         return row, message_id, [*told, *changes.save(db, life, head)]
 
     row, message_id, told = runtime.database.write(write)
