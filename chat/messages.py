@@ -72,12 +72,13 @@ def send(
     client_message_id: str | None,
     caller: Caller = HERE,
     before: changes.Act | None = None,
+    note: Callable[[Connection, int], None] | None = None,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
     A key that was used before returns the first message, also after the end of the session. What must happen
-    `before` happens with it, or neither. Raises what that raises, InvalidParameter, NotFound, SessionEnded,
-    SessionPaused, IdempotencyMismatch, TooManyRequests.
+    `before`, and what `note` writes of it, happens with it or not at all. Raises what `before` raises,
+    InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
     _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
@@ -102,6 +103,8 @@ def send(
         _require_room(db, life, side)
         head = store.revision.advance(db)
         message_id = insert(db, life, side, text, client_message_id, time.now, head)
+        if note:
+            note(db, message_id)
         return row, message_id, [*told, *changes.save(db, life, head)]
 
     row, message_id, told = runtime.database.write(write)

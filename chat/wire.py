@@ -147,6 +147,7 @@ class Person(TypedDict):
 class Block(TypedDict):
     """An agent who does not want to hear from a client; None is all of them, by an administrator."""
 
+    id: int
     client: Person
     agent: Person | None
     reason: str
@@ -154,9 +155,10 @@ class Block(TypedDict):
 
 
 class Blocks(TypedDict):
-    """All of somebody's, newest first."""
+    """Somebody's, newest first."""
 
     blocks: list[Block]
+    has_more: bool
 
 
 class Report(TypedDict):

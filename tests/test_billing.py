@@ -606,6 +606,9 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
     1 shows balance 7.50; 60 sweep; 60 shows balance 7.50; 61 sweep; 61 shows balance 5.00; 61 end;
     61 shows balance 7.46
+1/1, prepaid: what was taken ahead is given back at a transfer = 13 s, 1 min, 0.39 (active transfer active)
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
+    1 shows balance 7.50; 7 transfer ben; 7 shows balance 9.71; 20 say agent; 26 end; 26 shows balance 9.61
 1/1, prepaid, and the last cent of it = 72 s, 2 min, 3.00 (active balance)
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 300; 0 talk; 61 sweep;
     61 shows balance 0.00; 100 end; 100 shows balance 0.00

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat import store
 from tests.pages.visitor import Visitor
 
 
@@ -192,6 +193,34 @@ def test_a_client_is_blocked_on_the_pages(server, client, agent, admin):
     assert "All agents" in office.fill(place, f"{place}/block", reason="Fraud").text
     assert "No agent is available for you." in visitor.post("/sessions", max_rate="5").text
     assert "Nobody." in office.fill(place, f"{place}/unblock").text
+
+
+def test_blocks_are_there_page_by_page(server, client, agent, admin):
+    def fill(db):
+        for number in range(51):
+            one = store.users.insert(
+                db, "client", f"Client {number}", f"b{agent.id}.{number}@e.org", "", 0, 1
+            )
+            store.blocks.insert(db, one, agent.id, f"Reason {number}.", number)
+
+    session = met(client, agent)
+    block(agent, client, "The oldest one.")
+    server.database.write(fill)
+    seen, before = [], 2**62
+    for is_last in (False, False, True):
+        answer = agent.get(f"/api/chat/blocks?limit=25&beforeBlockId={before}").json
+        seen += [each["reason"] for each in answer["blocks"]]
+        before = answer["blocks"][-1]["id"]
+        assert answer["has_more"] != is_last
+    assert seen == [*(f"Reason {number}." for number in range(50, -1, -1)), "The oldest one."]
+    for who, place in ((agent, "/profile"), (admin, f"/admin/people/{agent.id}")):
+        first = Visitor(server, who).open(place)
+        assert "Reason 50." in first.text and "Reason 0." not in first.text
+        link = first.link(r"\?before=\d+#blocks-title").partition("#")[0]
+        second = Visitor(server, who).open(place + link)
+        assert "The oldest one." in second.text and "Older blocks" not in second.text
+    # What one block is about finds it, however many are newer.
+    assert "The oldest one." in Visitor(server, agent).open(f"/sessions/{session}/report").text
 
 
 def report(who, session, reason="abuse", remark="They shouted."):
