@@ -1,4 +1,4 @@
-"""Long conversations, as the server would have left them: sent one by one they would take a test's whole time."""
+"""Long conversations, as the server would have left them: to send them would take a test's whole time."""
 
 MESSAGES = """
     WITH RECURSIVE numbers (number) AS (
@@ -6,7 +6,7 @@ MESSAGES = """
     )
     INSERT INTO messages (chat_session_id, sender_id, sender_type, message, created_at, revision)
     SELECT s.id, iif(number % 3, client_id, agent_id), iif(number % 3, 'client', 'agent'),
-        'line ' || number || iif(number % 5, '', ': https://example.org/a and some more words, to fill another line'),
+        'line ' || number || iif(number % 5, '', ': https://example.org/a and some more, to fill a line'),
         last_activity_at - 30000 * (:count - number), head + number
     FROM numbers, revision JOIN chat_sessions s ON s.id = :id
 """

@@ -8,7 +8,7 @@ from tests.grown import add_messages
 from tests.test_look import LARGEST_SHIFT, SHIFTS
 
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
-LAST = "line 500: https://example.org/a and some more words, to fill another line"
+LAST = "line 500: https://example.org/a and some more, to fill a line"
 WORK = """() => {
     // What scripts look at: elements that are found, and what is read of them.
     window.work = 0;

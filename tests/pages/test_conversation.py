@@ -71,7 +71,7 @@ def test_a_conversation_is_handed_over_by_forms(server, talk):
     agent.fill(here, f"{here}/transfer", agent_id=str(other.person.id))
     page = client.open(here)
     assert "Me Girard , €9.00 a minute" in page.text
-    assert "Agree, with obligation to pay, €9.00 a minute" in page.text
+    assert "Agree to Me Girard, with obligation to pay, €9.00 a minute" in page.text
     # It is no longer what the client reads.
     other.person.post("/api/chat/agents/me", {"rate_per_minute": 9.5})
     agent.fill(here, f"{here}/transfer", agent_id=str(other.person.id))
