@@ -16,7 +16,6 @@ from chat.errors import (
     InsufficientBalance,
     InvalidParameter,
     NobodyForClient,
-    NotForClient,
     NotFound,
     OfferChanged,
     RateChanged,
@@ -49,8 +48,8 @@ def request(
 
     A client has one open session with an agent, and one request to any: asking again gives that one. A minute
     costs at most what it would now. `most_cents` is what of that the client was shown, if they tell it, and
-    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable, NotFound,
-    NotForClient, NobodyForClient.
+    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable,
+    AgentAbsent, NotFound, NotForClient, NobodyForClient.
     """
     if client.role != "client":
         raise Forbidden("Only a client asks for a session.")
@@ -218,8 +217,7 @@ def agree_to_transfer(
         _only("client", life, client)
         _require(session, "active", "paused")
         if (session["transfer_agent_id"], session["transfer_rate_cents"]) == (agent_id, rate_cents):
-            if store.blocks.exists(db, client.id, agent_id):
-                raise NotForClient
+            agents.available(db, runtime.settings, agent_id, client.id)
             agent = existing(store.users.by_id(db, agent_id))
             agent["rate_cents"] = min(rate_cents, agent["rate_cents"])
             session["max_rate_cents"] = max(rate_cents, session["max_rate_cents"])

@@ -21,7 +21,7 @@ from chat.store.rows import (
     Status,
 )
 
-Availability = Literal["available", "busy", "away"]
+Availability = Literal["available", "busy", "absent", "away"]
 
 
 class Transfer(TypedDict):

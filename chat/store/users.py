@@ -65,13 +65,14 @@ def agents(
     ).fetchall()
 
 
-def rates(db: Connection) -> tuple[int, int] | None:
-    """The lowest and the highest rate of the agents who take requests, in cents."""
+def rates(db: Connection, seen_after: int) -> tuple[int, int] | None:
+    """The lowest and the highest rate of the agents who are there and take requests, in cents."""
     low, high = db.conn.execute(
         """
         SELECT min(rate_cents), max(rate_cents) FROM users
-        WHERE role = 'agent' AND disabled_at IS NULL AND is_available
-        """
+        WHERE role = 'agent' AND disabled_at IS NULL AND is_available AND seen_at > ?
+        """,
+        (seen_after,),
     ).fetchone()
     return None if low is None else (low, high)
 

@@ -19,7 +19,7 @@ const first = JSON.parse(document.getElementById("session").textContent);
 
 const scroll = new Scroll(root);
 const list = new MessageList(root, scroll);
-new Pager(root, list, scroll);
+new Pager(root, list);
 const view = new SessionView([root, document.getElementById("panel")], first);
 const composer = new Composer(root, (text) => outbox.send(text));
 const outbox = new Outbox(root.dataset.talk, new Pending(list), composer.isOpen, edit);

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, blocks, payments, people, refunds, statistics
+from chat import agents, archive, balances, blocks, payments, people, refunds, statistics
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
@@ -217,6 +217,7 @@ def _people_page(problem: Problem | None = None, link: str | None = None, status
         status,
         problem,
         people=found,
+        availability=agents.availability(runtime, found),
         has_more=has_more,
         asked=asked,
         link=link,
