@@ -1,14 +1,16 @@
 """Agents: what a minute with them costs, and whether they take requests."""
 
+from collections.abc import Iterable
+
 from chat import store
 from chat.accounts import User
+from chat.changes import Change, arrive, publish
 from chat.database.connection import Connection
-from chat.errors import AgentUnavailable, Forbidden, NotForClient, NotFound
-from chat.live.presence import ONLINE_MS
+from chat.errors import AgentAbsent, AgentUnavailable, Forbidden, NotForClient, NotFound
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import Settings
-from chat.store.rows import AgentRow
+from chat.store.rows import AgentRow, UserRow
 from chat.wire import Agent, Availability
 
 
@@ -26,21 +28,32 @@ def listed(
     return cards[:limit], len(cards) > limit
 
 
+def availability(runtime: Runtime, people: Iterable[UserRow]) -> dict[int, Availability]:
+    """Whether these agents are there and take requests, by their ids; not how many they have."""
+    now = runtime.database.read(store.server.now)
+    return {each["id"]: _state(each, 0, runtime.settings, now) for each in people}
+
+
 def rates(runtime: Runtime) -> tuple[Cents, Cents] | None:
-    """The lowest and the highest rate of those who take requests; None when nobody does."""
-    found = runtime.database.read(store.users.rates)
+    """The lowest and the highest rate of those who are there and take requests; None when nobody does."""
+    absence_ms = runtime.settings.absence_seconds * 1000
+    found = runtime.database.read(lambda db: store.users.rates(db, store.server.now(db) - absence_ms))
     return found and (Cents(found[0]), Cents(found[1]))
 
 
 def available(db: Connection, settings: Settings, agent_id: int, client_id: int) -> AgentRow:
-    """The agent's row; raises NotFound, AgentUnavailable, NotForClient."""
+    """The row of an agent who is there and takes requests; raises NotFound, NotForClient, AgentUnavailable,
+    AgentAbsent."""
     rows = store.users.agents(db, 0, 1, only_id=agent_id, client_id=client_id)
     if not rows:
         raise NotFound
     if not rows[0]["is_for_client"]:
         raise NotForClient
-    if _state(rows[0], settings) == "away":
+    state = _state(rows[0], rows[0]["open_sessions"], settings, store.server.now(db))
+    if state == "away":
         raise AgentUnavailable
+    if state == "absent":
+        raise AgentAbsent
     return rows[0]
 
 
@@ -49,15 +62,18 @@ def change(runtime: Runtime, agent: User, is_available: bool | None, rate_cents:
     if agent.role != "agent":
         raise Forbidden("Only an agent has a rate and takes requests.")
 
-    def write(db: Connection) -> Agent:
+    def write(db: Connection) -> tuple[list[Change], Agent]:
+        arrived = arrive(db, runtime.settings, [agent.id])
         if is_available is not None:
             store.users.set_available(db, agent.id, is_available)
         if rate_cents is not None:
             store.users.set_rate(db, agent.id, rate_cents)
         (row,) = store.users.agents(db, 0, 1, only_id=agent.id)
-        return _card(row, runtime.settings, store.server.now(db))
+        return arrived, _card(row, runtime.settings, store.server.now(db))
 
-    return runtime.database.write(write)
+    arrived, card = runtime.database.write(write)
+    publish(runtime, arrived)
+    return card
 
 
 def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
@@ -67,16 +83,24 @@ def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
         "headline": row["headline"],
         "rate_per_minute": Cents(row["rate_cents"]),
         "currency": settings.currency,
-        "status": _state(row, settings),
+        "status": _state(row, row["open_sessions"], settings, now),
         "is_for_you": bool(row["is_for_client"]),
-        "is_online": now - row["seen_at"] < ONLINE_MS,
+        "is_online": _is_there(row, settings, now),
         "rating": None if row["rating"] is None else round(row["rating"], 1),
         "ratings": row["ratings"],
     }
 
 
-def _state(row: AgentRow, settings: Settings) -> Availability:
-    """`available`, `busy` with as many sessions as they may have, or `away`; who is busy may be asked."""
+def _state(row: AgentRow | UserRow, open_sessions: int, settings: Settings, now: int) -> Availability:
+    """`available`, or `busy` with as many sessions as they may have: who is may be asked; `absent`, whoever
+    takes requests and is not there; `away`, who takes none."""
     if not row["is_available"]:
         return "away"
-    return "busy" if row["open_sessions"] >= settings.sessions_per_agent else "available"
+    if not _is_there(row, settings, now):
+        return "absent"
+    return "busy" if open_sessions >= settings.sessions_per_agent else "available"
+
+
+def _is_there(row: AgentRow | UserRow, settings: Settings, now: int) -> bool:
+    """As a bill has it, too."""
+    return now < row["seen_at"] + settings.absence_seconds * 1000

@@ -110,6 +110,10 @@ class AgentUnavailable(Problem):
     code, status, title = "agent_unavailable", 409, "This agent takes no requests at the moment."
 
 
+class AgentAbsent(Problem):
+    code, status, title = "agent_absent", 409, "This agent is not here at the moment."
+
+
 class NotForClient(Problem):
     code, status, title = (
         "not_for_client",

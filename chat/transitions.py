@@ -9,14 +9,13 @@ nothing and gives the same answer.
 from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at, next_cost
-from chat.changes import Change, arrive, change, publish, save, settle_each
+from chat.changes import Act, Change, arrive, change, publish, save, settle_each
 from chat.database.connection import Connection
 from chat.errors import (
     Forbidden,
     InsufficientBalance,
     InvalidParameter,
     NobodyForClient,
-    NotForClient,
     NotFound,
     OfferChanged,
     RateChanged,
@@ -49,8 +48,8 @@ def request(
 
     A client has one open session with an agent, and one request to any: asking again gives that one. A minute
     costs at most what it would now. `most_cents` is what of that the client was shown, if they tell it, and
-    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable, NotFound,
-    NotForClient, NobodyForClient.
+    the most that any agent may take. Raises RateChanged, InsufficientBalance, AgentUnavailable,
+    AgentAbsent, NotFound, NotForClient, NobodyForClient.
     """
     if client.role != "client":
         raise Forbidden("Only a client asks for a session.")
@@ -62,7 +61,8 @@ def request(
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
-        changes += settle_each(db, runtime.settings, store.sessions.prepaid_of_client(db, client.id))
+        prepaid = [each["id"] for each in store.sessions.prepaid_of_client(db, client.id)]
+        changes += settle_each(db, runtime.settings, prepaid)
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
@@ -143,6 +143,11 @@ def pause(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
 
 def resume(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """Go on: whoever paused it, and the client when the money has been seen to."""
+    return change(runtime, user, chat_session_id, resuming(user))
+
+
+def resuming(user: User) -> Act:
+    """What that does."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session, side = life.session, side_of(life.session, user.id)
@@ -153,7 +158,7 @@ def resume(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
             _require_money(session, now)
             life.resume(now)
 
-    return change(runtime, user, chat_session_id, act)
+    return act
 
 
 def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int | None) -> TimedSession:
@@ -212,8 +217,7 @@ def agree_to_transfer(
         _only("client", life, client)
         _require(session, "active", "paused")
         if (session["transfer_agent_id"], session["transfer_rate_cents"]) == (agent_id, rate_cents):
-            if store.blocks.exists(db, client.id, agent_id):
-                raise NotForClient
+            agents.available(db, runtime.settings, agent_id, client.id)
             agent = existing(store.users.by_id(db, agent_id))
             agent["rate_cents"] = min(rate_cents, agent["rate_cents"])
             session["max_rate_cents"] = max(rate_cents, session["max_rate_cents"])

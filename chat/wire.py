@@ -21,7 +21,7 @@ from chat.store.rows import (
     Status,
 )
 
-Availability = Literal["available", "busy", "away"]
+Availability = Literal["available", "busy", "absent", "away"]
 
 
 class Transfer(TypedDict):
@@ -150,6 +150,7 @@ class Person(TypedDict):
 class Block(TypedDict):
     """An agent who does not want to hear from a client; None is all of them, by an administrator."""
 
+    id: int
     client: Person
     agent: Person | None
     reason: str
@@ -157,9 +158,10 @@ class Block(TypedDict):
 
 
 class Blocks(TypedDict):
-    """All of somebody's, newest first."""
+    """Somebody's, newest first."""
 
     blocks: list[Block]
+    has_more: bool
 
 
 class Report(TypedDict):

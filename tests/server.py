@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from chat import accounts, store
+from chat import accounts, changes, store
 from chat.demo import pairs
 from chat.runtime import Runtime
 from chat.settings import Settings
@@ -160,13 +160,15 @@ class Server:
         return Client(self.address, token)
 
     def person(self, role: str, name: str = "Somebody", rate_cents: int = 250) -> Client:
-        """A new user, signed in; an agent takes requests."""
+        """A new user, signed in; an agent is there, and takes requests."""
         email = f"{role}{next(self._numbers)}@example.org"
         user_id = self.database.write(
             lambda db: accounts.insert_user(db, role, name, email, password_hash(), rate_cents)
         )
         if role == "agent":
             self.database.write(lambda db: store.users.set_available(db, user_id, True))
+            # As one who signs in: whoever only waits to be asked makes no request of their own in a test.
+            self.database.write(lambda db: changes.arrive(db, self.runtime.settings, [user_id]))
         return Client(self.address, accounts.issue_token(self.runtime, user_id), user_id)
 
     def advance(self, seconds: float, **how: Any) -> None:

@@ -219,8 +219,8 @@ def test_ending_asks_first(running, visit):
     client.page.click("#confirm >> text=Cancel")
     assert talk.client.show(talk.id)["status"] == "active"
     client.page.click("text=End the conversation")
-    client.page.click("#confirm >> text=Yes, go on")
-    client.page.locator(".composer-place", has_text="Ended by the client").wait_for()
+    client.page.click("#confirm >> role=button[name='End the conversation']")
+    client.page.locator(".composer-place", has_text="You ended it").wait_for()
     assert talk.client.show(talk.id)["status"] == "ended"
 
 

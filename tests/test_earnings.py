@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -111,6 +112,20 @@ def test_the_share_is_the_one_that_the_clock_started_with(story):
     assert totals(story, "anna") == [(500, 250, 0, 250)]
     talk(story, "anna", 60)
     assert totals(story, "anna") == [(750, 275, 0, 275)]
+
+
+def test_what_is_charged_up_to_the_minimum_is_whose_the_first_paid_increment_is(story):
+    story.runtime.settings = replace(story.runtime.settings, minimum_charge=500)
+    story.ask("anna")
+    story.accept()
+    story.say("agent")
+    story.later(60)
+    story.transfer("ben")
+    story.say("agent")
+    story.later(30)
+    story.end()
+    charges = [(each["agent"]["name"], each["amount"]) for each in story.receipt()["charges"]]
+    assert charges == [("anna", 250), ("ben", 100), ("anna", 150)]
 
 
 def test_after_a_transfer_each_has_the_share_of_their_own_minutes(story):

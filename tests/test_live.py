@@ -138,7 +138,8 @@ def test_typing_reading_and_the_end_are_seen(talk, client, agent):
     client.page.locator(".message.is-own", has_text="Hello").locator("[data-tick]", has_text="✓✓").wait_for()
     talk.client.do("end", talk.id)
     for visitor in (client, agent):
-        visitor.page.locator(".composer-place", has_text="Ended by the client").wait_for()
+        own = "You ended it" if visitor is client else "Ended by the client"
+        visitor.page.locator(".composer-place", has_text=own).wait_for()
         assert not visitor.page.locator("#message").is_visible()
 
 

@@ -47,6 +47,12 @@ RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LARGEST_FIRST_LOAD = 60 * 1024
 LARGEST_SHIFT = 0.02
+SHIFTS = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) window.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 @pytest.fixture(scope="module")
@@ -118,20 +124,24 @@ def test_the_first_load_is_light(full, tokens, ids, visit, role, path):
 def test_nothing_moves_when_messages_arrive(site, visit):
     talk = site.conversation()
     visitor = visit(site, talk.client)
-    visitor.page.add_init_script(
-        """
-        window.shift = 0;
-        new PerformanceObserver((list) => {
-            for (const entry of list.getEntries()) window.shift += entry.value;
-        }).observe({ type: "layout-shift", buffered: true });
-        """
-    )
+    visitor.page.add_init_script(SHIFTS)
     visitor.open(f"/sessions/{talk.id}")
     visitor.await_connection("live")
     for number in range(25):
         talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
         talk.agent.send(talk.id, f"message {number} " + "with some words " * (number % 4))
         visitor.see(f"message {number} ")
+    assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
+
+
+def test_nothing_moves_while_the_line_is_checked(full, tokens, visit):
+    visitor = visit(full, full.client(tokens["admin"]))
+    visitor.page.add_init_script(SHIFTS)
+    visitor.open("/admin/diagnosis")
+    visitor.page.locator("[data-start]").click()
+    visitor.page.locator("[data-check=hold][data-state=running]").wait_for()
+    visitor.page.locator("[data-cancel]").click()
+    visitor.page.locator("[data-check=hold][data-state=waiting]").wait_for()
     assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
 
 

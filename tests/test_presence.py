@@ -197,3 +197,52 @@ def test_the_readme_s_lines_work_an_hour_later(start, run):
     assert answer.texts == ["Bonjour !"]
     assert answer.json["session"]["duration_minutes"] <= 1
     server.wait_until(lambda _: client.fetch(made["id"]).json["session"]["status"] == "active")
+
+
+@pytest.fixture
+def absent(server):
+    """An agent who takes requests, and whose browser is closed."""
+    assert server.client().get("/healthz").status == 200  # Its clock is set when it starts.
+    agent = server.person("agent", "Dr Absente")
+    server.advance(50, away=(agent.id,))
+    return agent
+
+
+def state_of(who, agent):
+    cards = who.get(f"/api/chat/agents?afterAgentId={agent.id - 1}&limit=1").json["agents"]
+    return cards[0]["status"], cards[0]["is_online"]
+
+
+def test_who_is_not_there_is_not_available(server, absent):
+    client = server.person("client")
+    assert state_of(client, absent) == ("absent", False)
+    refused = client.post("/api/chat/sessions", {"agent_id": absent.id})
+    assert (refused.status, refused.json["code"]) == (409, "agent_absent")
+    # One to any agent waits for whoever comes.
+    asked = client.ask(message="Quelqu'un ?")
+    assert asked["status"] == "waiting"
+    assert absent.post("/api/chat/agents/me", {"available": True}).json["agent"]["status"] == "available"
+    assert state_of(client, absent) == ("available", True)
+    assert absent.do("accept", asked["id"]).status == 200
+
+
+def test_whose_browser_is_open_is_there(server, absent):
+    client = server.person("client")
+    assert absent.get("/api/chat/sessions").status == 200
+    while state_of(client, absent) != ("available", True):
+        pass
+
+
+def test_nobody_is_handed_to_who_is_not_there(server, absent):
+    client, agent, dear = server.person("client"), server.person("agent"), server.person("agent", "Dr", 900)
+    asked = client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", asked)
+    refused = agent.do("transfer", asked, agent_id=absent.id)
+    assert (refused.status, refused.json["code"]) == (409, "agent_absent")
+    assert agent.do("transfer", asked, agent_id=dear.id).status == 200
+    offer = client.show(asked)["transfer"]
+    server.advance(50, away=(dear.id,))
+    agreed = {"agent_id": dear.id, "rate_per_minute": offer["rate_per_minute"]}
+    refused = client.do("transfer/agree", asked, **agreed)
+    assert (refused.status, refused.json["code"]) == (409, "agent_absent")
+    assert client.show(asked)["agent"]["id"] == agent.id

@@ -1,6 +1,7 @@
 """A user's chat sessions, each with its last message and what the user has not read."""
 
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import CardRow, PeerRow
 from chat.store.sessions import COLUMNS, TABLES
 
@@ -35,7 +36,7 @@ _SELECT = f"""
 """
 _OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "owner_revision < 0"}
 # Whose client the agent blocks, or an administrator does.
-_UNWELCOME = "client_id IN (SELECT client_id FROM blocks WHERE agent_id = :user_id OR agent_id IS NULL)"
+_UNWELCOME = blocked("chat_sessions.client_id", ":user_id")
 _QUEUE = f"SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL AND NOT {_UNWELCOME}"
 
 

@@ -51,6 +51,7 @@ AuditKind = Literal[
     "credited",
     "answered",
     "transcript_read",
+    "searched",
     "report_done",
     "blocked",
     "unblocked",

@@ -8,24 +8,28 @@ from typing import Any
 
 from babel import numbers
 from flask import Flask, g, request
-from flask_babel import Babel, format_currency, format_date, format_decimal, format_time, get_locale
-from markupsafe import Markup, escape
+from flask_babel import (
+    Babel,
+    format_currency,
+    format_date,
+    format_decimal,
+    format_time,
+    get_locale,
+    to_user_timezone,
+)
+from markupsafe import Markup
 
 from chat.clock import text
 from chat.money import Cents, decimals
 from chat.settings import Settings
 from chat.web.answer import encode
+from chat.web.links import linked
 from chat.web.typed import typed
 
 LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
 DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
 SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
-# Nothing that is not seen: it would lead elsewhere than it reads.
-UNSEEN = r"\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-LINK = re.compile(rf"""\b(?:https?://|www\.)[^\s<>"'{UNSEEN}]*[^\s<>"'.,;:!?)\]{UNSEEN}]""")
-# With a direction of its own, whatever turns around what it stands in.
-LINK_MARKUP = Markup('<a dir="ltr" href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
 # Between a currency's code and digits stands a space, as browsers write it too.
 CODE = re.compile(r"(?<=[A-Z])(?=[0-9])")
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -39,7 +43,10 @@ def register(app: Flask, settings: Settings) -> None:
         default_timezone=settings.time_zone,
         locale_selector=_select,
     )
-    of_money, of_time = (money, typed, decimals, unit_price), (day, short_day, month, clock, moment)
+    of_money, of_time = (
+        (money, typed, decimals, unit_price),
+        (day, local_day, short_day, month, clock, moment),
+    )
     for function in (*of_money, *of_time, duration, exact):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
@@ -81,6 +88,11 @@ def instant(value: str | int) -> datetime:
 def day(value: str | int) -> str:
     """Monday, November 23"""
     return str(format_date(instant(value), DAY_FORMATS[str(get_locale())]))
+
+
+def local_day(value: str | int) -> str:
+    """2026-11-23, in the time zone of pages: where a line between days belongs."""
+    return str(to_user_timezone(instant(value)).date())
 
 
 def full_date(value: str | int) -> str:
@@ -125,13 +137,3 @@ def exact(milliseconds: int) -> str:
 def script_data(content: Mapping[str, Any]) -> Markup:
     """JSON for a page's scripts, in a `<script type="application/json">`."""
     return Markup(encode(content).decode().replace("<", "\\u003c"))
-
-
-def linked(text: str) -> Markup:
-    """The text, escaped, with its addresses as links; static/js/messages/links.js does the same."""
-    parts, end = [], 0
-    for found in LINK.finditer(text):
-        address = found[0] if found[0].startswith("http") else f"https://{found[0]}"
-        parts += [escape(text[end : found.start()]), LINK_MARKUP.format(address, found[0])]
-        end = found.end()
-    return Markup("").join([*parts, escape(text[end:])])

@@ -188,7 +188,7 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
         "transport": current_runtime().settings.transport,
         "hold_seconds": current_runtime().settings.long_poll_seconds,
         "heartbeat_seconds": current_runtime().settings.heartbeat_seconds,
-        "words": words.for_scripts(),
+        "words": words.for_scripts(user.role),
     }
 
 

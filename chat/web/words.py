@@ -1,5 +1,6 @@
 """What a person reads for each of the wire's words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -34,9 +35,29 @@ PAUSE_REASONS = {
     "spending_limit": _("Paused: the spending limit is reached"),
     "balance": _("Paused: the balance is used up"),
 }
+# To the one who did it.
+OWN = {
+    "client": {
+        "ended_by_client": _("You ended it"),
+        "cancelled": _("You took it back"),
+        "paused_by_client": _("Paused by you"),
+        "client_absent": _("Paused: you were away"),
+    },
+    "agent": {
+        "ended_by_agent": _("You ended it"),
+        "declined": _("You declined it"),
+        "paused_by_agent": _("Paused by you"),
+        "agent_absent": _("Paused: you were away"),
+    },
+}
 INTERVALS = {**PAUSE_REASONS, "active": _("Conversation"), "transfer": _("Handed over")}
 PEERS = {"typing": _("is typing…"), "online": _("online"), "away": _("away")}
-AVAILABILITIES = {"available": _("Available"), "busy": _("Busy"), "away": _("Away")}
+AVAILABILITIES = {
+    "available": _("Available"),
+    "busy": _("Busy"),
+    "absent": _("Not here now"),
+    "away": _("Takes no requests now"),
+}
 ROLES = {"client": _("Client"), "agent": _("Agent"), "admin": _("Administrator")}
 LEDGER = {
     "top_up": _("Top-up"),
@@ -76,6 +97,7 @@ AUDIT = {
     "credited": _("Wrote a credit note"),
     "answered": _("Answered about a receipt"),
     "transcript_read": _("Read a conversation"),
+    "searched": _("Searched conversations"),
     "report_done": _("Handled a report"),
     "blocked": _("Blocked for all agents"),
     "unblocked": _("Let somebody ask again"),
@@ -109,6 +131,7 @@ PROBLEMS = {
     ),
     "wrong_status": _("The conversation is no longer in a state for this."),
     "agent_unavailable": _("This agent takes no requests at the moment."),
+    "agent_absent": _("This agent is not here now. Ask another one, or whoever is free first."),
     "not_for_client": _("This agent is not available for this conversation; choose another one."),
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
     "report_open": _("You have reported this already, and it is being looked at."),
@@ -129,7 +152,7 @@ PROBLEMS = {
     "unknown_method": _("The server does not read this format."),
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
-    "too_many_requests": _("Too many attempts; wait a minute."),
+    "too_many_requests": _("Too many attempts; wait a while."),
     "too_many_top_ups": _("Too many top-ups are open: pay one of them, or wait until one closes."),
     "payment_refused": _("The payment provider refused; no money has moved."),
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
@@ -298,13 +321,18 @@ def of_problem(code: str, field: str | None = None, least: Cents | None = None) 
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
 
 
-def of_session(session: Summary) -> str:
-    """Its status, with the reason where there is one."""
+def of_session(session: Summary, role: str = "") -> str:
+    """Its status, with the reason where there is one; to a reader of this role, who may have been the one."""
     if session["status"] == "ended":
-        return str(END_REASONS[session["end_reason"] or ""])
+        return _of_reasons(END_REASONS, role)[session["end_reason"] or ""]
     if session["status"] == "paused":
-        return str(PAUSE_REASONS[session["pause_reason"] or ""])
+        return _of_reasons(PAUSE_REASONS, role)[session["pause_reason"] or ""]
     return str(STATUSES[session["status"]])
+
+
+def _of_reasons(reasons: Mapping[str, Any], role: str) -> dict[str, str]:
+    own = OWN.get(role, {})
+    return {name: str(own.get(name, word)) for name, word in reasons.items()}
 
 
 def in_script(name: str, **values: str) -> str:
@@ -317,7 +345,7 @@ def states(session: Summary) -> set[str]:
     return {
         session["status"],
         str(session["pause_reason"]),
-        *(["silent"] if session["is_silent"] else []),
+        *(["silent"] if session["is_silent"] and session["is_clock_running"] else []),
         *(["transfer"] if session["transfer"] else []),
         *(["running"] if session["is_clock_running"] else []),
         *(["prepaid"] if session["is_prepaid"] else []),
@@ -336,8 +364,8 @@ def for_diagnosis() -> dict[str, str]:
     return {name: str(word) for name, word in DIAGNOSIS.items()}
 
 
-def for_scripts() -> dict[str, Any]:
-    """Those that a page's scripts need, in the language of the request."""
+def for_scripts(role: str) -> dict[str, Any]:
+    """Those that the scripts of a page for this role need, in the language of the request."""
     return {
         **{name: str(word) for name, word in SCRIPT.items()},
         # The last is no status of the wire: of a page whose agent has it no longer.
@@ -345,8 +373,8 @@ def for_scripts() -> dict[str, Any]:
             **{name: str(word) for name, word in STATUSES.items()},
             "handed_over": str(INTERVALS["transfer"]),
         },
-        "end_reasons": {name: str(word) for name, word in END_REASONS.items()},
-        "pause_reasons": {name: str(word) for name, word in PAUSE_REASONS.items()},
+        "end_reasons": _of_reasons(END_REASONS, role),
+        "pause_reasons": _of_reasons(PAUSE_REASONS, role),
         "peers": {name: str(word) for name, word in PEERS.items()},
         "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

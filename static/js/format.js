@@ -44,6 +44,8 @@ export function setTime(element, text, kind = element.dataset.time) {
 }
 
 export function localise(root = document) {
+  const zone = attempt(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+  for (const element of root.querySelectorAll("[data-zone]")) element.textContent = zone ?? element.textContent;
   for (const element of root.querySelectorAll("time[data-time][datetime]")) setTime(element, element.dateTime);
 }
 

@@ -5,6 +5,15 @@ import { Stream } from "./stream.js";
 export const live = JSON.parse(document.getElementById("live")?.textContent ?? "null");
 export const words = live?.words ?? {};
 export const user = live?.user;
-// How far this machine's clock is ahead of the server's.
-if (live) live.skew = Date.now() - live.server_time;
 export const stream = live && new Stream(live);
+
+// How far this machine's clock is ahead of the server's: it may sleep, or be set.
+function setClock(serverTime) {
+  live.server_time = serverTime;
+  live.skew = Date.now() - serverTime;
+}
+
+if (live) {
+  setClock(live.server_time);
+  stream.addEventListener("news", ({ detail: { server_time: told } }) => told && setClock(told));
+}

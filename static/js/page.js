@@ -4,7 +4,8 @@ import { localise } from "./format.js";
 import { measure } from "./length.js";
 import { stream, words } from "./live.js";
 import "./attention.js";
-import { canCopy, copy, kept, visit } from "./safe.js";
+import "./panel.js";
+import { attempt, canCopy, copy, kept, visit } from "./safe.js";
 
 localise();
 
@@ -22,6 +23,9 @@ document.addEventListener("submit", (event) => {
   if (target.dataset.confirm && !target.dataset.confirmed) {
     event.preventDefault();
     dialog.querySelector("p").textContent = target.dataset.confirm;
+    // It says what it does, as the button that was pressed.
+    const { textContent } = event.submitter ?? target.querySelector("button");
+    dialog.querySelector("[value=yes]").textContent = textContent.trim();
     dialog.onclose = () => {
       if (dialog.returnValue !== "yes") return;
       target.dataset.confirmed = "1";
@@ -37,6 +41,15 @@ document.addEventListener("submit", (event) => {
 addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("form button:disabled")) button.disabled = false;
 });
+
+// What was done is said once: not again when the page is loaded anew.
+for (const button of document.querySelectorAll("[data-dismiss]")) {
+  button.hidden = false;
+  button.onclick = () => button.parentElement.remove();
+  const here = new URL(location.href);
+  here.searchParams.delete("notice");
+  attempt(() => history.replaceState(history.state, "", here));
+}
 
 for (const button of document.querySelectorAll("[data-copy-text]")) {
   button.hidden = !canCopy();

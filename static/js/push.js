@@ -84,7 +84,8 @@ class Push extends EventTarget {
 
   #answer(cursor, change, data) {
     const at = this.#position();
-    const answer = { from: at.cursor, cursor: cursor ?? at.cursor, peers: data.peers ?? at.peers };
+    const { peers = at.peers, server_time } = data;
+    const answer = { from: at.cursor, cursor: cursor ?? at.cursor, peers, server_time };
     const detail = { answer: { sessions: [], removed: [], ...answer, ...change }, mode: this.mode };
     this.dispatchEvent(new CustomEvent("answer", { detail }));
   }

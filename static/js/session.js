@@ -1,6 +1,6 @@
 // How a session stands: what of the page is shown, and the meter that runs between two answers.
 
-import { words } from "./live.js";
+import { live, words } from "./live.js";
 import { minorUnits, minutes, money } from "./format.js";
 
 const SCARCE_SECONDS = 120;
@@ -14,7 +14,7 @@ export function statusText(session) {
 // What elements with `data-when` are shown for; chat/web/words.py says the same.
 function states(session, bill) {
   const found = new Set([session.status, session.pause_reason]);
-  if (session.is_silent) found.add("silent");
+  if (session.is_silent && session.is_clock_running) found.add("silent");
   if (session.transfer) found.add("transfer");
   if (session.is_clock_running) found.add("running");
   if (session.is_prepaid) found.add("prepaid");
@@ -67,7 +67,7 @@ export class SessionView {
 
   show(session) {
     this.#session = session;
-    this.#since = performance.now();
+    this.#since = live.server_time;
     const set = (name, text) => this.#all(name).forEach((element) => { element.textContent = text; });
     set("status-text", statusText(session));
     set("position", session.position ?? "");
@@ -96,7 +96,7 @@ export class SessionView {
 
   #tick() {
     const session = this.#session;
-    const bill = billOf(session, Math.floor((performance.now() - this.#since) / 1000));
+    const bill = billOf(session, Math.max(0, Math.floor((Date.now() - live.skew - this.#since) / 1000)));
     const put = (name, text) => this.#all(name).forEach((element) => {
       if (element.textContent !== text) element.textContent = text;
     });

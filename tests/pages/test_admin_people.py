@@ -87,9 +87,11 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
     page = f"/admin/people/{client.person.id}"
 
     def change(kind, amount, reason="Virement"):
-        key = admin.open(page).form(f"{page}/balance")["key"]
+        key = f"key{next(numbers)}"
         return admin.post(f"{page}/balance", kind=kind, amount=amount, reason=reason, key=key)
 
+    # Nothing of it where nobody pays in advance, and has nothing to get back.
+    assert "Prepaid balance" not in admin.open(page).text
     assert change("top_up", "20,50").status == 303
     assert change("refund", "0.5").status == 303
     assert "€20.00" in admin.open(page).text
@@ -112,6 +114,9 @@ def test_balances_are_topped_up_and_paid_back(admin, client, agent):
         refused = change(kind, amount, reason)
         assert refused.status == status, (kind, amount, reason)
         assert refused.alert
+        marked = [values for _, values in refused.read.tags if "autofocus" in values]
+        assert all(values["aria-invalid"] == "true" and values["aria-describedby"] for values in marked)
+        assert len(marked) == (status == 400 and kind != "gift")
         assert (refused.form(f"{page}/balance")["amount"], refused.form(f"{page}/balance")["reason"]) == (
             amount,
             reason,

@@ -32,14 +32,14 @@ def test_a_conversation_by_forms_alone(client, agent):
     assert client.person.fetch(here.rpartition("/")[2]).texts.count("Merci !") == 1
 
     page = client.fill(here, f"{here}/pause")
-    assert "Paused by the client" in page.text
+    assert "Paused by you" in page.text
     page = client.fill(page, f"{here}/resume")
     page = client.fill(page, f"{here}/limit", spending_limit="30.00")
     assert "€30.00" in page.text
     page = client.fill(page, f"{here}/limit", spending_limit="")
     assert client.person.show(here.rpartition("/")[2])["spending_limit"] is None
     page = client.fill(page, f"{here}/end")
-    assert "Ended by the client" in page.text
+    assert "You ended it" in page.text
     page = client.fill(page, f"{here}/rating", rating="4", comment="Très clair")
     assert "Thank you for your rating." in page.text
     assert (page.form(f"{here}/rating")["rating"], page.form(f"{here}/rating")["comment"]) == (

@@ -24,5 +24,5 @@ def test_requests_are_declined_and_taken_back_by_forms(client, agent):
     here = client.fill("/sessions/new", "/sessions", message="À qui est libre", max_rate="1,80").path
     page = agent.open(here)
     assert "À qui est libre" in page.text
-    assert "Taken back" in client.fill(here, f"{here}/cancel").text
+    assert "You took it back" in client.fill(here, f"{here}/cancel").text
     assert agent.post(f"{here}/accept").status in (404, 409)

@@ -53,7 +53,10 @@ def test_whatever_is_written_is_shown_as_it_is(server, nasty):
     pages += [client.fill(here, f"{here}/end")]
     pages += [client.fill(here, f"{here}/rating", rating="5", comment=nasty)]
     person = page_of(admin, email)
-    pages += [admin.fill(person, f"{person}/balance", amount="5", reason=nasty, kind="top_up")]
+    pages += [
+        admin.post(f"{person}/balance", amount="5", reason=nasty, kind="top_up", key=str(next(numbers)))
+    ]
+    pages[-1:] = [admin.open(person)]
     pages += [admin.fill(person, f"{person}/balance", amount=nasty, reason=nasty, kind="top_up")]
     page = admin.fill(person, f"{person}/reset")
     pages += [page, Visitor(server).open(link_in(page))]

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from chat import inbox, receipts, sessions, transitions
 from chat.accounts import User
 from chat.errors import (
+    AgentAbsent,
     AgentUnavailable,
     CursorReset,
     Forbidden,
@@ -159,7 +160,7 @@ def listed(runtime: Runtime, user: User, asked: Listed) -> Response:
     {201: Answered, 200: Answered},
     body=Request,
     refuses=(
-        *(Forbidden, NotFound, AgentUnavailable, NotForClient, NobodyForClient),
+        *(Forbidden, NotFound, AgentUnavailable, AgentAbsent, NotForClient, NobodyForClient),
         *(RateChanged, InsufficientBalance, Overloaded),
     ),
 )
@@ -218,7 +219,7 @@ def limit(runtime: Runtime, user: User, session_id: int, asked: Limit) -> Respon
     "Another agent goes on, at once if they cost no more",
     {200: Answered},
     body=Transfer,
-    refuses=(*REFUSALS, AgentUnavailable, NotForClient),
+    refuses=(*REFUSALS, AgentUnavailable, AgentAbsent, NotForClient),
 )
 def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> Response:
     return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id))
@@ -229,7 +230,7 @@ def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> 
     "The client agrees to the dearer agent, as offered",
     {200: Answered},
     body=Agreement,
-    refuses=(*REFUSALS, OfferChanged, NotForClient),
+    refuses=(*REFUSALS, OfferChanged, AgentUnavailable, AgentAbsent, NotForClient),
 )
 def agree(runtime: Runtime, user: User, session_id: int, asked: Agreement) -> Response:
     agreed = transitions.agree_to_transfer(runtime, user, session_id, asked.agent_id, asked.rate_per_minute)

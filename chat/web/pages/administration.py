@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, url_for
 from pydantic import Field
 
-from chat import archive, balances, blocks, payments, people, refunds, statistics
+from chat import agents, archive, balances, blocks, payments, people, refunds, statistics
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
@@ -41,6 +41,12 @@ class Sessions(Query):
 
     q: Annotated[str, Field(max_length=200)] = ""
     status: Annotated[str, Field(pattern="^(waiting|active|paused|ended|)$")] = ""
+    before: Digits = MAX_INTEGER
+
+
+class Blocks(Query):
+    """Which of a person's."""
+
     before: Digits = MAX_INTEGER
 
 
@@ -211,6 +217,7 @@ def _people_page(problem: Problem | None = None, link: str | None = None, status
         status,
         problem,
         people=found,
+        availability=agents.availability(runtime, found),
         has_more=has_more,
         asked=asked,
         link=link,
@@ -222,6 +229,7 @@ def _person_page(
 ) -> Response:
     runtime, user = current_runtime(), reader("admin")
     person = people.read(runtime, user, user_id)
+    found, has_more = blocks.listed(runtime, user, user_id, query(Blocks).before, PAGE_SIZE)
     return page(
         "admin/person.html",
         status,
@@ -230,7 +238,9 @@ def _person_page(
         link=link,
         key=form_key(problem),
         payments=payments.of_client(runtime, user, user_id),
-        blocks=blocks.listed(runtime, user, user_id),
+        blocks=found,
+        has_more=has_more,
+        shut_out=blocks.own(runtime, user, user_id),
     )
 
 

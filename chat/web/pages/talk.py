@@ -110,5 +110,7 @@ def _other_agents(runtime: Runtime, agent: User, session: TimedSession) -> list[
     """Who a conversation may be handed over to."""
     cards, _ = agents.listed(runtime, 0, INBOX_SIZE, session["client"]["id"])
     return [
-        card for card in cards if card["id"] != agent.id and card["status"] != "away" and card["is_for_you"]
+        card
+        for card in cards
+        if card["id"] != agent.id and card["status"] in ("available", "busy") and card["is_for_you"]
     ]

@@ -1,31 +1,55 @@
-// A line between days, and one time for what one side writes in a minute.
+// A line between days of the reader's zone, and one time for what one side writes in a minute.
 
 import { instant, time } from "../format.js";
 import { words } from "../live.js";
-import { isOwn } from "./message.js";
 
 const DAY_MS = 86_400_000;
 
-export function arrange(list) {
-  let before = null;
-  for (const item of list.querySelectorAll(".message")) {
-    const at = item.dataset.at ? instant(item.dataset.at) : new Date();
-    const date = at.toDateString();
-    const line = item.previousElementSibling?.matches("[data-day]") ? item.previousElementSibling : null;
-    const isWrong = line && line.dataset.day !== date;
-    if (isWrong || date === before?.date) line?.remove();
-    if (date !== before?.date && (!line || isWrong)) list.insertBefore(build(at), item);
-    const minute = `${date} ${at.getHours()}:${at.getMinutes()} ${isOwn(item)}`;
-    item.classList.toggle("is-continued", minute === before?.minute);
-    before?.item.classList.toggle("is-followed", minute === before.minute && !!item.dataset.id);
-    item.classList.remove("is-followed");
-    before = { date, minute, item };
-  }
+export const before = (item) => message(item, "previousElementSibling");
+export const after = (item) => message(item, "nextElementSibling");
+
+// The message next to this one; the lines between them are no messages.
+function message(item, direction) {
+  let other = item[direction];
+  while (other && !other.matches(".message")) other = other[direction];
+  return other;
 }
 
+<<<<<<< HEAD
 function build(at) {
   const line = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
   line.dataset.day = at.toDateString();
+=======
+// This one, as it stands to the one before it.
+export function arrange(item) {
+  const previous = before(item);
+  const [day, minute] = momentOf(item);
+  const [dayBefore, minuteBefore] = previous ? momentOf(previous) : [];
+  setLine(item, day === dayBefore ? null : day);
+  item.classList.toggle("is-continued", minute === minuteBefore);
+  previous?.classList.toggle("is-followed", minute === minuteBefore && !!item.dataset.id);
+  if (!after(item)) item.classList.remove("is-followed");
+}
+
+// Its day, and its minute on its side.
+function momentOf(item) {
+  const at = item.dataset.at ? instant(item.dataset.at) : new Date();
+  const day = at.toDateString();
+  return [day, `${day} ${at.getHours()}:${at.getMinutes()} ${item.classList.contains("is-own")}`];
+}
+
+// The line above it, or none.
+function setLine(item, day) {
+  const line = item.previousElementSibling?.matches("[data-day]") ? item.previousElementSibling : null;
+  if (line?.dataset.day === (day ?? undefined) && !!line === !!day) return;
+  line?.remove();
+  if (day) item.before(build(day, item.dataset.at ? instant(item.dataset.at) : new Date()));
+}
+
+function build(day, at) {
+  const line = template.cloneNode(true);
+  line.dataset.day = day;
+>>>>>>> afe8aa65cdebf3c23e95ac5febbda75e5fbcf653
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / DAY_MS);
   const name = [words.today, words.yesterday][days] ?? time(at, "day");
   Object.assign(line.querySelector("time"), { dateTime: at.toISOString(), textContent: name });

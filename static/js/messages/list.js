@@ -1,69 +1,151 @@
-// The list of messages: each is there once and in order, whatever arrives twice or late.
+// The list of messages: each is there once and in order, whatever arrives twice or late. Nothing that is done for one
+// message depends on how many there are.
 
-import { arrange } from "./days.js";
+import { after, arrange, before } from "./days.js";
 import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
 
 export class MessageList {
-  #list; #empty; #side; #scroll;
+  #list; #empty; #side; #scroll; #newest;
+  #byId = new Map();
+  #byKey = new Map();
+  #unread = new Set(); // one's own that the other side has not read
+  #lastId = 0;
 
   constructor(root, scroll) {
     this.#list = root.querySelector("[data-messages]");
     this.#empty = root.querySelector("[data-empty]");
     this.#side = root.dataset.side;
     this.#scroll = scroll;
-    this.#items().forEach(offerCopy);
-    arrange(this.#list);
+    for (const item of this.#list.querySelectorAll(".message")) {
+      offerCopy(item);
+      this.#note(item);
+      arrange(item);
+    }
+    this.#reach();
+    this.#list.addEventListener("keydown", (event) => this.#walk(event));
     scroll.toEnd();
   }
 
-  get firstId() { return this.#items().find((item) => item.dataset.id)?.dataset.id; }
+  get firstId() { return this.#list.querySelector('.message:not([data-id=""])')?.dataset.id; }
   // Of the other side's: one's own may be confirmed before what was written earlier is here.
-  get lastId() { return Math.max(0, ...this.#items().map((item) => (isOwn(item) ? 0 : Number(item.dataset.id)))); }
-  find(key) { return this.#items().find((item) => item.dataset.key === key); }
+  get lastId() { return this.#lastId; }
+  find(key) { return this.#byKey.get(key); }
 
   // A message of the wire; true when it is new here.
   add(message) {
-    if (this.#list.querySelector(`[data-id="${message.id}"]`)) return false;
+    if (this.#byId.has(message.id)) return false;
     const isMine = message.sender_type === this.#side;
-    const pending = isMine && message.client_message_id && this.find(message.client_message_id);
-    const item = pending || build(message.message, isMine, message.client_message_id);
-    setSent(item, message.id, message.created_at, message.sender_name);
-    if (isMine) markSent(item, message.is_read === 1);
-    const next = this.#items().find((other) => other !== item && Number(other.dataset.id || Infinity) > message.id);
+    const isPending = isMine && this.#byKey.has(message.client_message_id);
+    const item = this.#take(message);
+    const next = this.#newerThan(message.id, item);
     // Only what is not in its place is moved: a screen reader says again what moves.
-    const isPlaced = item.isConnected && item.nextElementSibling === (next ?? null);
-    this.change(() => isPlaced || this.#list.insertBefore(item, next ?? null), isMine);
+    const isPlaced = item.isConnected && item.nextElementSibling === next;
+    this.change(item, () => isPlaced || this.#list.insertBefore(item, next), isMine);
     if (!isMine) this.#scroll.count();
-    return !pending;
+    return !isPending;
+  }
+
+  // A page of the history, the oldest first: inserted at once.
+  addOlder(messages) {
+    const items = messages.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#take(message));
+    const first = this.#list.querySelector(".message");
+    const page = document.createDocumentFragment();
+    page.append(...items);
+    items.forEach(arrange);
+    this.#scroll.keepBelow(() => {
+      this.#list.prepend(page);
+      if (first) arrange(first);
+    });
   }
 
   // That the clock has started: after what was said before, and once.
   tellClock(at, text) {
-    const next = this.#items().find((item) => !(item.dataset.at <= at));
-    const before = next?.previousElementSibling?.matches("[data-day]") ? next.previousElementSibling : next;
+    let next = null;
+    for (let each = this.#list.lastElementChild; each; each = each.previousElementSibling) {
+      if (!each.matches(".message")) continue;
+      if (each.dataset.at && each.dataset.at <= at) break;
+      next = each;
+    }
+    const place = next?.previousElementSibling?.matches("[data-day]") ? next.previousElementSibling : next;
     const line = Object.assign(document.createElement("li"), { className: "day", textContent: text });
     line.dataset.clock = "";
-    this.#scroll.keep(() => this.#list.insertBefore(line, before ?? null));
+    this.#scroll.keep(() => this.#list.insertBefore(line, place));
   }
 
-  append(item) { this.change(() => this.#list.append(item), true); }
+  append(item) { this.change(item, () => this.#list.append(item), true); }
+
+  remove(item) {
+    this.#byKey.delete(item.dataset.key);
+    this.change(item, () => item.remove());
+  }
 
   // What one does oneself is brought into view.
-  change(act, isMine = false) {
+  change(item, act, isMine = false) {
+    const around = () => [before(item), item, after(item)];
     this.#scroll.keep(() => {
+      const left = around();
       act();
-      this.#empty.hidden = true;
-      arrange(this.#list);
+      if (item.isConnected) this.#note(item);
+      for (const each of new Set([...left, ...around()])) if (each?.isConnected) arrange(each);
+      this.#empty.hidden = !!this.#list.querySelector(".message");
+      this.#reach();
     }, isMine);
   }
 
   // The other side has read up to this message.
   setRead(id) {
-    for (const item of this.#items()) {
-      const isSent = isOwn(item) && item.dataset.id && item.dataset.read === undefined;
-      if (isSent && Number(item.dataset.id) <= id) markSent(item, true);
+    for (const item of this.#unread) {
+      if (Number(item.dataset.id) > id) continue;
+      markSent(item, true);
+      this.#unread.delete(item);
     }
   }
 
-  #items() { return [...this.#list.querySelectorAll(".message")]; }
+  // As an item, which may be here already, waiting to be confirmed.
+  #take(message) {
+    const isMine = message.sender_type === this.#side;
+    const key = isMine ? message.client_message_id : null;
+    const item = (key && this.find(key)) || build(message.message, isMine, key);
+    setSent(item, message.id, message.created_at, message.sender_name);
+    if (isMine) markSent(item, message.is_read === 1);
+    this.#note(item);
+    return item;
+  }
+
+  #note(item) {
+    const { id, key, read } = item.dataset;
+    if (key) this.#byKey.set(key, item);
+    if (!id) return;
+    this.#byId.set(Number(id), item);
+    if (!isOwn(item)) this.#lastId = Math.max(this.#lastId, id);
+    else if (read === undefined) this.#unread.add(item);
+  }
+
+  // The first that is newer, or waits to be confirmed: most come last, so it is looked for from the end.
+  #newerThan(id, item) {
+    let next = null;
+    for (let each = this.#list.lastElementChild; each; each = each.previousElementSibling) {
+      if (each === item || !each.matches(".message")) continue;
+      if (Number(each.dataset.id || Infinity) < id) break;
+      next = each;
+    }
+    return next;
+  }
+
+  // The keyboard passes all of them with one press: it stops at the newest, and arrows lead on from there.
+  #reach() {
+    const last = this.#list.lastElementChild;
+    const newest = last && (last.matches(".message") ? last : before(last));
+    if (newest === this.#newest) return;
+    this.#newest?.querySelector("[data-copy]").setAttribute("tabindex", "-1");
+    newest?.querySelector("[data-copy]").removeAttribute("tabindex");
+    this.#newest = newest;
+  }
+
+  #walk(event) {
+    const step = { ArrowUp: before, ArrowDown: after }[event.key];
+    if (!step || !event.target.matches("[data-copy]")) return;
+    event.preventDefault();
+    step(event.target.closest(".message"))?.querySelector("[data-copy]").focus();
+  }
 }

@@ -20,7 +20,7 @@ export class Pending {
   confirm(key, id) {
     const item = this.#open(key);
     if (!item) return;
-    this.#list.change(() => {
+    this.#list.change(item, () => {
       setSent(item, id, new Date().toISOString().slice(0, 19).replace("T", " "));
       markSent(item, false);
     });
@@ -37,7 +37,7 @@ export class Pending {
 
   remove(key) {
     const item = this.#open(key);
-    if (item) this.#list.change(() => item.remove());
+    if (item) this.#list.remove(item);
   }
 
   #open(key) {
