@@ -13,57 +13,11 @@ import { clockText, SessionView } from "./session.js";
 
 let current = null;
 
-<<<<<<< HEAD
 // The one that the page has; `heard` is what the stream told since the page was asked for.
 export function start(heard = []) {
   const root = document.querySelector("[data-talk]");
   if (root) current = new Conversation(root);
   for (const detail of heard) current?.hear(detail);
-=======
-const scroll = new Scroll(root);
-const list = new MessageList(root, scroll);
-new Pager(root, list);
-const view = new SessionView([root, document.getElementById("panel")], first);
-const composer = new Composer(root, (text) => outbox.send(text));
-const outbox = new Outbox(root.dataset.talk, new Pending(list), composer.isOpen, edit);
-if (first.status === "ended") showUnsent();
-
-let agentId = first.agent?.id;
-let clockAt = first.clock_started_at;
-let readId = first[`${root.dataset.side}_read_id`];
-let isBehind = null; // the cursor to catch up from, while that has not worked
-let hasLeft = false;
-
-stream.addEventListener("news", async ({ detail }) => {
-  const session = detail.sessions.find((each) => each.id === id);
-  if (session) hasLeft = false;
-  else if (detail.removed.includes(id)) leave(detail.from);
-  if (hasLeft) return;
-  // The messages first: whatever goes wrong with what is around them, they are shown.
-  const isShort = session?.messages === null || isBehind !== null;
-  const whole = isShort ? catchUp(isBehind ?? detail.from) : session?.messages.forEach(add);
-  if (session) show(session);
-  showPeer(detail.peers[id] ?? "");
-  await whole;
-  markRead();
-});
-scroll.addEventListener("seen", markRead);
-document.addEventListener("visibilitychange", markRead);
-addEventListener("focus", markRead);
-showPeer(live.peers[id] ?? "");
-markRead();
-
-function show(session) {
-  if (session.agent?.id !== agentId) showAgent(session.agent); // somebody took it, or it was handed over
-  view.show(session);
-  const startedAt = session.clock_started_at;
-  if (isNewest && startedAt && startedAt !== clockAt) list.tellClock(startedAt, clockText(session));
-  clockAt = startedAt;
-  if (session.status === "ended") showUnsent();
-  list.setRead(session[`${other}_read_id`]);
-  const rating = root.querySelector("[data-rating]");
-  if (rating) rating.hidden = !session.accepted_at;
->>>>>>> afe8aa65cdebf3c23e95ac5febbda75e5fbcf653
 }
 
 export function stop() {
@@ -92,7 +46,7 @@ class Conversation {
     this.#readId = first[`${side}_read_id`];
     this.#scroll = new Scroll(root, signal);
     this.#list = new MessageList(root, this.#scroll);
-    new Pager(root, this.#list, this.#scroll);
+    new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
     this.#composer = new Composer(root, (text) => this.#outbox.send(text));
     this.#outbox = Outbox.of(talk);

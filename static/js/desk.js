@@ -8,7 +8,7 @@ import { Draft } from "./draft.js";
 import { localise } from "./format.js";
 import { card, current, inbox, mark, remove } from "./inbox.js";
 import "./keys.js";
-import { stream, words } from "./live.js";
+import { setClock, stream, words } from "./live.js";
 import { unsent } from "./outbox.js";
 import { attempt } from "./safe.js";
 
@@ -100,6 +100,7 @@ function show(page, heard) {
     indicator.dataset.connection = stream.mode;
     indicator.textContent = words[stream.mode] ?? "";
   }
+  setClock(JSON.parse(page.getElementById("live").textContent).server_time);
   start(heard);
   heard.forEach(follow);
   showUnsent();

@@ -147,7 +147,7 @@ function keepFold(section) {
 }
 
 function keepBill(id, session) {
-  if (session.is_clock_running) bills.set(String(id), { session, at: performance.now() });
+  if (session.is_clock_running) bills.set(String(id), { session, at: live.server_time });
   else bills.delete(String(id));
 }
 
@@ -166,5 +166,5 @@ function tickOne(item) {
   put("wait", unanswered ? words.unanswered.replace("{time}", minutes(seconds)) : "");
   item.classList.toggle("is-late", seconds >= LATE_SECONDS);
   const bill = bills.get(id);
-  if (bill) put("cost", money(billOf(bill.session, Math.floor((performance.now() - bill.at) / 1000)).cost, bill.session.currency));
+  if (bill) put("cost", money(billOf(bill.session, Math.max(0, Math.floor((now - bill.at) / 1000))).cost, bill.session.currency));
 }

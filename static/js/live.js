@@ -8,7 +8,7 @@ export const user = live?.user;
 export const stream = live && new Stream(live);
 
 // How far this machine's clock is ahead of the server's: it may sleep, or be set.
-function setClock(serverTime) {
+export function setClock(serverTime) {
   live.server_time = serverTime;
   live.skew = Date.now() - serverTime;
 }

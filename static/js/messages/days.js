@@ -15,11 +15,6 @@ function message(item, direction) {
   return other;
 }
 
-<<<<<<< HEAD
-function build(at) {
-  const line = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
-  line.dataset.day = at.toDateString();
-=======
 // This one, as it stands to the one before it.
 export function arrange(item) {
   const previous = before(item);
@@ -47,9 +42,8 @@ function setLine(item, day) {
 }
 
 function build(day, at) {
-  const line = template.cloneNode(true);
+  const line = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
   line.dataset.day = day;
->>>>>>> afe8aa65cdebf3c23e95ac5febbda75e5fbcf653
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / DAY_MS);
   const name = [words.today, words.yesterday][days] ?? time(at, "day");
   Object.assign(line.querySelector("time"), { dateTime: at.toISOString(), textContent: name });

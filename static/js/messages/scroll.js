@@ -13,17 +13,10 @@ export class Scroll extends EventTarget {
     this.#jump = root.querySelector("[data-jump]");
     this.#jump.onclick = () => this.toEnd("smooth");
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-<<<<<<< HEAD
-    attempt(() => {
-      const observer = new ResizeObserver(() => this.keepEnd());
-      observer.observe(this.#log);
-      signal.addEventListener("abort", () => observer.disconnect());
-    });
-=======
     // The list, too: messages out of view have a height that is a guess until they are drawn.
     const sizes = attempt(() => new ResizeObserver(() => this.keepEnd()));
     for (const each of [this.#log, this.#log.querySelector("[data-messages]")]) sizes?.observe(each);
->>>>>>> afe8aa65cdebf3c23e95ac5febbda75e5fbcf653
+    signal.addEventListener("abort", () => sizes?.disconnect());
   }
 
   get isAtEnd() { return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < AT_END_PX; }
