@@ -17,6 +17,16 @@ _SELECT = f"""
                 LIMIT 100
             )
         ) AS unread,
+        (
+            SELECT m.created_at FROM messages m
+            WHERE last.sender_type = 'client' AND s.client_id <> :user_id AND s.status IN ('active', 'paused')
+                AND m.chat_session_id = s.id AND m.id > coalesce((
+                    SELECT a.id FROM messages a WHERE a.chat_session_id = s.id AND a.sender_type = 'agent'
+                    ORDER BY a.id DESC LIMIT 1
+                ), 0)
+            ORDER BY m.id LIMIT 1
+        ) AS unanswered_since,
+        iif(s.client_id <> :user_id, client.language, NULL) AS client_language,
         iif(
             s.status = 'waiting' AND s.client_id <> :user_id,
             min(s.max_rate_cents, (SELECT rate_cents FROM users WHERE id = :user_id)), NULL

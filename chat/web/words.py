@@ -252,6 +252,8 @@ SCRIPT = {
     "yesterday": _("Yesterday"),
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
+    "unanswered": _("No answer for %(time)s", time="{time}"),
+    "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
         "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"
