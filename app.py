@@ -18,7 +18,7 @@ from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
 from chat.web.proxies import Proxied
 from chat.web.routes import Routes
-from chat.web.static import IMMUTABLE, NEVER_ASKED
+from chat.web.static import IMMUTABLE, NEVER_ASKED, without_comments
 
 # A name, an IPv4 or an IPv6 address, and perhaps a port: anything else would stand in links that we make.
 HOST = re.compile(r"([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -59,6 +59,9 @@ class Application(Flask):
             response.headers["Cache-Control"] = IMMUTABLE
             for name in NEVER_ASKED:
                 response.headers.pop(name, None)
+        if path.endswith(".js") and response.status_code == 200 and not self.debug:
+            response.direct_passthrough = False
+            response.set_data(without_comments(response.get_data()))
         return compressed(response)
 
 

@@ -32,7 +32,7 @@ def _panel(label: str, title: str, lines: Mapping[str, Line]) -> str:
         return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * y / top
 
     parts = [_text(MARGIN, 20, title, "start"), _text(WIDTH / 2, HEIGHT - 8, label, "middle")]
-    parts += [_text(across(x), HEIGHT - MARGIN + 18, f"{x:,g}", "middle") for x in xs]
+    parts += [_text(across(x), HEIGHT - MARGIN + 18, f"{x:,}", "middle") for x in xs]
     for y in (0.0, top / 2, top):
         parts.append(f'<path stroke="#8884" d="M{MARGIN} {down(y):.1f}H{WIDTH - MARGIN}"/>')
         parts.append(_text(MARGIN - 6, down(y) + 4, f"{y:g}", "end"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from chat import audit, store, texts, totp
+from chat import audit, sign_ins, store, texts, totp
 from chat.attempts import attempt, count
 from chat.database.connection import Connection
 from chat.errors import (
@@ -69,12 +69,6 @@ def authenticate(db: Connection, *token_hashes: bytes) -> User:
 def check(runtime: Runtime, user: User) -> None:
     """Raises NotAuthenticated where the sign-in has ended since."""
     runtime.database.read(lambda db: authenticate(db, user.token_hash))
-
-
-def only_administrators(actor: User) -> None:
-    """Raises Forbidden for anybody else."""
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
 
 
 def create_user(
@@ -160,6 +154,12 @@ def check_password(runtime: Runtime, email: str, password: str, caller: Caller) 
     return row
 
 
+def check_own_password(runtime: Runtime, user: User, password: str, caller: Caller) -> UserRow:
+    """What a stolen sign-in does not know; raises as `check_password`."""
+    row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
+    return check_password(runtime, row["email"], password, caller)
+
+
 def take_second_step(runtime: Runtime, token: str, code: str, caller: Caller) -> tuple[str, User, list[str]]:
     """A new token and its user, whose password was right before; and recovery codes if it was set up now.
 
@@ -176,8 +176,7 @@ def turn_off_second_step(runtime: Runtime, user: User, password: str, code: str,
     """With both; raises Forbidden where it is a must, InvalidCredentials, CodeWrong, TooManyRequests."""
     if totp.is_required(runtime.settings, user.role):
         raise Forbidden("Whoever runs this server wants it.")
-    row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
-    check_password(runtime, row["email"], password, caller)
+    row = check_own_password(runtime, user, password, caller)
     totp.turn_off(runtime, row, code, caller)
 
 
@@ -233,16 +232,13 @@ def change_password(runtime: Runtime, user: User, old: str, new: str, caller: Ca
 
     Raises InvalidCredentials, InvalidParameter, TooManyRequests, Overloaded.
     """
-    row = runtime.database.read(lambda db: existing(store.users.by_id(db, user.id)))
-    with attempt(runtime, caller, row["email"]):
-        if not _is_password(runtime, row["password_hash"], old):
-            raise InvalidCredentials
+    check_own_password(runtime, user, old, caller)
     password_hash = hash_password(runtime, new)
 
     def replace(db: Connection) -> tuple[list[str], int]:
         store.users.set_password_hash(db, user.id, password_hash)
         audit.note(db, user, "password_changed", user.id)
-        return end_sign_ins(db, user.id, but=user.token_hash)
+        return sign_ins.end(db, user.id, but=user.token_hash)
 
     runtime.hub.publish(*runtime.database.write(replace))
 
@@ -260,13 +256,6 @@ def change_profile(
         audit.note(db, user, "user_changed", user.id)
 
     runtime.database.write(write)
-
-
-def end_sign_ins(db: Connection, user_id: int, but: bytes = b"") -> tuple[list[str], int]:
-    """Revoke all of a user's tokens `but` one: the topics to publish after COMMIT, and the revision."""
-    head = store.revision.advance(db)
-    revoked = store.tokens.revoke_all(db, user_id, store.server.now(db), head, but)
-    return [topics.of_sign_in(each) for each in revoked], head
 
 
 def _is_password(runtime: Runtime, password_hash: str, password: str) -> bool:

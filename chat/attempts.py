@@ -16,6 +16,9 @@ from chat.live.hub import Caller
 from chat.runtime import Runtime
 
 MINUTE_MS = 60_000
+# Three codes of a million are right at a time: ten wrong ones, and six an hour, find one in years.
+CODES = 10
+CODE_MS = 10 * MINUTE_MS
 
 
 @contextmanager
@@ -25,6 +28,15 @@ def attempt(runtime: Runtime, caller: Caller, account: str) -> Iterator[None]:
     Raises TooManyRequests.
     """
     costs = count(runtime, caller, account)
+    yield
+    runtime.database.write(lambda db: store.attempts.give_back(db, costs))
+
+
+@contextmanager
+def attempt_code(runtime: Runtime, user_id: int, totp_key: str) -> Iterator[None]:
+    """The same at a second step, from wherever: no setting lifts it. Raises TooManyRequests."""
+    costs = {_key("code", str(user_id), totp_key): CODE_MS}
+    runtime.database.write(lambda db: _take(db, costs, CODES * CODE_MS))
     yield
     runtime.database.write(lambda db: store.attempts.give_back(db, costs))
 
@@ -43,13 +55,13 @@ def count(runtime: Runtime, caller: Caller, account: str | None = None) -> dict[
     return costs
 
 
-def _take(db: Connection, costs: dict[bytes, int]) -> None:
-    """Each minute has room for what costs a minute together."""
+def _take(db: Connection, costs: dict[bytes, int], room: int = MINUTE_MS) -> None:
+    """Each minute (or more) has room for what costs as much together."""
     now = store.server.now(db)
     store.attempts.forget(db, now)
-    waits = [store.attempts.full_at(db, key, now) + cost - now - MINUTE_MS for key, cost in costs.items()]
+    waits = [store.attempts.full_at(db, key, now) + cost - now - room for key, cost in costs.items()]
     if max(waits) > 0:
-        raise TooManyRequests("Too many attempts to sign in; wait a moment.", ceil(max(waits) / 1000))
+        raise TooManyRequests("Too many attempts to sign in; wait a while.", ceil(max(waits) / 1000))
     for key, cost in costs.items():
         store.attempts.add(db, key, cost, now)
 

@@ -5,8 +5,9 @@ from typing import Protocol, get_args
 from chat import clock, store
 from chat.database.connection import Connection
 from chat.errors import Forbidden
+from chat.live.hub import Caller
 from chat.runtime import Runtime
-from chat.store.rows import AuditKind, AuditRow
+from chat.store.rows import AuditKind, AuditRow, UserRow
 from chat.wire import AuditEntry
 
 KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
@@ -23,6 +24,19 @@ class Actor(Protocol):
 
     @property
     def address(self) -> str: ...
+
+
+class Person:
+    """Whoever signs in, or is about to."""
+
+    def __init__(self, row: UserRow, caller: Caller) -> None:
+        self.id, self.role, self.address = row["id"], row["role"], caller.network
+
+
+def only_administrators(actor: Actor | None) -> None:
+    """Raises Forbidden for anybody else; None is somebody at the server's console."""
+    if actor is not None and actor.role != "admin":
+        raise Forbidden("Only an administrator may do this.")
 
 
 def note(
@@ -56,8 +70,7 @@ def listed(
 
     Of one kind, or of a person: who did it, or to whom it was done. Raises Forbidden, Overloaded.
     """
-    if actor is not None and actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
+    only_administrators(actor)
     rows = runtime.database.read_slowly(
         lambda db: store.audit.listed(db, text, user_id, kind, before_id, limit + 1)
     )

@@ -7,7 +7,6 @@ from chat.accounts import User
 from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
 from chat.errors import (
-    Forbidden,
     IdempotencyMismatch,
     InsufficientBalance,
     InvalidParameter,
@@ -52,8 +51,7 @@ def change(
     `actor` is an administrator, or None at the server's console. What they did before with the `key` is not
     done again. Raises Forbidden, NotFound, InvalidParameter, InsufficientBalance, IdempotencyMismatch.
     """
-    if actor is not None and actor.role != "admin":
-        raise Forbidden("Only an administrator changes balances.")
+    audit.only_administrators(actor)
     if not 1 <= cents <= LARGEST:
         raise InvalidParameter(f"amount must be from {Cents(1)} to {Cents(LARGEST)}", field="amount")
     reason = texts.checked(reason, "reason", 500)

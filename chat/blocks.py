@@ -48,11 +48,24 @@ def lift(runtime: Runtime, actor: User, client_id: int) -> None:
     publish(runtime, runtime.database.write(write))
 
 
-def listed(runtime: Runtime, actor: User, user_id: int) -> list[Block]:
-    """Whom the agent blocks, or for administrators who blocks a client, too; raises Forbidden."""
+def own(runtime: Runtime, actor: User, client_id: int) -> Block | None:
+    """What `block` has done, if it is so; raises Forbidden."""
+    agent_id = _for_whom(actor)
+    row = runtime.database.read(lambda db: store.blocks.of_pair(db, client_id, agent_id))
+    return row and _shown(row)
+
+
+def listed(
+    runtime: Runtime, actor: User, user_id: int, before_id: int, limit: int
+) -> tuple[list[Block], bool]:
+    """Whom the agent blocks, or for administrators who blocks a client, too: the newest with lower ids.
+
+    And whether there are more. Raises Forbidden.
+    """
     if actor.role != "admin" and (actor.role != "agent" or actor.id != user_id):
         raise Forbidden("Only an administrator sees what others block.")
-    return [_shown(row) for row in runtime.database.read(lambda db: store.blocks.of_user(db, user_id))]
+    rows = runtime.database.read(lambda db: store.blocks.of_user(db, user_id, before_id, limit + 1))
+    return [_shown(row) for row in rows[:limit]], len(rows) > limit
 
 
 def _for_whom(actor: User) -> int | None:
@@ -98,6 +111,7 @@ def _shown(row: BlockRow) -> Block:
     if row["agent_id"] is not None:
         agent = {"id": row["agent_id"], "name": row["agent_name"] or ""}
     return {
+        "id": row["id"],
         "client": {"id": row["client_id"], "name": row["client_name"]},
         "agent": agent,
         "reason": row["reason"],

@@ -83,15 +83,7 @@ def arrive(db: Connection, settings: Settings, user_ids: Sequence[int]) -> list[
 
 def wake(db: Connection, settings: Settings) -> list[Change]:
     """After an outage, and before anything else: store what it did to all sessions, and beat again."""
-    return _beat_again(db, settings, store.server.time(db))
-
-
-def come_back(db: Connection, settings: Settings) -> list[Change]:
-    """The same when no process has served since the last heartbeat, however short that is."""
-    return _beat_again(db, settings, store.server.time(db)._replace(is_back=True))
-
-
-def _beat_again(db: Connection, settings: Settings, time: Time) -> list[Change]:
+    time = store.server.time(db)
     if not is_out(time, settings):
         return []
     changes = settle_each(db, settings, store.sessions.touched_by_outage(db), time)
@@ -112,11 +104,11 @@ def look(db: Connection, settings: Settings, chat_session_ids: Sequence[int]) ->
     return found
 
 
-def settle(runtime: Runtime, chat_session_ids: Sequence[int]) -> None:
+def settle(runtime: Runtime, chat_session_ids: Sequence[int], time: Time | None = None) -> None:
     """Store and tell what has happened by itself."""
     if chat_session_ids:
         settings = runtime.settings
-        publish(runtime, runtime.database.write(lambda db: settle_each(db, settings, chat_session_ids)))
+        publish(runtime, runtime.database.write(lambda db: settle_each(db, settings, chat_session_ids, time)))
 
 
 def settle_each(
@@ -175,8 +167,8 @@ def weigh_balance(db: Connection, settings: Settings, client_id: int) -> list[Ch
         settle_each(db, settings, store.sessions.held_by_balance(db, client_id)),
         store.server.now(db),
     )
-    for chat_session_id in store.sessions.prepaid_of_client(db, client_id):
-        life = sessions.life_of(db, existing(store.sessions.by_id(db, chat_session_id)), settings)
+    for row in store.sessions.prepaid_of_client(db, client_id):
+        life = sessions.life_of(db, row, settings)
         head = store.revision.advance(db)
         life.session["warned_seconds"] = None
         life.weigh(now)

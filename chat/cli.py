@@ -30,6 +30,7 @@ from chat import (
     verify,
 )
 from chat.accounts import ROLES, User
+from chat.database.connection import Connection
 from chat.demo import month, pairs
 from chat.errors import Problem
 from chat.money import Cents
@@ -98,7 +99,6 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     password_hash = accounts.hash_password(runtime, password)
     renewed = pairs.renew(runtime, password_hash) if once else None
     made = [renewed] if renewed else pairs.create(runtime, count, password_hash)
-    runtime.database.write(lambda db: audit.note(db, None, "demo_made", detail=str(len(made))))
     if as_json:
         click.echo(json.dumps({"sessions": [{"id": one.id, "tokens": one.tokens} for one in made]}))
         return
@@ -262,10 +262,11 @@ def print_audit(kind: str | None, text: str, limit: int) -> None:
 def send(session_id: int, text: str, side: str) -> None:
     """Write a message into a chat session, straight into the database."""
     runtime, sender = _runtime(), User(_participant(session_id, side), side, "", b"")
-    message_id, _ = _or_fail(lambda: messages.send(runtime, sender, session_id, text, None))
-    runtime.database.write(
-        lambda db: audit.note(db, None, "message_sent", sender.id, session_id, str(message_id))
-    )
+
+    def note(db: Connection, message_id: int) -> None:
+        audit.note(db, None, "message_sent", sender.id, session_id, str(message_id))
+
+    message_id, _ = _or_fail(lambda: messages.send(runtime, sender, session_id, text, None, note=note))
     click.echo(message_id)
 
 

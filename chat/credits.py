@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from chat import accounts, audit, books, receipts, shares, store, texts
+from chat import audit, books, receipts, shares, store, texts
 from chat.accounts import User
 from chat.books import Content, Credited, Person, Share
 from chat.changes import Change, publish, settle_each, weigh_balance
@@ -38,7 +38,7 @@ def ask(runtime: Runtime, user: User, chat_session_id: int, text: str) -> Remark
 
 def unanswered(runtime: Runtime, actor: User) -> list[Receipt]:
     """The receipts about which clients have asked, and nobody has answered; raises Forbidden."""
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
 
     def read(db: Connection) -> list[Receipt]:
         asked = store.remarks.unanswered(db, MOST_UNANSWERED)
@@ -49,7 +49,7 @@ def unanswered(runtime: Runtime, actor: User) -> list[Receipt]:
 
 def currency_of(runtime: Runtime, actor: User, chat_session_id: int) -> str:
     """What a receipt is in, and what is given back of it; raises Forbidden, NotFound."""
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     receipt = runtime.database.read(lambda db: existing(store.books.receipt(db, chat_session_id)))
     return str(books.read(receipt)["currency"])
 
@@ -62,7 +62,7 @@ def credit(
     What came from a balance goes back to it; anything else is marked to be paid back. With the same `key`
     there is only ever one. Raises Forbidden, NotFound, InvalidParameter, IdempotencyMismatch.
     """
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     reason = texts.checked(reason, "reason", REASON_CHARACTERS)
 
     def write(db: Connection) -> tuple[BookRow, bool, list[Change]]:

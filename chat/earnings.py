@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from chat import audit, clock, shares, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import Forbidden, IdempotencyMismatch, InvalidParameter, NotFound, existing
+from chat.errors import IdempotencyMismatch, InvalidParameter, NotFound, existing
 from chat.money import LARGEST, Cents
 from chat.runtime import Runtime
 from chat.shares import Tally, day_of
@@ -61,8 +61,7 @@ def pay_out(
     recorded again. It may be more than is owed: what was paid was paid. Raises Forbidden, NotFound,
     InvalidParameter, IdempotencyMismatch.
     """
-    if actor is not None and actor.role != "admin":
-        raise Forbidden("Only an administrator records payouts.")
+    audit.only_administrators(actor)
     if not 1 <= cents <= LARGEST:
         raise InvalidParameter(f"amount must be from {Cents(1)} to {Cents(LARGEST)}", field="amount")
     reason = texts.checked(reason, "reason", 500)

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from chat import accounts, books, clock, store
+from chat import audit, books, clock, store
 from chat.accounts import User
 from chat.books import Charge
 from chat.database.connection import Connection
@@ -41,8 +41,7 @@ def table(runtime: Runtime, actor: User | None, month: str | None) -> str:
 
     `actor` is an administrator, or None at the server's console. Raises Forbidden, InvalidParameter.
     """
-    if actor is not None:
-        accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     since, until = _bounds(runtime, month) if month else (0, 2**62)
     rows = runtime.database.read_slowly(lambda db: store.books.of_period(db, since, until))
     text = StringIO()
@@ -54,7 +53,7 @@ def table(runtime: Runtime, actor: User | None, month: str | None) -> str:
 
 def months(runtime: Runtime, actor: User) -> list[Month]:
     """Those since the first entry, newest first; raises Forbidden."""
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     zone = ZoneInfo(runtime.settings.time_zone)
 
     def read(db: Connection) -> list[Month]:

@@ -193,7 +193,14 @@ def _news(db: Connection, user: User, row: CardRow, cursor: int | None) -> list[
 def _card(db: Connection, runtime: Runtime, row: CardRow, time: Time) -> Card:
     session = sessions.details(db, runtime, row, time)
     offered = None if row["offered_cents"] is None else Cents(row["offered_cents"])
-    more = {"offered_rate": offered, "unread": row["unread"], "last_message": _last_message(row)}
+    since = row["unanswered_since"]
+    more = {
+        "offered_rate": offered,
+        "unanswered_seconds": None if since is None else (time.now - since) // 1000,
+        "client_language": row["client_language"],
+        "unread": row["unread"],
+        "last_message": _last_message(row),
+    }
     return cast(Card, {**session, **more})
 
 

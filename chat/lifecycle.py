@@ -253,11 +253,11 @@ class Lifecycle:
 
     def _outage(self, time: Time | None) -> Iterator[_Timer]:
         """From the last heartbeat until now nobody could be seen."""
-        if time and is_out(time, self.settings):
+        if time and is_out(time, self.settings) and self._excused_at() < time.now:
             if self.session["status"] == "active":
                 since = max(time.heartbeat_at, self._active_since())
                 yield _Timer(since, self._stop_for_outage, time.now)
-            elif self._excused_at() < time.now and any(map(self._is_open, SIDES)):
+            elif any(map(self._is_open, SIDES)):
                 yield _Timer(time.heartbeat_at, self._excuse, time.now)
 
     def _absences(self) -> Iterator[_Timer]:
@@ -289,17 +289,18 @@ class Lifecycle:
     def _money(self, since: int) -> Iterator[_Timer]:
         """With the clock running since then."""
         session = self.session
+        # First of what is due at one instant: the second that ends then is paid for.
+        if debit := next_debit(session):
+            paid_seconds, cents = debit
+            first_second = session["free_seconds"] + paid_seconds + 1
+            at = since + _ms(first_second) - session["billed_ms"]
+            yield _Timer(at, self._debit, (begun_minutes(paid_seconds + 1), cents))
         if exhausted := exhausted_at(session, since):
             at, reason = exhausted
             yield _Timer(at, self.pause, reason)
             for seconds in WARNINGS_SECONDS:
                 if (session["warned_seconds"] or seconds + 1) > seconds:
                     yield _Timer(at - _ms(seconds), self._warn, seconds)
-        if debit := next_debit(session):
-            paid_seconds, cents = debit
-            first_second = session["free_seconds"] + paid_seconds + 1
-            at = since + _ms(first_second) - session["billed_ms"]
-            yield _Timer(at, self._debit, (begun_minutes(paid_seconds + 1), cents))
 
     def _prompt(self, _: None, at: int) -> None:
         self.session["prompted_at"] = at

@@ -71,10 +71,13 @@ def send(
     text: str,
     client_message_id: str | None,
     caller: Caller = HERE,
+    before: changes.Act | None = None,
+    note: Callable[[Connection, int], None] | None = None,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
-    A key that was used before returns the first message, also after the end of the session. Raises
+    A key that was used before returns the first message, also after the end of the session. What must happen
+    `before`, and what `note` writes of it, happens with it or not at all. Raises what `before` raises,
     InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
     _count(runtime, user, caller)
@@ -95,9 +98,13 @@ def send(
         life.settle(time)
         if life.session["status"] == "ended":
             raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
+        if before:
+            before(db, life, time.now)
         _require_room(db, life, side)
         head = store.revision.advance(db)
         message_id = insert(db, life, side, text, client_message_id, time.now, head)
+        if note:
+            note(db, message_id)
         return row, message_id, [*told, *changes.save(db, life, head)]
 
     row, message_id, told = runtime.database.write(write)
@@ -263,7 +270,7 @@ def _require_room(db: Connection, life: Lifecycle, side: Side) -> None:
     """A few words in a pause are free; raises SessionPaused when this side has written them."""
     session, most = life.session, life.settings.paused_messages
     reason, since = session["pause_reason"], session["paused_at"] or 0
-    if reason not in RESUME or store.messages.count_since(db, session["id"], side, since) < most:
+    if reason not in RESUME or store.messages.count_since(db, session["id"], side, since, 2 * most) < most:
         return
     resumer, how = RESUME[reason]
     what = how if side == resumer else f"ask the {resumer}, who can go on: {how}"

@@ -27,7 +27,7 @@ def listed(runtime: Runtime, agent: User, before_id: int, limit: int) -> tuple[l
     def read(db: Connection) -> list[MissedRow]:
         return store.answers.missed(db, agent.id, _since(db), before_id, limit + 1)
 
-    rows = runtime.database.read(read)
+    rows = runtime.database.read_slowly(read)
     return [_missed(row) for row in rows[:limit]], len(rows) > limit
 
 

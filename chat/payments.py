@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from chat import clock, refunds, store
+from chat import audit, clock, refunds, store
 from chat.accounts import User
 from chat.changes import Change, publish
 from chat.database.connection import Connection
@@ -108,8 +108,7 @@ def open_of(runtime: Runtime, user: User) -> list[Payment]:
 
 def of_client(runtime: Runtime, actor: User, user_id: int) -> list[Refundable]:
     """What this client paid through the provider, newest first; for administrators."""
-    if actor.role != "admin":
-        raise Forbidden
+    audit.only_administrators(actor)
 
     def read(db: Connection) -> list[Refundable]:
         balance = existing(store.users.by_id(db, user_id))["balance_cents"]

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
-from chat import accounts, audit, store, texts, totp
+from chat import accounts, audit, sign_ins, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
@@ -22,14 +22,14 @@ def search(
     runtime: Runtime, actor: User, text: str, role: str | None, before_id: int, limit: int
 ) -> tuple[list[UserRow], bool]:
     """The newest people with lower ids whose name or email contains the text; and whether there are more."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     rows = runtime.database.read(lambda db: store.users.search(db, text, role, before_id, limit + 1))
     return rows[:limit], len(rows) > limit
 
 
 def read(runtime: Runtime, actor: User, user_id: int) -> UserRow:
     """Somebody's row, for an administrator; raises NotFound."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     return runtime.database.read(lambda db: existing(store.users.by_id(db, user_id)))
 
 
@@ -37,7 +37,7 @@ def create(
     runtime: Runtime, actor: User, role: str, name: str, email: str, rate_cents: int
 ) -> tuple[int, str]:
     """Somebody new, who chooses a password by the link: (their id, the link's token)."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
     checked = texts.name(name), accounts.checked_email(email)
 
     def write(db: Connection, token: str) -> int:
@@ -62,7 +62,7 @@ def change(
 
     Raises NotFound, InvalidParameter.
     """
-    _only_admin(actor)
+    audit.only_administrators(actor)
     changed: dict[str, object] = {"name": texts.name(name)}
     checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
@@ -98,23 +98,21 @@ def set_share(db: Connection, actor: User | None, agent: UserRow, percent: int |
 
 def disable(runtime: Runtime, actor: User, user_id: int) -> None:
     """They cannot sign in, are signed out at once, and take no requests; what is open goes its way."""
-    _only_admin(actor)
-    if user_id == actor.id:
-        raise Forbidden("You cannot disable yourself.")
+    _only_for_another(actor, user_id)
 
     def write(db: Connection) -> tuple[list[str], int]:
         existing(store.users.by_id(db, user_id))
         store.users.update(db, user_id, disabled_at=store.server.now(db), is_available=0)
         audit.note(db, actor, "disabled", user_id)
         store.links.drop_of_user(db, user_id)
-        return accounts.end_sign_ins(db, user_id)
+        return sign_ins.end(db, user_id)
 
     runtime.hub.publish(*runtime.database.write(write))
 
 
 def enable(runtime: Runtime, actor: User, user_id: int) -> None:
     """They can sign in again; raises NotFound."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
 
     def write(db: Connection) -> None:
         existing(store.users.by_id(db, user_id))
@@ -126,13 +124,13 @@ def enable(runtime: Runtime, actor: User, user_id: int) -> None:
 
 def reset_second_step(runtime: Runtime, actor: User, user_id: int) -> None:
     """Whoever lost their device signs in without a code, or sets it up anew where it is a must."""
-    _only_admin(actor)
+    _only_for_another(actor, user_id)
     totp.reset(runtime, actor, user_id)
 
 
 def reset(runtime: Runtime, actor: User, user_id: int) -> str:
     """The token of a link to choose a new password; the old one works until then."""
-    _only_admin(actor)
+    _only_for_another(actor, user_id)
 
     def write(db: Connection, token: str) -> None:
         existing(store.users.by_id(db, user_id))
@@ -145,7 +143,7 @@ def reset(runtime: Runtime, actor: User, user_id: int) -> str:
 
 def invite(runtime: Runtime, actor: User, role: str) -> str:
     """The token of a link by which somebody signs up, once, as a client or an agent."""
-    _only_admin(actor)
+    audit.only_administrators(actor)
 
     def write(db: Connection, token: str) -> None:
         _insert_link(db, token, role, None, actor)
@@ -159,7 +157,7 @@ def link(runtime: Runtime, token: str) -> LinkRow:
     return runtime.database.read(lambda db: _link(db, token))
 
 
-def follow_link(runtime: Runtime, token: str, name: str, email: str, password: str) -> str:
+def follow_link(runtime: Runtime, token: str, name: str, email: str, password: str, caller: Caller) -> str:
     """Sign up, or choose the new password; returns the email.
 
     Raises NotFound, InvalidParameter, EmailTaken, Overloaded.
@@ -175,7 +173,8 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
         store.users.set_password_hash(db, user["id"], password_hash)
-        return user["email"], accounts.end_sign_ins(db, user["id"])
+        audit.note(db, audit.Person(user, caller), "password_changed", user["id"])
+        return user["email"], sign_ins.end(db, user["id"])
 
     email, ended = runtime.database.write(write)
     if ended:
@@ -230,6 +229,8 @@ def _link(db: Connection, token: str) -> LinkRow:
     return existing(store.links.unused(db, hash_token(token), store.server.now(db)))
 
 
-def _only_admin(actor: User) -> None:
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator may do this.")
+def _only_for_another(actor: User, user_id: int) -> None:
+    """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
+    audit.only_administrators(actor)
+    if user_id == actor.id:
+        raise Forbidden("Another administrator does this for you.")

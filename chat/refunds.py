@@ -9,7 +9,6 @@ from chat.accounts import User
 from chat.changes import Change, publish, settle_each, weigh_balance
 from chat.database.connection import Connection
 from chat.errors import (
-    Forbidden,
     IdempotencyMismatch,
     InsufficientBalance,
     InvalidParameter,
@@ -32,9 +31,8 @@ def pay_back(runtime: Runtime, actor: User, payment_id: int, cents: int, key: st
     same key; only what it refuses is given back. Raises NotFound, Forbidden, InvalidParameter,
     IdempotencyMismatch, InsufficientBalance, PaymentRefused, PaymentUnavailable, Overloaded.
     """
+    audit.only_administrators(actor)
     provider = provider_of(runtime)
-    if actor.role != "admin":
-        raise Forbidden("Only an administrator pays back.")
 
     def take(db: Connection) -> tuple[PaymentRow, PaidBackRow, list[Change] | None]:
         payment = existing(store.payments.by_id(db, payment_id))

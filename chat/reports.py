@@ -1,6 +1,6 @@
 """Either side reports a conversation, and an administrator sees to it."""
 
-from chat import accounts, audit, clock, sessions, store, texts
+from chat import audit, clock, sessions, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import ReportOpen, existing
@@ -43,14 +43,14 @@ def listed(
     runtime: Runtime, actor: User, is_open: bool, before_id: int, limit: int
 ) -> tuple[list[Report], bool]:
     """The newest with lower ids, for administrators; and whether there are more. Raises Forbidden."""
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     rows = runtime.database.read(lambda db: store.reports.listed(db, is_open, before_id, limit + 1))
     return [_shown(row, actor) for row in rows[:limit]], len(rows) > limit
 
 
 def finish(runtime: Runtime, actor: User, report_id: int, note: str) -> Report:
     """An administrator has seen to it; once it is done, it stays as it is. Raises Forbidden, NotFound."""
-    accounts.only_administrators(actor)
+    audit.only_administrators(actor)
     said = texts.checked(note, "note", REMARK_CHARACTERS, shortest=0)
 
     def write(db: Connection) -> Report:

@@ -57,9 +57,8 @@ def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
     """What happens to it from now on, and to what is paid from the same balance."""
     life = _life(db, row, settings)
     if row["is_prepaid"] or (settings.prepaid and row["status"] == "waiting"):
-        ids = store.sessions.prepaid_of_client(db, row["client_id"])
-        others = [existing(store.sessions.by_id(db, each)) for each in ids if each != row["id"]]
-        life.beside = [_life(db, each, settings) for each in others]
+        others = store.sessions.prepaid_of_client(db, row["client_id"])
+        life.beside = [_life(db, each, settings) for each in others if each["id"] != row["id"]]
     return life
 
 
@@ -69,7 +68,7 @@ def _life(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
 
 def settled(db: Connection, row: SessionRow, time: Time, settings: Settings) -> SessionRow:
     """The row as it stands at this instant, whether that is stored yet or not."""
-    if not row["is_prepaid"] and not is_due(row, time, settings):
+    if row["status"] == "ended" or not (row["is_prepaid"] or is_due(row, time, settings)):
         return row
     life = life_of(db, row, settings)
     life.settle(time)

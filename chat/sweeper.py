@@ -18,8 +18,10 @@ from chat import changes, signals, store
 from chat.changes import Change
 from chat.database.connection import Connection
 from chat.database.serving import Serving
-from chat.errors import Problem
+from chat.errors import DatabaseUnavailable, Overloaded, Problem
+from chat.lifecycle import is_out
 from chat.runtime import Runtime
+from chat.store.server import Time
 
 TICK_SECONDS = 1.0
 # The leader beats so often; CHAT_OUTAGE_SECONDS without a beat is an outage.
@@ -77,11 +79,12 @@ class Sweeper:
 
     def begin(self) -> None:
         """This process serves; if none did, there was an outage until now."""
-        with self._serving.begin() as is_alone, suppress(Problem):
+        with self._serving.begin() as is_alone:
             if is_alone:
-                settings = self._runtime.settings
-                told = self._runtime.database.write(lambda db: changes.come_back(db, settings))
-                changes.publish(self._runtime, told)
+                try:
+                    self._come_back()
+                except Exception:
+                    log.exception("An outage before this start is not stored, and may be billed")
 
     def end(self) -> None:
         """It serves no more."""
@@ -97,9 +100,32 @@ class Sweeper:
             self._settle_due()
             self._delete_spent_tokens()
 
+    def _come_back(self) -> None:
+        """Store what the time since the last heartbeat did to all sessions, as at one instant."""
+        database = self._runtime.database
+        time = database.read(store.server.time)._replace(is_back=True)
+        if is_out(time, self._runtime.settings):
+            for some in _slices(database.read(store.sessions.touched_by_outage), SESSIONS_PER_WRITE):
+                self._store_outage(some, time)
+            database.write(lambda db: store.server.beat(db, time.now))
+
+    def _store_outage(self, chat_session_ids: list[int], time: Time) -> None:
+        """A session that cannot be stored keeps neither the others from it nor the server from its start."""
+        try:
+            changes.settle(self._runtime, chat_session_ids, time)
+        except (DatabaseUnavailable, Overloaded):
+            raise
+        except Exception:
+            if len(chat_session_ids) == 1:
+                log.exception("Session %d: the outage before this start is not stored", *chat_session_ids)
+            else:
+                for each in chat_session_ids:
+                    self._store_outage([each], time)
+
     def _run(self) -> None:
         while not self._stopped.wait(TICK_SECONDS):
             try:
+                self._serving.keep()
                 self.sweep()
             except Problem as problem:
                 log.warning("The sweep goes on later: %s", problem)

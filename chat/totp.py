@@ -3,6 +3,7 @@
 A code is good once. Wrong ones count by account over all addresses: only who knows the password gets there.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
@@ -10,8 +11,8 @@ from hmac import compare_digest
 
 import pyotp
 
-from chat import audit, clock, store
-from chat.attempts import attempt
+from chat import audit, clock, sign_ins, store
+from chat.attempts import MINUTE_MS, attempt_code
 from chat.database.connection import Connection
 from chat.errors import CodeWrong, FormExpired, existing
 from chat.live.hub import Caller
@@ -19,12 +20,13 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SecondStepRow, UserRow
 
+log = logging.getLogger(__name__)
+
 ISSUER = "Tête-à-tête"
 STEP_MS = 30_000
 # Codes of the step before and after are taken, too: clocks differ.
 DRIFT = (0, -1, 1)
 RECOVERY_CODES = 10
-MINUTE_MS = 60_000
 BEGUN_MINUTES = 10
 REQUIRED = {"optional": (), "admins": ("admin",), "staff": ("admin", "agent")}
 STAFF = REQUIRED["staff"]
@@ -69,18 +71,26 @@ def check(runtime: Runtime, user: UserRow, code: str, caller: Caller) -> None:
     _attempt(runtime, user, caller, lambda db: _take(db, user, code))
 
 
-def set_up(runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller) -> list[str]:
-    """From now on it is asked for: the recovery codes, which are told once. Raises as `check`."""
+def set_up(
+    runtime: Runtime, user: UserRow, key: str, code: str, caller: Caller, but: bytes = b""
+) -> list[str]:
+    """From now on it is asked for: the recovery codes, which are told once. Raises as `check`.
+
+    Sign-ins from before end, `but` the one that does it.
+    """
+    user, ended = {**user, "totp_key": key}, list[tuple[list[str], int]]()
     codes = ["-".join(secrets.token_hex(2) for _ in range(4)) for _ in range(RECOVERY_CODES)]
 
     def write(db: Connection) -> bool:
-        if not _take(db, {**user, "totp_key": key}, code):
+        if not _take(db, user, code):
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
-        audit.note(db, _Person(user, caller), "totp_on", user["id"])
+        audit.note(db, audit.Person(user, caller), "totp_on", user["id"])
+        ended.append(sign_ins.end(db, user["id"], but))
         return True
 
     _attempt(runtime, user, caller, write)
+    runtime.hub.publish(*ended[-1])
     return codes
 
 
@@ -91,7 +101,7 @@ def turn_off(runtime: Runtime, user: UserRow, code: str, caller: Caller) -> None
         if not _take(db, user, code):
             return False
         store.second_steps.replace(db, user["id"], None)
-        audit.note(db, _Person(user, caller), "totp_off", user["id"])
+        audit.note(db, audit.Person(user, caller), "totp_off", user["id"])
         return True
 
     _attempt(runtime, user, caller, write)
@@ -113,22 +123,18 @@ def address(user: UserRow, key: str) -> str:
     return pyotp.TOTP(key).provisioning_uri(name=user["email"], issuer_name=ISSUER)
 
 
-class _Person:
-    """Whoever signs in, as the audit log knows them."""
-
-    def __init__(self, user: UserRow, caller: Caller) -> None:
-        self.id, self.role, self.address = user["id"], user["role"], caller.network
-
-
 def _attempt(runtime: Runtime, user: UserRow, caller: Caller, take: Callable[[Connection], bool]) -> None:
     def write(db: Connection) -> bool:
         is_right = take(db)
-        if not is_right:
-            audit.note(db, _Person(user, caller), "code_failed", user["id"])
+        if is_right:
+            store.second_steps.end(db, user["id"])
+        else:
+            audit.note(db, audit.Person(user, caller), "code_failed", user["id"])
         return is_right
 
-    with attempt(runtime, Caller(), f"second step of {user['id']}"):
+    with attempt_code(runtime, user["id"], user["totp_key"] or ""):
         if not runtime.database.write(write):
+            log.warning("A wrong code at the second step of user %s, from %r", user["id"], caller.network)
             raise CodeWrong
 
 

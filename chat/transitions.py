@@ -9,7 +9,7 @@ nothing and gives the same answer.
 from chat import agents, billing, messages, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at, next_cost
-from chat.changes import Change, arrive, change, publish, save, settle_each
+from chat.changes import Act, Change, arrive, change, publish, save, settle_each
 from chat.database.connection import Connection
 from chat.errors import (
     Forbidden,
@@ -61,7 +61,8 @@ def request(
 
     def insert(db: Connection) -> tuple[list[Change], TimedSession, bool]:
         changes, time = arrive(db, runtime.settings, [client.id]), store.server.time(db)
-        changes += settle_each(db, runtime.settings, store.sessions.prepaid_of_client(db, client.id))
+        prepaid = [each["id"] for each in store.sessions.prepaid_of_client(db, client.id)]
+        changes += settle_each(db, runtime.settings, prepaid)
         earlier = store.sessions.open_request(db, client.id, agent_id)
         if earlier is not None:
             return changes, sessions.details(db, runtime, earlier, time), True
@@ -142,6 +143,11 @@ def pause(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
 
 def resume(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     """Go on: whoever paused it, and the client when the money has been seen to."""
+    return change(runtime, user, chat_session_id, resuming(user))
+
+
+def resuming(user: User) -> Act:
+    """What that does."""
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session, side = life.session, side_of(life.session, user.id)
@@ -152,7 +158,7 @@ def resume(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
             _require_money(session, now)
             life.resume(now)
 
-    return change(runtime, user, chat_session_id, act)
+    return act
 
 
 def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int | None) -> TimedSession:

@@ -114,9 +114,12 @@ class Card(TimedSession):
     """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
     `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
+    `unanswered_seconds`, how long a client has waited for an answer, and their language are for agents.
     """
 
     offered_rate: Cents | None
+    unanswered_seconds: int | None
+    client_language: str | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]
@@ -147,6 +150,7 @@ class Person(TypedDict):
 class Block(TypedDict):
     """An agent who does not want to hear from a client; None is all of them, by an administrator."""
 
+    id: int
     client: Person
     agent: Person | None
     reason: str
@@ -154,9 +158,10 @@ class Block(TypedDict):
 
 
 class Blocks(TypedDict):
-    """All of somebody's, newest first."""
+    """Somebody's, newest first."""
 
     blocks: list[Block]
+    has_more: bool
 
 
 class Report(TypedDict):

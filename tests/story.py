@@ -65,6 +65,13 @@ class Story:
         self.ms += round(seconds * 1000)
 
     def boot(self, boot_id: str = "") -> None:
+        """A server starts, and who is not away is there at once."""
+        self.start(boot_id)
+        for name in self.people.keys() - self.away:
+            self.runtime.presence.see(self.people[name].id)
+        self.sweep()
+
+    def start(self, boot_id: str = "") -> None:
         """Another server process, on the same database; with a `boot_id` the machine was started again."""
         update = f"UPDATE server SET lease_until = 0, boot_id = coalesce(nullif('{boot_id}', ''), boot_id)"
         self.runtime.database.write(lambda db: db.conn.execute(update).close())
@@ -75,7 +82,6 @@ class Story:
         self.sweeper.begin()
         before.end()
         self.is_down = False
-        self._look()
 
     def sweep(self) -> None:
         self.sweeper.sweep()
@@ -133,11 +139,6 @@ class Story:
         name = ids[self.read()["agent"]["id"]] if side == "agent" else side.replace("client", self.client)
         self.away.discard(name)
         return self.people[name]
-
-    def _look(self) -> None:
-        for name in self.people.keys() - self.away:
-            self.runtime.presence.see(self.people[name].id)
-        self.sweep()
 
     def _person(self, name: str) -> User:
         role, email = "agent" if name in RATES else "client", f"{uuid4()}@story.example"

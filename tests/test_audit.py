@@ -176,6 +176,17 @@ def test_reading_a_conversation_is_noted_of_administrators_alone(server, admin):
     assert [(each["kind"], each["actor"]["id"]) for each in found] == [("transcript_read", admin.id)] * 3
 
 
+def test_a_search_for_words_is_noted_without_them(server, admin):
+    office, talk = Visitor(server, admin), server.conversation()
+    talk.client.send(talk.id, "wellensittich")
+    for text in ("", " ", "wellen", "elster"):
+        page = office.open(f"/admin/sessions?q={text.replace(' ', '+')}")
+        assert (f"/admin/sessions/{talk.id}" in page.body.decode()) == (text != "elster")
+    assert kinds_of(admin) == ["searched"] * 2
+    assert "wellen" not in str(acts(admin, userId=admin.id))
+    assert Visitor(server, talk.agent).open("/admin/sessions?q=wellen").status == 403
+
+
 def test_it_says_who_did_what_to_whom_from_where(server, admin):
     client = server.person("client", "Camille")
     content = {"user_id": client.id, "kind": "top_up", "amount": 12.5, "reason": "Secret reason"}
@@ -192,7 +203,11 @@ def test_what_is_refused_is_not_noted(server, admin):
     client, before = server.person("client"), len(acts(admin))
     content = {"user_id": client.id, "kind": "refund", "amount": 5, "reason": "?"}
     assert admin.post("/api/chat/balance", content, Idempotency_Key="3").status == 409
-    assert Visitor(server, admin).post(f"/admin/people/{admin.id}/disable").status == 403
+    office, own = Visitor(server, admin), f"/admin/people/{admin.id}"
+    for action in ("disable", "reset", "reset-code"):
+        assert office.post(f"{own}/{action}").status == 403
+    shown = [each["action"] for each in office.open(own).posts]
+    assert not [each for each in shown if each.startswith(own + "/")]
     assert client.post("/api/chat/balance", content, Idempotency_Key="3").status == 403
     assert len(acts(admin)) == before
 
@@ -203,6 +218,18 @@ def test_signing_in_is_noted_of_administrators(server, admin):
         assert log_in(server, email_of(server, who))[1].status == 303
     assert [each["kind"] for each in acts(admin, userId=admin.id)][-1:] == ["signed_in"]
     assert "signed_in" not in [each["kind"] for each in acts(admin, userId=client.id)]
+
+
+def test_a_password_that_was_chosen_by_a_link_is_noted_of_administrators(server, admin):
+    for other, expected in ((server.person("admin"), ["password_changed"]), (server.person("client"), [])):
+        place = f"/admin/people/{other.id}"
+        link = link_in(Visitor(server, admin).fill(place, f"{place}/reset"))
+        assert Visitor(server).post(link, password="another horse", headers=FROM).status == 303
+        found = acts(admin, userId=other.id, kind="password_changed")
+        assert [each["kind"] for each in found] == expected
+        assert [(each["actor"]["id"], each["address"]) for each in found] == [
+            (other.id, "203.0.113.7")
+        ] * len(expected)
 
 
 def test_it_can_only_be_added_to(server, admin):

@@ -242,6 +242,8 @@ gone again too soon, and the agent goes too = 70 s, 2 min, 5.00
     0 talk; 60 leave client; 200 come client; 200 leave client; 210 leave agent; 400 end agent
 gone again too soon, and an outage = 80 s, 2 min, 5.00
     0 talk; 60 leave client; 200 come client; 200 leave client; 220 crash; 300 boot; 500 end agent
+gone for 45 s to the millisecond is gone = 0 s, 0 min, 0.00
+    0 talk; 0 leave agent; 44 say client; 45 say agent; 45 end
 the agent's absence takes back in full, however often = 90 s, 2 min, 5.00
     0 talk; 60 leave agent; 200 come agent; 220 leave agent; 400 come agent; 410 end
 an absence that the balance comes before = 120 s, 2 min, 5.00
@@ -262,6 +264,10 @@ an outage of 5 s in a silence = 305 s, 6 min, 15.00
     0 talk; 100 crash; 105 boot; 200 say client; 310 end
 an outage of 5 s, prepaid = 60 s, 1 min, 2.50
     prepaid=1; 0 top_up 500; 0 talk; 58 crash; 63 boot; 65 end; 65 shows balance 2.50
+an outage, two sessions on one balance, and nobody has looked yet = 60 s, 1 min, 2.50 (active outage active)
+    prepaid=1; 0 top_up 1500; 0 talk dora; 0 talk; 50 leave client; 50 leave agent; 58 crash; 63 start;
+    63 shows status active; 63 turn_to dora; 63 shows status active; 63 end; 63 turn_to anna; 65 end;
+    65 shows balance 8.50
 an outage of 29 s = 91 s, 2 min, 5.00 (active outage active)
     0 talk; 60 crash; 89 boot; 120 end
 another server takes over, and none was down = 120 s, 2 min, 5.00 (active)
@@ -600,6 +606,9 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
     1 shows balance 7.50; 60 sweep; 60 shows balance 7.50; 61 sweep; 61 shows balance 5.00; 61 end;
     61 shows balance 7.46
+1/1, prepaid: what was taken ahead is given back at a transfer = 13 s, 1 min, 0.39 (active transfer active)
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 1 sweep;
+    1 shows balance 7.50; 7 transfer ben; 7 shows balance 9.71; 20 say agent; 26 end; 26 shows balance 9.61
 1/1, prepaid, and the last cent of it = 72 s, 2 min, 3.00 (active balance)
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 300; 0 talk; 61 sweep;
     61 shows balance 0.00; 100 end; 100 shows balance 0.00
@@ -609,6 +618,9 @@ a balance, and a rate of nothing = 100 s, 2 min, 0.00 (active)
 1/1, prepaid, no more is taken than the limit = 24 s, 1 min, 1.00
     prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 1000; 0 talk; 0 limit 100;
     10 sweep; 10 shows balance 9.00; 90 end; 90 shows balance 9.00
+1/1, prepaid, and the balance ends with the second that a raised limit pays for = 60 s, 1 min, 2.50
+    prepaid=1; first_increment_seconds=1; next_increment_seconds=1; 0 top_up 250; 0 talk anna 249;
+    59 limit none; 70 end; 70 shows balance 0.00
 360/360, prepaid = 400 s, 12 min, 30.00
     prepaid=1; first_increment_seconds=360; next_increment_seconds=360; 0 top_up 5000; 0 talk; 1 sweep;
     1 shows balance 35.00; 200 say client; 400 end; 400 shows balance 20.00
@@ -695,6 +707,12 @@ class Told(Story):
 
     def turn(self, client: str) -> None:
         self.client = client
+
+    def turn_to(self, agent: str) -> None:
+        """The conversation with them."""
+        for self.id in self.asked:  # noqa: B020
+            if self.read()["agent"]["name"] == agent:
+                break
 
     def leave(self, side: str) -> None:
         self.away.add(self.user(side).name)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chat import errors, verify
 from chat.runtime import Runtime
 from chat.settings import Settings
+from chat.store import server
 from tests.story import RATES, Story
 from tests.test_billing import agrees, lasting
 
@@ -145,6 +146,8 @@ def bills(runtime, history, is_swept):
             if event == "outage":
                 story.is_down = True
                 story.at((story.ms + words[0]) / 1000)
+                story.start()
+                assert held(story) == []
                 story.boot()
                 event, words = "sweep", ()
             happen(story, event, *words)
@@ -154,6 +157,17 @@ def bills(runtime, history, is_swept):
         return [*map(bill, final_receipts(story)), story.balance()]
     finally:
         story.close()
+
+
+def held(story):
+    """What an outage keeps paused although both are there: nothing, before anybody has looked."""
+    query = """
+        SELECT s.id FROM chat_sessions s JOIN users client ON client.id = client_id
+        JOIN users agent ON agent.id = agent_id
+        WHERE pause_reason = 'outage' AND min(client.seen_at, agent.seen_at) > ?
+    """
+    since = story.runtime.database.read(server.now) - story.runtime.settings.absence_seconds * 1000
+    return story.runtime.database.read(lambda db: db.conn.execute(query, (since,)).fetchall())
 
 
 def final_receipts(story):

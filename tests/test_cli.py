@@ -191,6 +191,21 @@ def test_a_message_that_is_not_acceptable_is_told(idle, run):
         run(idle, "send", talk.id, " ")
 
 
+def test_what_the_audit_log_does_not_take_is_not_done(idle, run):
+    talk = idle.conversation()
+    run(idle, "demo", "--once", "--json")
+    full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'full'); END"
+    idle.database.write(lambda db: db.conn.execute(full))
+    counted = (
+        "SELECT (SELECT count(*) FROM messages), (SELECT count(*) FROM users), count(*) FROM auth_tokens"
+    )
+    before = rows(idle, counted)
+    for words in (("send", talk.id, "Bonjour"), ("demo", "--json"), ("demo", "--once", "--json")):
+        with pytest.raises(AssertionError, match="full"):
+            run(idle, *words)
+    assert rows(idle, counted) == before
+
+
 def test_migrate_makes_the_database(idle, run):
     assert str(idle.path) in run(idle, "migrate")
 

@@ -92,7 +92,7 @@ METER = """async ([session, moments]) => {
   let tick, passed = 0;
   performance.now = () => passed * 1000;
   window.setInterval = (callback) => { tick = callback; };
-  new SessionView([root], session);
+  new SessionView([root], session, new AbortController().signal);
   const shown = moments.map((moment) => {
     passed = moment;
     tick();

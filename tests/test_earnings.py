@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -13,8 +14,6 @@ from chat.shares import part
 from tests.pages.visitor import Visitor
 from tests.story import Story
 from tests.threads import together
-
-ADMIN = User(0, "admin", "Root", b"")
 
 
 @pytest.fixture
@@ -33,9 +32,13 @@ def talk(story, agent, seconds):
     story.end()
 
 
+def admin(story):
+    """One of the story's people acts as one."""
+    return User(story.people["other"].id, "admin", "Root", b"")
+
+
 def share_of(story, agent, percent):
-    """An administrator sets it."""
-    people.change(story.runtime, ADMIN, story.people[agent].id, agent, "", None, percent)
+    people.change(story.runtime, admin(story), story.people[agent].id, agent, "", None, percent)
 
 
 def statement(story, agent):
@@ -49,9 +52,8 @@ def totals(story, agent):
 
 
 def pay(story, agent, cents, kind="payout", key=None, reason="Transfer"):
-    administrator = User(story.people["other"].id, "admin", "Root", b"")
     agent_id = story.people[agent].id
-    return earnings.pay_out(story.runtime, administrator, agent_id, kind, cents, reason, key)
+    return earnings.pay_out(story.runtime, admin(story), agent_id, kind, cents, reason, key)
 
 
 def test_an_agent_earns_their_share_and_is_owed_what_was_not_paid(story):
@@ -77,9 +79,8 @@ def test_an_agent_earns_their_share_and_is_owed_what_was_not_paid(story):
 def test_what_is_given_back_takes_the_agents_share_with_it(story):
     share_of(story, "anna", 33)
     talk(story, "anna", 60)
-    administrator = User(story.people["other"].id, "admin", "Root", b"")
     for cents in (1, 124, 125):
-        credits.credit(story.runtime, administrator, story.id, cents, "Goodwill", f"{cents}")
+        credits.credit(story.runtime, admin(story), story.id, cents, "Goodwill", f"{cents}")
     (month,) = statement(story, "anna")["accounts"][0]["months"]
     names = ("gross", "share", "credits", "paid_out", "balance")
     assert [month[name] for name in names] == [250, 83, 83, 0, 0]
@@ -111,6 +112,20 @@ def test_the_share_is_the_one_that_the_clock_started_with(story):
     assert totals(story, "anna") == [(500, 250, 0, 250)]
     talk(story, "anna", 60)
     assert totals(story, "anna") == [(750, 275, 0, 275)]
+
+
+def test_what_is_charged_up_to_the_minimum_is_whose_the_first_paid_increment_is(story):
+    story.runtime.settings = replace(story.runtime.settings, minimum_charge=500)
+    story.ask("anna")
+    story.accept()
+    story.say("agent")
+    story.later(60)
+    story.transfer("ben")
+    story.say("agent")
+    story.later(30)
+    story.end()
+    charges = [(each["agent"]["name"], each["amount"]) for each in story.receipt()["charges"]]
+    assert charges == [("anna", 250), ("ben", 100), ("anna", 150)]
 
 
 def test_after_a_transfer_each_has_the_share_of_their_own_minutes(story):
@@ -186,7 +201,7 @@ def test_what_cannot_be_paid_out_is_told(story):
         with pytest.raises(NotFound):
             earnings.statement(story.runtime, who, anna.id)
     with pytest.raises(NotFound):
-        earnings.statement(story.runtime, ADMIN, client.id)
+        earnings.statement(story.runtime, admin(story), client.id)
 
 
 def test_a_payout_with_a_key_is_recorded_once(story):

@@ -25,6 +25,28 @@ def test_a_request_arrives_in_the_agent_s_inbox(server, client, agent):
     assert answer["longPolling"] is True
 
 
+def test_an_agent_sees_how_long_a_client_waits_for_an_answer_and_in_which_language(server, talk):
+    def card(who=talk.agent):
+        found = who.inbox().json["sessions"][0]
+        return found["unanswered_seconds"], found["client_language"]
+
+    talk.agent.send(talk.id, "Je vous écoute")
+    assert card() == (None, None)
+    client_id = talk.agent.show(talk.id)["client"]["id"]
+    server.database.write(
+        lambda db: db.conn.execute("UPDATE users SET language = 'fr' WHERE id = ?", [client_id])
+    )
+    for text in ("Une question", "Vous êtes là ?"):
+        talk.client.send(talk.id, text)
+        server.advance(30)
+    # Since the first of them; and it is the agent's to know.
+    waited, language = card()
+    assert (60 <= waited < 90, language) == (True, "fr")
+    assert card(talk.client) == (None, None)
+    talk.agent.send(talk.id, "Oui")
+    assert card() == (None, "fr")
+
+
 def test_a_request_to_any_is_in_every_agent_s_queue_until_one_takes_it(server, client, agent):
     other = server.person("agent")
     asked = client.ask()

@@ -37,7 +37,7 @@ UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-SILENT = {"bdi", "code", "script", "style", "textarea"}
+SILENT = {"bdi", "code", "kbd", "script", "style", "textarea"}
 SPOKEN = ("placeholder", "aria-label", "title", "alt", "data-confirm")
 
 

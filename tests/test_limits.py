@@ -93,7 +93,7 @@ def test_an_address_sends_so_many_through_every_door_together(start, worker_clas
 
     assert by_socket("2001:db8:0:1::1").name == "done"
     page = by_form("2001:db8:0:1:ffff::2")
-    assert (page.status, page.alert) == (429, "Too many attempts; wait a minute.")
+    assert (page.status, page.alert) == (429, "Too many attempts; wait a while.")
     assert by_form("2001:db8:0:2::1").status == 303
     refused = by_json("2001:db8:0:2:ffff::2")
     assert (refused.status, refused.json["code"]) == (429, "too_many_requests")

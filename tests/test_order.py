@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat import store
 from tests.pages.visitor import Visitor
 
 
@@ -118,6 +119,16 @@ def test_nobody_is_handed_over_to_who_blocks_them(server, client, agent):
     assert str(cheaper.id) not in offered
 
 
+def test_who_is_shut_out_agrees_to_no_other_agent(server, client, agent, admin):
+    dearer, session = server.person("agent", rate_cents=990), client.ask(agent_id=agent.id)["id"]
+    agent.do("accept", session)
+    agent.do("transfer", session, agent_id=dearer.id)
+    block(admin, client)
+    refused = client.do("transfer/agree", session, agent_id=dearer.id, rate_per_minute=9.9)
+    assert (refused.status, refused.json["code"]) == (409, "not_for_client")
+    assert client.show(session)["agent"]["id"] == agent.id
+
+
 def test_an_administrator_shuts_a_client_out_from_all_agents(server, client, agent, admin):
     waiting = client.ask(agent_id=agent.id)["id"]
     queued = client.ask()["id"]
@@ -182,6 +193,34 @@ def test_a_client_is_blocked_on_the_pages(server, client, agent, admin):
     assert "All agents" in office.fill(place, f"{place}/block", reason="Fraud").text
     assert "No agent is available for you." in visitor.post("/sessions", max_rate="5").text
     assert "Nobody." in office.fill(place, f"{place}/unblock").text
+
+
+def test_blocks_are_there_page_by_page(server, client, agent, admin):
+    def fill(db):
+        for number in range(51):
+            one = store.users.insert(
+                db, "client", f"Client {number}", f"b{agent.id}.{number}@e.org", "", 0, 1
+            )
+            store.blocks.insert(db, one, agent.id, f"Reason {number}.", number)
+
+    session = met(client, agent)
+    block(agent, client, "The oldest one.")
+    server.database.write(fill)
+    seen, before = [], 2**62
+    for is_last in (False, False, True):
+        answer = agent.get(f"/api/chat/blocks?limit=25&beforeBlockId={before}").json
+        seen += [each["reason"] for each in answer["blocks"]]
+        before = answer["blocks"][-1]["id"]
+        assert answer["has_more"] != is_last
+    assert seen == [*(f"Reason {number}." for number in range(50, -1, -1)), "The oldest one."]
+    for who, place in ((agent, "/profile"), (admin, f"/admin/people/{agent.id}")):
+        first = Visitor(server, who).open(place)
+        assert "Reason 50." in first.text and "Reason 0." not in first.text
+        link = first.link(r"\?before=\d+#blocks-title").partition("#")[0]
+        second = Visitor(server, who).open(place + link)
+        assert "The oldest one." in second.text and "Older blocks" not in second.text
+    # What one block is about finds it, however many are newer.
+    assert "The oldest one." in Visitor(server, agent).open(f"/sessions/{session}/report").text
 
 
 def report(who, session, reason="abuse", remark="They shouted."):

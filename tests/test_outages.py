@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from chat.database.serving import Serving
 from tests.server import mostly
 
 GAP_SECONDS = 8
@@ -26,6 +27,17 @@ def go_down(request):
             fcntl.flock(file, fcntl.LOCK_EX)
 
     return go_down
+
+
+def is_held(lock):
+    try:
+        with open(lock, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def running(server):
@@ -89,9 +101,29 @@ def test_one_of_two_workers_killed_is_none_nor_is_a_reload(start, worker_class):
 def test_another_server_on_the_same_database_is_no_outage(start, worker_class):
     one = start(worker_class=worker_class)
     talk = running(one)
+    lock = one.path.with_name("chat.db-serving")
+    lock.unlink()
+    one.wait_until(lambda _: is_held(lock))
     other = start(one.folder, worker_class=worker_class)
     other.wait_until(lambda told: told)
     one.kill()
     other.wait_until(lambda told: told)
     talk.client.address = other.address
     assert [reason for reason, _ in intervals(talk)] == ["active"]
+
+
+def test_who_could_not_take_the_lock_at_the_start_takes_it_later_and_says_so(tmp_path, caplog):
+    path = tmp_path / "mounted" / "chat.db"
+    early, late = Serving(path), Serving(path)
+    with early.begin() as is_alone:
+        assert not is_alone
+    assert "cannot be told" in caplog.text
+    path.parent.mkdir()
+    early.keep()
+    with late.begin() as is_alone:
+        assert not is_alone
+    early.end()
+    late.end()
+    with late.begin() as is_alone:
+        assert is_alone
+    late.end()

@@ -68,7 +68,7 @@ QUERIES = {
     ],
     "agents.listed": [{"afterAgentId": 0}, {"afterAgentId": CLIENT}],
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
-    "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT}],
+    "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT, "beforeBlockId": 99}],
     "order.list_reports": [{}, {"beforeReportId": REPORT}],
     "missed.listed": [{}, {"beforeSessionId": SESSION}],
     "desk.list_missed": [{}, {"before": SESSION}],

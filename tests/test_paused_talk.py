@@ -2,6 +2,10 @@
 
 import pytest
 
+from chat.store import messages
+from tests.pages.visitor import Visitor
+from tests.story import Story
+
 
 @pytest.fixture
 def server(site):
@@ -56,3 +60,46 @@ def test_with_scripts_what_was_refused_goes_on_with_one_tap(site, paused, visit)
     page.locator(".is-failed").first.wait_for(state="detached")
     page.wait_for_function("!document.querySelector('.is-failed') && !document.querySelector('.is-pending')")
     assert paused.agent.fetch(paused.id).texts[-2:] == ["Encore", "Et encore"]
+
+
+def test_what_cannot_be_sent_ends_no_pause(site, paused):
+    path = f"/sessions/{paused.id}/messages"
+    assert Visitor(site, paused.client).post(path, message="o" * 4001, resume="1").status == 400
+    assert paused.client.show(paused.id)["status"] == "paused"
+
+
+def test_what_went_on_and_was_sent_is_answered_again_after_the_end(site, paused):
+    visitor, form = Visitor(site, paused.client), {"message": "Encore", "resume": "1", "key": "again"}
+    path = f"/sessions/{paused.id}/messages"
+    assert visitor.post(path, **form).status == 303
+    paused.client.do("end", paused.id)
+    assert visitor.post(path, **form).status == 303
+    assert paused.agent.fetch(paused.id).texts.count("Encore") == 1
+
+
+def test_a_long_conversation_is_not_read_to_count_the_words_of_a_pause(runtime):
+    """All who send wait for it: the machine's steps are counted, in place of the time."""
+    story = Story(runtime)
+    story.ask()
+    story.accept()
+    story.say("agent")
+    for _ in range(500):
+        story.say("client")
+    story.at(1)
+    story.pause("client")
+    story.at(2)
+    for _ in range(3):
+        story.say("client")
+    since = story.read()["server_time"] - 1
+
+    def steps_of_a_refusal(db):
+        steps = []
+        db.conn.set_progress_handler(lambda: steps.append(1), 10)
+        count = messages.count_since(db, story.id, "client", since, 6)
+        db.conn.set_progress_handler(None, 0)
+        return count, len(steps)
+
+    count, steps = runtime.database.read(steps_of_a_refusal)
+    assert count == 3
+    assert steps < 50
+    story.close()

@@ -489,6 +489,8 @@ def test_without_keys_there_is_nothing(site):
         site.person("admin").pay("/api/chat/payments/1/refund", {"amount": 20}),
     ):
         assert (answer.status, answer.json["code"]) == (404, "not_found")
+    # Who may not pay back learns nothing of it.
+    assert client.pay("/api/chat/payments/1/refund", {"amount": 20}).status == 403
     visitor = Visitor(site, client)
     assert [form["action"] for form in visitor.open("/balance").posts] == ["/logout"]
     assert visitor.post("/balance/top-ups", amount="20", key="1").status == 404

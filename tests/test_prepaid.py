@@ -2,10 +2,13 @@
 
 import os
 import signal
+from dataclasses import replace
 from http.client import HTTPException
 
 import pytest
 
+from chat import sessions, store
+from tests.story import Story
 from tests.threads import together
 
 
@@ -119,3 +122,29 @@ def test_the_ledger_is_only_added_to(start):
     for change in ("DELETE FROM ledger", "UPDATE ledger SET amount_cents = 1"):
         with pytest.raises(Exception, match="append-only"):
             server.database.write(lambda db, change=change: db.conn.execute(change))
+
+
+def test_a_session_that_has_ended_reads_none_of_the_others(runtime):
+    """Of a history each card would read all the open ones again."""
+    runtime.settings = replace(runtime.settings, prepaid=True)
+    story = Story(runtime)
+    story.top_up(10_000)
+    for agent in ("anna", "dora", "cora"):
+        story.ask(agent)
+        story.accept()
+    ended = story.id
+    story.end()
+
+    def statements(db):
+        found = []
+        row, time = store.sessions.by_id(db, ended), store.server.time(db)
+        db.conn.set_trace_callback(found.append)
+        sessions.settled(db, row, time, runtime.settings)
+        opened = len(found)
+        row = store.sessions.by_id(db, min(story.asked))
+        sessions.settled(db, row, time, runtime.settings)
+        db.conn.set_trace_callback(None)
+        return opened, len(found) - opened
+
+    assert runtime.database.read(statements) == (0, 2)
+    story.close()

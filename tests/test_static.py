@@ -5,6 +5,7 @@ import re
 import pytest
 
 from chat.web.static import Static
+from tests.server import ROOT
 from tests.test_browser import strange
 
 PRELOAD = r'<link rel="modulepreload" href="([^"]+)">\s*'
@@ -116,3 +117,11 @@ def test_all_scripts_are_asked_for_before_one_has_told_what_it_imports(site, vis
 def scripts_of(visitor):
     """Those that the browser has asked for, each once."""
     return sorted(url.removeprefix(visitor.url) for url in visitor.requests if url.endswith(".js"))
+
+
+def test_scripts_travel_without_their_comments_and_with_their_lines(site, files):
+    (path,) = (each for each in files if each.endswith("/js/page.js"))
+    served = site.client().get(path).body.decode().split("\n")
+    written = (ROOT / "static/js/page.js").read_text().split("\n")
+    assert served != written
+    assert served == ["" if line.lstrip().startswith("//") else line for line in written]

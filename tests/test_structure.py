@@ -32,7 +32,7 @@ LAYERS = (
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},
     {"totp"},
-    {"attempts", "audit"},
+    {"attempts", "audit", "sign_ins"},
     {"runtime"},
     {"books"},
     {"billing"},

@@ -4,6 +4,7 @@ import threading
 
 from chat import accounts, store
 from chat.sweeper import REVOKED_KEPT_MS, TOKENS_PER_TICK, Sweeper
+from tests.story import Story
 from tests.time_travel import pass_time
 
 PASSWORD = "correct horse"
@@ -50,3 +51,43 @@ def test_tokens_that_sign_nobody_in_are_deleted(runtime):
     pass_time(runtime.database, REVOKED_KEPT_MS / 1000)
     sweeper.sweep()
     assert left() == [valid]
+
+
+def test_a_session_that_cannot_be_stored_keeps_no_server_from_starting(runtime, caplog):
+    """Nor the others from what an outage is to them."""
+    story, write = Story(runtime), runtime.database.write
+    for agent in ("anna", "dora", "cora"):
+        story.ask(agent)
+        story.accept()
+        story.say("agent")
+    spoilt = list(story.asked)[1]
+    spoil = f"""
+        CREATE TRIGGER spoilt BEFORE UPDATE ON chat_sessions WHEN old.id = {spoilt}
+        BEGIN SELECT raise(ABORT, 'spoilt'); END
+    """
+    try:
+        write(lambda db: db.conn.execute(spoil).close())
+        story.is_down = True
+        story.at(8)
+        story.start()
+        assert [each for each in story.asked if each != spoilt] == outages(runtime)
+        assert f"Session {spoilt}: the outage" in caplog.text
+    finally:
+        write(lambda db: db.conn.execute("DROP TRIGGER spoilt").close())
+        story.close()
+
+
+def test_a_heartbeat_that_cannot_be_stored_keeps_no_server_from_starting(runtime, caplog):
+    spoil = "CREATE TRIGGER spoilt BEFORE UPDATE ON server BEGIN SELECT raise(ABORT, 'spoilt'); END"
+    pass_time(runtime.database, 8, outage=True)
+    runtime.database.write(lambda db: db.conn.execute(spoil).close())
+    sweeper = Sweeper(runtime)
+    sweeper.begin()
+    sweeper.end()
+    runtime.database.write(lambda db: db.conn.execute("DROP TRIGGER spoilt").close())
+    assert "An outage before this start is not stored" in caplog.text
+
+
+def outages(runtime):
+    query = "SELECT chat_session_id FROM billing_intervals WHERE reason = 'outage' ORDER BY chat_session_id"
+    return [row[0] for row in runtime.database.read(lambda db: db.conn.execute(query).fetchall())]

@@ -27,6 +27,10 @@ class Phone:
         return self._totp.generate_otp(self._last)
 
 
+def begin(visitor, password=PASSWORD):
+    return visitor.fill("/profile/second-step", "/profile/second-step", password=password)
+
+
 def key_on(page):
     return re.search(r"<code data-copied>([A-Z2-7]{32})</code>", page.body.decode())[1]
 
@@ -43,7 +47,7 @@ def step_on(page):
 def guarded(server, agent):
     """An agent who has set it up: (email, phone, recovery codes)."""
     visitor = Visitor(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     phone = Phone(key_on(page))
     done = visitor.fill(page, "/profile/second-step/confirm", code=phone.code())
     return email_of(server, agent), phone, codes_on(done)
@@ -56,7 +60,7 @@ def api(server, email, code=None, password=PASSWORD):
 
 def test_it_is_set_up_on_the_profile_with_a_picture_and_a_key(server, agent):
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     assert_safe(page)
     assert [tag for tag, _ in page.read.tags if tag == "svg" or tag == "path"].count("svg") >= 1
     key = key_on(page)
@@ -73,8 +77,19 @@ def test_it_is_set_up_on_the_profile_with_a_picture_and_a_key(server, agent):
         assert key not in page.body.decode() and codes[0] not in page.body.decode()
     stored = server.database.read(lambda db: str([dict(row) for row in db["recovery_codes"].rows]))
     assert not [code for code in codes if code in stored]
-    # Tokens that there are go on.
-    assert agent.inbox().status == 200
+
+
+def test_a_stolen_sign_in_sets_nothing_up_and_ends_when_the_owner_does(server, agent):
+    email = email_of(server, agent)
+    visitor, stolen = log_in(server, email)[0], Visitor(server, agent)
+    refused = begin(stolen, "wrong horse")
+    assert (refused.status, refused.alert) == (401, "The email or the password is wrong.")
+    held = agent.await_inbox(agent.inbox().json["cursor"])
+    page = begin(visitor)
+    visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
+    assert stolen.request("GET", "/profile").status == 303
+    assert held.result().status == 401
+    assert visitor.request("GET", "/profile").status == 200
 
 
 def test_signing_in_asks_for_the_code_after_the_password(server, guarded):
@@ -126,7 +141,7 @@ def test_a_recovery_code_is_good_once(server, guarded):
     assert "8 recovery codes are left." in visitor.open("/profile/second-step").text
     other = server.person("agent")
     second = Visitor(server, other)
-    page = second.fill("/profile/second-step", "/profile/second-step")
+    page = begin(second)
     second.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
     assert api(server, email_of(server, other), codes[2]).status == 401
 
@@ -144,11 +159,11 @@ def test_it_is_turned_off_with_the_password_and_a_code(server, guarded):
     assert api(server, email).status == 200
 
 
-def test_guessing_codes_is_limited_by_account_from_everywhere(start):
-    server = start(logins_per_minute=3, proxies=1)
+def test_guessing_codes_is_limited_by_account_from_everywhere_and_no_setting_lifts_it(start, run):
+    server = start(logins_per_minute=0, logins_per_minute_per_address=0, proxies=1)
     agent = server.person("agent")
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     codes = codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
     content = {"email": email, "password": PASSWORD}
 
@@ -157,10 +172,30 @@ def test_guessing_codes_is_limited_by_account_from_everywhere(start):
             "/api/auth/login", {**content, "code": code}, X_Forwarded_For=f"203.0.113.{number}"
         )
 
-    assert [guess(number).status for number in range(4)] == [401, 401, 401, 429]
-    assert guess(9, codes[0]).status == 429
-    # Others are not locked out, nor who only does not know the password.
+    assert [guess(number).status for number in range(11)] == [401] * 10 + [429]
+    refused = guess(99, codes[0])
+    assert (refused.status, 0 < int(refused.headers["Retry-After"]) <= 600) == (429, True)
+    assert f"A wrong code at the second step of user {agent.id}, from '203.0.113.9'" in server.log
+    # Others are not locked out, and nobody is by who does not know the password.
     assert api(server, email_of(server, server.person("agent"))).status == 200
+    assert api(server, email, "000000", "wrong horse").json["code"] == "invalid_credentials"
+    # The wait is for one more.
+    server.advance(601)
+    assert [guess(number).status for number in range(2)] == [401, 429]
+    server.advance(601)
+    assert guess(1, codes[0]).status == 200
+    # Whom somebody helps begins anew.
+    assert [guess(number).status for number in range(2)] == [401, 429]
+    run(server, "reset-code", email)
+    page = begin(visitor)
+    assert codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
+
+
+def test_no_name_that_is_typed_locks_a_second_step(server, agent, guarded):
+    email, phone, _ = guarded
+    tried = [api(server, f"second step of {agent.id}", password="wrong horse").status for _ in range(11)]
+    assert tried == [401] * 10 + [429]
+    assert api(server, email, phone.code()).status == 200
 
 
 def test_an_administrator_or_the_console_resets_it(server, guarded, run):
@@ -178,7 +213,7 @@ def test_an_administrator_or_the_console_resets_it(server, guarded, run):
     acts = admin.get(f"/api/chat/audit?kind=totp_reset&userId={person['id']}").json["entries"]
     assert [each["actor"]["id"] for each in acts] == [admin.id]
     visitor = Visitor(server, server.client(api(server, email).json["token"]))
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
     assert api(server, email, codes[1]).status == 401
     run(server, "reset-code", email)
@@ -207,10 +242,11 @@ def test_where_it_is_a_must_nobody_gets_in_before_it_is_set_up(start):
     assert refused.status == 403
     again, page = log_in(server, email)
     assert again.fill(page, "/login/code", code=codes[0]).path == "/admin/statistics"
-    kinds = [each["kind"] for each in admin.get("/api/chat/audit").json["entries"]]
+    kinds = [each["kind"] for each in server.client(again.token).get("/api/chat/audit").json["entries"]]
     assert kinds[:4] == ["signed_in", "signed_in", "totp_on", "code_failed"]
     # A link for a new password is no way around it.
-    link = link_in(visitor.fill(f"/admin/people/{admin.id}", f"/admin/people/{admin.id}/reset"))
+    office, place = Visitor(server, server.person("admin")), f"/admin/people/{admin.id}"
+    link = link_in(office.fill(place, f"{place}/reset"))
     newcomer = Visitor(server)
     page = newcomer.post(link, password="another horse")
     assert (page.status, newcomer.token) == (200, None)
@@ -221,7 +257,7 @@ def test_a_step_that_was_begun_too_long_ago_begins_again(start):
     server = start()
     agent = server.person("agent")
     visitor, email = Visitor(server, agent), email_of(server, agent)
-    page = visitor.fill("/profile/second-step", "/profile/second-step")
+    page = begin(visitor)
     codes = codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
     late, page = log_in(server, email)
     server.advance(601)
@@ -231,12 +267,28 @@ def test_a_step_that_was_begun_too_long_ago_begins_again(start):
     assert api(server, email, codes[0]).status == 200
 
 
+def test_what_was_begun_ends_with_its_use_and_with_the_password(server, agent, guarded):
+    email, _, codes = guarded
+    first, (other, page), (late, later) = Visitor(server), log_in(server, email), log_in(server, email)
+    assert late.fill(later, "/login/code", code=codes[0]).path == "/inbox"
+    for step in (step_on(later), step_on(page)):
+        assert first.post("/login/code", step=step, code=codes[1]).location.startswith("/login?")
+    other, page = log_in(server, email)
+    changed = late.post("/profile/password", password=PASSWORD, new_password="another horse")
+    assert changed.status == 303
+    assert other.post("/login/code", step=step_on(page), code=codes[1]).location.startswith("/login?")
+    assert other.token is None
+    begun = [log_in(server, email, "another horse")[1] for _ in range(11)]
+    assert first.post("/login/code", step=step_on(begun[0]), code="000000").status == 303
+    assert first.post("/login/code", step=step_on(begun[1]), code=codes[1]).location == "/inbox"
+
+
 def test_it_is_for_who_works_here(server, client, agent):
     assert Visitor(server, client).open("/profile/second-step").status == 403
     assert "Second step" not in Visitor(server, client).open("/profile").text
     # Nobody sets up another's.
     mine, other = Visitor(server, agent), Visitor(server, server.person("agent"))
-    page = mine.fill("/profile/second-step", "/profile/second-step")
+    page = begin(mine)
     code = Phone(key_on(page)).code()
     fields = page.form("/profile/second-step/confirm")
     assert other.post("/profile/second-step/confirm", step=fields["step"], code=code).status == 303

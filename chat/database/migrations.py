@@ -796,3 +796,9 @@ def m017_answers(db: Connection) -> None:
         "WHERE is_for_any AND agent_id IS NULL AND status = 'ended'",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m018_reported(db: Connection) -> None:
+    # How much it was the provider is asked now.
+    db.conn.execute("ALTER TABLE provider_refunds DROP COLUMN units")

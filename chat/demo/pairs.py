@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chat import accounts, messages, store
+from chat import accounts, audit, messages, store
 from chat.billing import terms
 from chat.changes import arrive, save
 from chat.database.connection import Connection
@@ -37,9 +37,12 @@ class DemoSession:
 
 def create(runtime: Runtime, count: int, password_hash: str) -> list[DemoSession]:
     """`count` active sessions, each with a client and an agent of its own who share the password."""
-    return runtime.database.write(
-        lambda db: [_create_one(db, runtime.settings, number, password_hash) for number in range(count)]
-    )
+
+    def create_all(db: Connection) -> list[DemoSession]:
+        audit.note(db, None, "demo_made", detail=str(count))
+        return [_create_one(db, runtime.settings, number, password_hash) for number in range(count)]
+
+    return runtime.database.write(create_all)
 
 
 def renew(runtime: Runtime, password_hash: str) -> DemoSession | None:
@@ -54,6 +57,7 @@ def renew(runtime: Runtime, password_hash: str) -> DemoSession | None:
         if row is None:
             return None
         store.demo.set_password_hash(db, DOMAIN, password_hash)
+        audit.note(db, None, "demo_made", detail="1")
         people = {"client": row["client_id"], "agent": row["agent_id"]}
         if row["status"] == "ended":
             arrive(db, settings, list(people.values()))

@@ -1,17 +1,15 @@
 """Requests to any agent that nobody took, and what agents wrote to them afterwards."""
 
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import AnswerRow, MissedRow
 
 # A request `s` that the agent could have taken: they were here, and its client is welcome.
-_MISSED = """
+_MISSED = f"""
     s.is_for_any AND s.agent_id IS NULL AND s.status = 'ended' AND s.end_reason IN ('expired', 'cancelled')
         AND s.ended_at > :since
         AND s.created_at >= (SELECT created_at FROM users WHERE id = :agent_id AND role = 'agent')
-        AND NOT EXISTS (
-            SELECT 1 FROM blocks b
-            WHERE b.client_id = s.client_id AND (b.agent_id = :agent_id OR b.agent_id IS NULL)
-        )
+        AND NOT {blocked("s.client_id", ":agent_id")}
 """
 
 
@@ -47,12 +45,9 @@ def to_client(db: Connection, client_id: int, since: int) -> list[AnswerRow]:
     """Since then, newest first, of agents who can be asked, and whom the client has not asked since."""
     return _answers(
         db,
-        """
+        f"""
         s.client_id = ?1 AND answers.created_at > ?2 AND agent.disabled_at IS NULL
-            AND NOT EXISTS (
-                SELECT 1 FROM blocks b
-                WHERE b.client_id = ?1 AND (b.agent_id = agent.id OR b.agent_id IS NULL)
-            )
+            AND NOT {blocked("?1", "agent.id")}
             AND NOT EXISTS (
                 SELECT 1 FROM chat_sessions later WHERE later.client_id = ?1
                     AND later.agent_id = agent.id AND later.created_at > answers.created_at

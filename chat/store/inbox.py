@@ -1,6 +1,7 @@
 """A user's chat sessions, each with its last message and what the user has not read."""
 
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import CardRow, PeerRow
 from chat.store.sessions import COLUMNS, TABLES
 
@@ -16,6 +17,16 @@ _SELECT = f"""
                 LIMIT 100
             )
         ) AS unread,
+        (
+            SELECT m.created_at FROM messages m
+            WHERE last.sender_type = 'client' AND s.client_id <> :user_id AND s.status IN ('active', 'paused')
+                AND m.chat_session_id = s.id AND m.id > coalesce((
+                    SELECT a.id FROM messages a WHERE a.chat_session_id = s.id AND a.sender_type = 'agent'
+                    ORDER BY a.id DESC LIMIT 1
+                ), 0)
+            ORDER BY m.id LIMIT 1
+        ) AS unanswered_since,
+        iif(s.client_id <> :user_id, client.language, NULL) AS client_language,
         iif(
             s.status = 'waiting' AND s.client_id <> :user_id,
             min(s.max_rate_cents, (SELECT rate_cents FROM users WHERE id = :user_id)), NULL
@@ -25,7 +36,7 @@ _SELECT = f"""
 """
 _OWN = {"client": "client_id = :user_id", "agent": "agent_id = :user_id", "admin": "owner_revision < 0"}
 # Whose client the agent blocks, or an administrator does.
-_UNWELCOME = "client_id IN (SELECT client_id FROM blocks WHERE agent_id = :user_id OR agent_id IS NULL)"
+_UNWELCOME = blocked("chat_sessions.client_id", ":user_id")
 _QUEUE = f"SELECT id FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NULL AND NOT {_UNWELCOME}"
 
 

@@ -40,7 +40,7 @@ def all_of(db: Connection, chat_session_id: int) -> list[Message]:
 def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> int:
     """The lowest revision among the messages with a higher id, of which there is at least one."""
     row = db.conn.execute(
-        "SELECT min(revision) FROM messages WHERE chat_session_id = ? AND id > ?",
+        "SELECT revision FROM messages WHERE chat_session_id = ? AND id > ? ORDER BY id LIMIT 1",
         (chat_session_id, last_id),
     ).fetchone()
     return int(row[0])
@@ -49,10 +49,12 @@ def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> 
 def newest_id(db: Connection, chat_session_id: int, revision: int) -> int:
     """The newest message that there was at this revision, or 0."""
     row = db.conn.execute(
-        "SELECT max(id) FROM messages WHERE chat_session_id = ? AND revision <= ?",
+        """
+        SELECT id FROM messages WHERE chat_session_id = ? AND revision <= ? ORDER BY revision DESC LIMIT 1
+        """,
         (chat_session_id, revision),
     ).fetchone()
-    return int(row[0] or 0)
+    return 0 if row is None else int(row[0])
 
 
 def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None:
@@ -63,10 +65,15 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
     return None if row is None else int(row[0])
 
 
-def count_since(db: Connection, chat_session_id: int, side: Side, at: int) -> int:
-    """How many messages of this side are later than that."""
+def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newest: int) -> int:
+    """How many of the newest so many messages are this side's, and later than that."""
     row = db.conn.execute(
-        "SELECT count(*) FROM messages WHERE chat_session_id = ? AND sender_type = ? AND created_at > ?",
+        f"""
+        SELECT count(*) FROM (
+            SELECT sender_type, created_at FROM messages WHERE chat_session_id = ? ORDER BY id DESC
+            LIMIT {newest:d}
+        ) WHERE sender_type = ? AND created_at > ?
+        """,
         (chat_session_id, side, at),
     ).fetchone()
     return int(row[0])

@@ -83,9 +83,7 @@ def open_since(db: Connection, user_id: int, since: int) -> list[PaymentRow]:
 
 def report(db: Connection, provider_id: str) -> None:
     """Something of it went back, says the provider, which may say so before it says that it was paid."""
-    db.conn.execute(
-        "INSERT OR IGNORE INTO provider_refunds (provider_id, units) VALUES (?, 0)", (provider_id,)
-    )
+    db.conn.execute("INSERT OR IGNORE INTO provider_refunds (provider_id) VALUES (?)", (provider_id,))
 
 
 def is_reported(db: Connection, provider_id: str) -> bool:

@@ -51,6 +51,7 @@ AuditKind = Literal[
     "credited",
     "answered",
     "transcript_read",
+    "searched",
     "report_done",
     "blocked",
     "unblocked",
@@ -161,10 +162,13 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
 class CardRow(SessionRow):
     """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
-    `offered_cents` is what a minute of a request would bring the agent who looks at it.
+    `offered_cents` is what a minute of a request would bring the agent who looks at it; since
+    `unanswered_since` the client of a conversation waits for an answer.
     """
 
     offered_cents: int | None
+    unanswered_since: int | None
+    client_language: str | None
     last_message: str | None
     last_sender_type: Side | None
     last_message_at: str | None

@@ -5,11 +5,26 @@ from collections.abc import Iterable
 from chat.database.connection import Connection
 from chat.store.rows import SecondStepRow
 
+# Of one user.
+MOST = 10
+
 
 def begin(db: Connection, token_hash: bytes, user_id: int, key: str | None, now: int, until: int) -> None:
-    """Somebody is asked for a code; with a `key` they set it up. What is too old goes."""
-    db.conn.execute("DELETE FROM second_steps WHERE expires_at <= ?", (now,))
+    """Somebody is asked for a code; with a `key` they set it up. What is too old or too many goes."""
+    db.conn.execute(
+        """
+        DELETE FROM second_steps WHERE expires_at <= ?1 OR user_id = ?2 AND token_hash NOT IN (
+            SELECT token_hash FROM second_steps WHERE user_id = ?2 ORDER BY expires_at DESC LIMIT ?3
+        )
+        """,
+        (now, user_id, MOST - 1),
+    )
     db.conn.execute("INSERT INTO second_steps VALUES (?, ?, ?, ?)", (token_hash, user_id, key, until))
+
+
+def end(db: Connection, user_id: int) -> None:
+    """None that the user has begun goes on."""
+    db.conn.execute("DELETE FROM second_steps WHERE user_id = ?", (user_id,))
 
 
 def by_token(db: Connection, token_hash: bytes, now: int) -> SecondStepRow | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from chat import clock
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
 
 # With both people's names and last signs of life, the client's balance, and who would go on.
@@ -18,12 +19,6 @@ TABLES = """
     chat_sessions s
     JOIN users client ON client.id = s.client_id
     LEFT JOIN users agent ON agent.id = s.agent_id
-"""
-# Of a session `s`: neither the agent (the second value) nor an administrator blocks its client.
-WELCOME = """
-    NOT EXISTS (
-        SELECT 1 FROM blocks b WHERE b.client_id = s.client_id AND (b.agent_id = ?2 OR b.agent_id IS NULL)
-    )
 """
 # The columns that belong to other tables.
 _JOINED = {
@@ -149,7 +144,8 @@ def open_to_agent(db: Connection, chat_session_id: int, agent_id: int) -> Sessio
         db,
         f"""
         WHERE s.id = ?1
-            AND (s.agent_id = ?2 OR (s.status = 'waiting' AND s.agent_id IS NULL AND {WELCOME}))
+            AND (s.agent_id = ?2
+                OR (s.status = 'waiting' AND s.agent_id IS NULL AND NOT {blocked("s.client_id", "?2")}))
         """,
         chat_session_id,
         agent_id,
@@ -225,7 +221,7 @@ def touched_by_outage(db: Connection) -> list[int]:
 
 
 def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | None = None) -> list[int]:
-    """The ids of the active ones of these users, or of those among them last seen before then; and of the
+    """The ids of the active ones of these users, or of those among them not seen since then; and of the
     paused ones whose clock has run since they were seen."""
     return _of_users(
         db,
@@ -238,12 +234,9 @@ def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | 
     )
 
 
-def prepaid_of_client(db: Connection, client_id: int) -> list[int]:
-    """The ids of the client's open sessions that are paid from the balance."""
-    rows = db.conn.execute(
-        "SELECT id FROM chat_sessions WHERE client_id = ? AND status <> 'ended' AND is_prepaid", (client_id,)
-    ).fetchall()
-    return [row[0] for row in rows]
+def prepaid_of_client(db: Connection, client_id: int) -> list[SessionRow]:
+    """The client's open sessions that are paid from the balance."""
+    return _all(db, "WHERE s.client_id = ? AND s.status <> 'ended' AND s.is_prepaid", client_id)
 
 
 def held_by_balance(db: Connection, client_id: int) -> list[int]:
@@ -361,7 +354,7 @@ def _of_users(
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at < ?1) AND id IN ({marks})
+            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at <= ?1) AND id IN ({marks})
         )
         {select.format(side="client")} UNION {select.format(side="agent")}
         """,
@@ -371,8 +364,13 @@ def _of_users(
 
 
 def _one(db: Connection, where: str, *values: object) -> SessionRow | None:
-    row: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchone()
-    # A dict: sqlite3's rows find a column by trying one after the other.
-    found: Any = None if row is None else dict(zip(row.keys(), row, strict=True))
-    session: SessionRow | None = found
-    return session
+    found = _all(db, where, *values)
+    return found[0] if found else None
+
+
+def _all(db: Connection, where: str, *values: object) -> list[SessionRow]:
+    rows: Any = db.conn.execute(f"SELECT {COLUMNS} FROM {TABLES} {where}", values).fetchall()
+    # Dicts: sqlite3's rows find a column by trying one after the other.
+    found: Any = [dict(zip(row.keys(), row, strict=True)) for row in rows]
+    sessions: list[SessionRow] = found
+    return sessions

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from chat import texts
 from chat.database.connection import Connection
+from chat.store.blocks import blocked
 from chat.store.rows import AgentRow, UserRow
 
 
@@ -50,10 +51,7 @@ def agents(
     return db.conn.execute(
         f"""
         SELECT id, name, headline, rate_cents, is_available, seen_at,
-            NOT EXISTS (
-                SELECT 1 FROM blocks b
-                WHERE b.client_id = ?3 AND (b.agent_id = users.id OR b.agent_id IS NULL)
-            ) AS is_for_client,
+            NOT {blocked("?3", "users.id")} AS is_for_client,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND status <> 'ended' AND status <> 'waiting') AS open_sessions,
             (SELECT count(*) FROM chat_sessions s

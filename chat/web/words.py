@@ -97,6 +97,7 @@ AUDIT = {
     "credited": _("Wrote a credit note"),
     "answered": _("Answered about a receipt"),
     "transcript_read": _("Read a conversation"),
+    "searched": _("Searched conversations"),
     "report_done": _("Handled a report"),
     "blocked": _("Blocked for all agents"),
     "unblocked": _("Let somebody ask again"),
@@ -151,7 +152,7 @@ PROBLEMS = {
     "unknown_method": _("The server does not read this format."),
     "unsupported_media_type": _("The server does not read this format."),
     "wrong_websocket_version": _("The server does not read this format."),
-    "too_many_requests": _("Too many attempts; wait a minute."),
+    "too_many_requests": _("Too many attempts; wait a while."),
     "too_many_top_ups": _("Too many top-ups are open: pay one of them, or wait until one closes."),
     "payment_refused": _("The payment provider refused; no money has moved."),
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
@@ -251,6 +252,8 @@ SCRIPT = {
     "yesterday": _("Yesterday"),
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
+    "unanswered": _("No answer for %(time)s", time="{time}"),
+    "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
         "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"

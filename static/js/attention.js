@@ -7,14 +7,14 @@ import { attempt, kept, visit } from "./safe.js";
 
 const ANSWER_MS = 200; // the tab in front has answered by then
 const RING_MS = 4000;
-const here = document.querySelector("[data-talk]")?.dataset.talk;
-const title = document.title;
+const here = () => document.querySelector("[data-talk]")?.dataset.talk;
+let { title } = document;
 const open = new Map(Object.entries(live?.open ?? {})); // id → [status, unread, last message's id]
 const asking = new Set(); // who waits to hear what the tab in front shows
 const channel = attempt(() => new BroadcastChannel(`tete-a-tete:${user.id}:alerts`));
 
 const isShown = () => !document.hidden && document.hasFocus();
-const shows = (id) => id === here && isShown();
+const shows = (id) => id === here() && isShown();
 
 if (stream) {
   if (channel) channel.onmessage = ({ data }) => hear(data);
@@ -33,15 +33,21 @@ if (stream) {
   setInterval(() => stream.isLeader && requests() && ring(), RING_MS);
 }
 
+// The page shows something else now, without having been loaded anew.
+export function setTitle(text) {
+  title = text;
+  if (stream) count();
+}
+
 // The tab in front says what it shows.
 function hear({ question, front }) {
-  if (question && isShown()) channel.postMessage({ front: here ?? "" });
+  if (question && isShown()) channel.postMessage({ front: here() ?? "" });
   if (front !== undefined) for (const resolve of asking) resolve(front);
 }
 
 // The conversation that the tab in front shows, "" for another page; null when no tab is.
 function inFront() {
-  if (isShown()) return Promise.resolve(here ?? "");
+  if (isShown()) return Promise.resolve(here() ?? "");
   if (!channel) return Promise.resolve(null);
   return new Promise((resolve) => {
     asking.add(resolve);
@@ -92,10 +98,9 @@ function requests() {
 
 function count() {
   visit.set("open", JSON.stringify([...open]));
-  const badge = document.querySelector("[data-total]");
   const sum = (isSeen) => [...open].reduce((all, [id, [, unread]]) => all + (isSeen(id) ? 0 : unread), 0);
-  badge.textContent = sum((id) => id === here);
-  badge.hidden = badge.textContent === "0";
+  const elsewhere = sum((id) => id === here());
+  for (const badge of document.querySelectorAll("[data-total]")) Object.assign(badge, { textContent: elsewhere, hidden: !elsewhere });
   const total = sum(shows) + requests();
   document.title = total ? `(${total}) ${title}` : title;
   attempt(() => (total ? navigator.setAppBadge(total) : navigator.clearAppBadge()));

@@ -39,6 +39,9 @@ export class Composer {
 
   get isOpen() { return !this.#form.hidden; }
 
+  // Nobody types here any more.
+  leave() { this.#type(false); }
+
   // Before what is being written.
   insert(text) {
     this.#put([text, this.#input.value].filter(Boolean).join("\n"));

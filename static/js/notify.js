@@ -23,7 +23,10 @@ export function show(id, name, text) {
     note.onclick = () => {
       window.focus();
       note.close();
-      if (location.pathname !== address(`sessions/${id}`)) location.assign(address(`sessions/${id}`));
+      if (location.pathname === address(`sessions/${id}`)) return;
+      const link = document.querySelector(`[data-card="${id}"] > a`);
+      if (link) link.click();
+      else location.assign(address(`sessions/${id}`));
     };
   });
 }

@@ -14,39 +14,59 @@ const LATER = [408, 425, 429]; // not now; any other status from 400 to 499 is f
 const OVER = ["session_ended", "not_found"]; // nothing can be sent here any more
 const LONGEST_PAUSE_MS = 30_000;
 
+// That of the conversation which is shown, and those of others that were left with something to send.
+const outboxes = new Map();
+const flushAll = () => outboxes.forEach((outbox) => outbox.flush());
+addEventListener("online", flushAll);
+addEventListener("focus", flushAll); // perhaps from signing in in another tab
+stream?.addEventListener("mode", ({ detail }) => detail !== "offline" && flushAll());
+
 export class Outbox {
   #prefix; #sessionId; #pending; #edit; #waiting; #isSending = false; #failures = 0;
 
-  // `edit(text)` gets what was refused, to be written again; `isOpen` tells whether anything can be written.
-  constructor(sessionId, pending, isOpen, edit) {
+  // One for each conversation: what two send at once arrives once, and is asked for twice.
+  static of(sessionId) {
+    if (!outboxes.has(sessionId)) outboxes.set(sessionId, new Outbox(sessionId));
+    return outboxes.get(sessionId);
+  }
+
+  constructor(sessionId) {
     this.#sessionId = sessionId;
+    this.#prefix = prefixOf(sessionId);
+    this.#waiting = stored(this.#prefix).filter(({ refused }) => !refused);
+  }
+
+  // `edit(text)` gets what was refused, to be written again; `isOpen` tells whether anything can be written.
+  show(pending, isOpen, edit) {
     this.#pending = pending;
     this.#edit = edit;
-    this.#prefix = prefixOf(sessionId);
-    const items = stored(this.#prefix);
-    this.#waiting = items.filter(({ refused }) => !refused);
-    for (const item of items) {
+    const refused = stored(this.#prefix).filter((item) => item.refused);
+    for (const item of [...refused, ...this.#waiting].sort(byTime)) {
       pending.add(item);
       if (item.refused) this.#showRefused(item, !isOpen);
     }
-    addEventListener("online", () => this.#flush());
-    addEventListener("focus", () => this.#flush()); // perhaps from signing in in another tab
-    stream.addEventListener("mode", ({ detail }) => detail !== "offline" && this.#flush());
-    this.#flush();
+    this.flush();
+  }
+
+  // The conversation is left: what waits is sent all the same.
+  hide() {
+    this.#pending = this.#edit = null;
+    if (!this.#waiting.length) outboxes.delete(this.#sessionId);
   }
 
   send(text) {
     const item = { key: newKey(), text };
     this.#keep(item);
     this.#pending.add(item);
-    this.#flush();
+    this.flush();
   }
 
-  async #flush() {
+  async flush() {
     if (this.#isSending) return;
     this.#isSending = true;
     while (this.#waiting.length && (await this.#sendOne(this.#waiting[0])));
     this.#isSending = false;
+    if (!this.#pending) this.hide();
   }
 
   // True when the next may go.
@@ -56,7 +76,7 @@ export class Outbox {
       const { messageId } = await post("message", content);
       this.#failures = 0;
       this.#drop(item);
-      this.#pending.confirm(item.key, messageId);
+      this.#pending?.confirm(item.key, messageId);
       return true;
     } catch (error) {
       if (WRONG_READER.includes(error.code)) {
@@ -65,7 +85,7 @@ export class Outbox {
         const label = name ? words.reload : words.sign_in;
         for (const { key } of this.#waiting) {
           const fate = kept.get(this.#prefix + key) === null ? words.not_kept : words.kept;
-          this.#pending.fail(key, `${reason} ${fate}`, () => location.reload(), label);
+          this.#pending?.fail(key, `${reason} ${fate}`, () => location.reload(), label);
         }
         return false;
       }
@@ -74,8 +94,8 @@ export class Outbox {
         this.#refuse(item, error.code);
         return true;
       }
-      this.#pending.fail(item.key, words.problems[error.code] ?? words.failed, () => this.#flush());
-      setTimeout(() => this.#flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
+      this.#pending?.fail(item.key, words.problems[error.code] ?? words.failed, () => this.flush());
+      setTimeout(() => this.flush(), Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** this.#failures++));
       return false;
     }
   }
@@ -105,12 +125,12 @@ export class Outbox {
   #showRefused(item, isOver) {
     const takeAway = () => {
       this.#drop(item);
-      this.#pending.remove(item.key);
-      if (!isOver) this.#edit(item.text);
+      this.#pending?.remove(item.key);
+      if (!isOver) this.#edit?.(item.text);
     };
     const reason = words.problems[item.refused] ?? words.failed;
-    if (item.mayResume) this.#pending.fail(item.key, reason, () => this.#resume(item), words.go_on_and_send);
-    else this.#pending.fail(item.key, reason, takeAway, isOver ? words.remove : words.edit);
+    if (item.mayResume) this.#pending?.fail(item.key, reason, () => this.#resume(item), words.go_on_and_send);
+    else this.#pending?.fail(item.key, reason, takeAway, isOver ? words.remove : words.edit);
   }
 
   // The clock runs again, and what was refused in the pause goes first.
@@ -118,7 +138,7 @@ export class Outbox {
     try {
       await post(`sessions/${this.#sessionId}/resume`, {});
     } catch (error) {
-      this.#pending.fail(item.key, words.problems[error.code] ?? words.failed, () => this.#resume(item), words.go_on_and_send);
+      this.#pending?.fail(item.key, words.problems[error.code] ?? words.failed, () => this.#resume(item), words.go_on_and_send);
       return;
     }
     for (const each of stored(this.#prefix).filter(({ refused }) => refused === "session_paused")) {
@@ -126,19 +146,20 @@ export class Outbox {
       this.#store(each);
       this.#waiting.push(each);
     }
-    this.#flush();
+    this.flush();
   }
 }
 
 // What was written for a conversation and is not sent, in the order of writing.
 export const unsent = (sessionId) => stored(prefixOf(sessionId)).map(({ text }) => text);
 
+const byTime = (one, other) => one.at - other.at;
 const prefixOf = (sessionId) => `outbox:${user.id}:${sessionId}:`;
 
 function stored(prefix) {
   const names = kept.names().filter((name) => name.startsWith(prefix));
   const items = names.map((name) => attempt(() => JSON.parse(kept.get(name))));
-  return items.filter(Boolean).sort((one, other) => one.at - other.at); // a tab may have dropped one meanwhile
+  return items.filter(Boolean).sort(byTime); // a tab may have dropped one meanwhile
 }
 
 // crypto.randomUUID is for https only. A key is to be another one each time, not a secret.

@@ -83,7 +83,7 @@ function say(about, text, label) {
 
 // Whether there is anything that the page alone may have.
 function isTyped() {
-  const fields = [...document.querySelectorAll("textarea, input:not([type=hidden], [type=checkbox], [type=radio])")];
+  const fields = [...document.querySelectorAll("textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=range], [type=search])")];
   return fields.some(({ value, defaultValue }) => value !== defaultValue) || !!document.querySelector(".message.is-pending");
 }
 

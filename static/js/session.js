@@ -36,7 +36,7 @@ function costOf({ total_cost: said, cent_seconds: metered, rate_per_minute: rate
 }
 
 // What it costs so many seconds after the server said so.
-function billOf(session, later) {
+export function billOf(session, later) {
   const passed = session.is_clock_running ? later : 0;
   const seconds = session.duration_seconds + passed;
   const billed = billedSeconds(seconds - session.free_seconds, session.increments);
@@ -58,10 +58,11 @@ export function clockText({ rate_per_minute, free_seconds, currency }) {
 export class SessionView {
   #roots; #session; #since;
 
-  constructor(roots, session) {
+  constructor(roots, session, signal) {
     this.#roots = roots;
     this.show(session);
-    setInterval(() => this.#session.is_clock_running && this.#tick(), 1000);
+    const timer = setInterval(() => this.#session.is_clock_running && this.#tick(), 1000);
+    signal.addEventListener("abort", () => clearInterval(timer));
   }
 
   show(session) {

@@ -16,6 +16,7 @@ export class Stream extends EventTarget {
   #isLeader = false;
 
   get isLeader() { return this.#isLeader; }
+  get peers() { return this.#peers; }
 
   constructor(page) {
     super();

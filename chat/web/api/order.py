@@ -23,6 +23,8 @@ class Blocked(Query):
     """Whose: an administrator may ask for any agent's, or for who blocks a client."""
 
     user_id: Digits | None = Field(default=None, alias="userId")
+    before_block_id: Digits = Field(default=MAX_INTEGER, alias="beforeBlockId")
+    limit: PageSize = 50
 
 
 class NewBlock(Body):
@@ -66,7 +68,8 @@ class Note(Body):
 @Operation("Whom an agent blocks", {200: Blocks}, query=Blocked, refuses=(Forbidden,))
 def list_blocks(runtime: Runtime, user: User, asked: Blocked) -> Response:
     user_id = user.id if asked.user_id is None else asked.user_id
-    return personal({"blocks": blocks.listed(runtime, user, user_id)})
+    found, has_more = blocks.listed(runtime, user, user_id, asked.before_block_id, asked.limit)
+    return personal({"blocks": found, "has_more": has_more})
 
 
 @blueprint.post("/blocks")

@@ -44,6 +44,12 @@ class Sessions(Query):
     before: Digits = MAX_INTEGER
 
 
+class Blocks(Query):
+    """Which of a person's."""
+
+    before: Digits = MAX_INTEGER
+
+
 class Period(Query):
     """How many days back."""
 
@@ -223,6 +229,7 @@ def _person_page(
 ) -> Response:
     runtime, user = current_runtime(), reader("admin")
     person = people.read(runtime, user, user_id)
+    found, has_more = blocks.listed(runtime, user, user_id, query(Blocks).before, PAGE_SIZE)
     return page(
         "admin/person.html",
         status,
@@ -231,7 +238,9 @@ def _person_page(
         link=link,
         key=form_key(problem),
         payments=payments.of_client(runtime, user, user_id),
-        blocks=blocks.listed(runtime, user, user_id),
+        blocks=found,
+        has_more=has_more,
+        shut_out=blocks.own(runtime, user, user_id),
     )
 
 

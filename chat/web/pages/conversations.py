@@ -73,9 +73,8 @@ def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
         message = form(Message)
-        if message.resume:
-            transitions.resume(runtime, user, session_id)
-        messages.send(runtime, user, session_id, message.message, message.key, caller())
+        before = transitions.resuming(user) if message.resume else None
+        messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
     except Problem as problem:
         return again(user, session_id, problem)
     return see("conversations.show", chat_session_id=session_id, _anchor="newest")

@@ -134,7 +134,7 @@ def follow_link(token: str) -> Response:
     runtime, person = current_runtime(), form(Person)
     link = people.link(runtime, token)
     try:
-        email = people.follow_link(runtime, token, person.name, person.email, person.password)
+        email = people.follow_link(runtime, token, person.name, person.email, person.password, caller())
         return _signed_in(email, person.password)
     except Problem as problem:
         return page("link.html", problem=problem, link=link)

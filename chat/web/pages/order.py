@@ -115,13 +115,12 @@ def _page(user: User, session_id: int, problem: Problem | None = None) -> Respon
         raise problem
     runtime = current_runtime()
     session = sessions.read(runtime, user, session_id)
-    own = blocks.listed(runtime, user, user.id) if user.role == "agent" else []
     return page(
         "report.html",
         problem=problem,
         session=session,
         reports=reports.of_session(runtime, user, session_id),
-        block=next((each for each in own if each["client"]["id"] == session["client"]["id"]), None),
+        block=blocks.own(runtime, user, session["client"]["id"]) if user.role == "agent" else None,
     )
 
 

@@ -10,10 +10,19 @@ from chat.accounts import User
 from chat.errors import Problem
 from chat.web.page import form, page, reader, see
 from chat.web.pages.paying import balance_page
-from chat.web.request import Body, caller, current_runtime
+from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
 from chat.web.typed import Amount
 
 blueprint = Blueprint("profile", __name__)
+
+
+PAGE_SIZE = 50
+
+
+class Blocks(Query):
+    """Which of them."""
+
+    before: Digits = MAX_INTEGER
 
 
 class Profile(Body):
@@ -67,10 +76,13 @@ def balance() -> Response:
 
 
 def _page(user: User, problem: Problem | None = None) -> Response:
-    runtime = current_runtime()
+    runtime, before = current_runtime(), query(Blocks).before
+    is_agent = user.role == "agent"
+    own, has_more = blocks.listed(runtime, user, user.id, before, PAGE_SIZE) if is_agent else ([], False)
     return page(
         "profile.html",
         problem=problem,
         person=people.own(runtime, user),
-        blocks=blocks.listed(runtime, user, user.id) if user.role == "agent" else [],
+        blocks=own,
+        has_more=has_more,
     )

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from chat import accounts, people, totp
 from chat.errors import CodeWrong, Problem, TooManyRequests
-from chat.web.page import check_form, form, page, reader, see
+from chat.web.page import form, page, reader, see
 from chat.web.request import Body, caller, current_runtime
 
 blueprint = Blueprint("second_step", __name__, url_prefix="/profile/second-step")
@@ -21,10 +21,15 @@ class Code(Body):
     code: str = ""
 
 
-class Off(Body):
-    """Both are asked for."""
+class Password(Body):
+    """A sign-in is not enough."""
 
     password: str = ""
+
+
+class Off(Password):
+    """Both are asked for."""
+
     code: str = ""
 
 
@@ -35,12 +40,14 @@ def show() -> Response:
 
 @blueprint.post("")
 def begin() -> Response:
-    user = reader(*totp.STAFF)
-    check_form()
-    row = people.own(current_runtime(), user)
+    runtime, user = current_runtime(), reader(*totp.STAFF)
+    try:
+        row = accounts.check_own_password(runtime, user, form(Password).password, caller())
+    except Problem as problem:
+        return _page(problem)
     if row["totp_key"]:
         return see("second_step.show")
-    return second_step_page(totp.begin(current_runtime(), row)[0])
+    return second_step_page(totp.begin(runtime, row)[0])
 
 
 @blueprint.post("/confirm")
@@ -50,7 +57,7 @@ def confirm() -> Response:
     if key is None or row["id"] != user.id:
         return see("second_step.show")
     try:
-        codes = totp.set_up(runtime, row, key, asked.code, caller())
+        codes = totp.set_up(runtime, row, key, asked.code, caller(), user.token_hash)
     except (CodeWrong, TooManyRequests) as problem:
         return second_step_page(asked.step, problem=problem)
     return page("recovery_codes.html", codes=codes, next="")

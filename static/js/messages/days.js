@@ -4,7 +4,6 @@ import { instant, time } from "../format.js";
 import { words } from "../live.js";
 
 const DAY_MS = 86_400_000;
-const template = document.getElementById("day-template").content.firstElementChild;
 
 export const before = (item) => message(item, "previousElementSibling");
 export const after = (item) => message(item, "nextElementSibling");
@@ -43,7 +42,7 @@ function setLine(item, day) {
 }
 
 function build(day, at) {
-  const line = template.cloneNode(true);
+  const line = document.getElementById("day-template").content.firstElementChild.cloneNode(true);
   line.dataset.day = day;
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / DAY_MS);
   const name = [words.today, words.yesterday][days] ?? time(at, "day");

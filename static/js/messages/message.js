@@ -6,12 +6,11 @@ import { canCopy, copy } from "../safe.js";
 import { linked } from "./links.js";
 
 const COPIED_MS = 1500;
-const template = document.getElementById("message-template").content.firstElementChild;
 
 export const isOwn = (item) => item.classList.contains("is-own");
 
 export function build(text, isMine, key) {
-  const item = template.cloneNode(true);
+  const item = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   item.classList.add(isMine ? "is-own" : "is-other");
   if (isMine && key) item.dataset.key = key;
   item.querySelector(".text").replaceChildren(...linked(text));

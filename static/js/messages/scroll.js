@@ -7,15 +7,18 @@ const AT_END_PX = 60;
 export class Scroll extends EventTarget {
   #log; #jump; #unseen = 0; #wasAtEnd = true; #isGrowingAbove = false;
 
-  constructor(root) {
+  constructor(root, signal) {
     super();
     this.#log = root.querySelector("[data-log]");
     this.#jump = root.querySelector("[data-jump]");
     this.#jump.onclick = () => this.toEnd("smooth");
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The list, too: messages out of view have a height that is a guess until they are drawn.
-    const sizes = attempt(() => new ResizeObserver(() => this.keepEnd()));
-    for (const each of [this.#log, this.#log.querySelector("[data-messages]")]) sizes?.observe(each);
+    attempt(() => {
+      const sizes = new ResizeObserver(() => this.keepEnd());
+      for (const each of [this.#log, this.#log.querySelector("[data-messages]")]) sizes.observe(each);
+      signal.addEventListener("abort", () => sizes.disconnect());
+    });
   }
 
   get isAtEnd() { return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < AT_END_PX; }
