@@ -257,7 +257,7 @@ def test_a_request_is_accepted_in_place(desk):
     desk.page.locator('[data-section="active"]').locator(desk.card("Zoé Neuve")).wait_for()
     assert desk.card("Zoé Neuve").get_by_role("button").count() == 0
     desk.page.get_by_role("button", name="Pause").click()
-    desk.page.get_by_role("button", name="Go on").first.wait_for()
+    desk.page.locator(".actions").get_by_role("button", name="Go on").wait_for()
     assert desk.texts("Zoé Neuve") == ["Right now?", "Yes"]
     assert desk.page.url.endswith(f"/sessions/{desk.ids['Zoé Neuve']}")
     assert desk.is_same_page()

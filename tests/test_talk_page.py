@@ -74,7 +74,7 @@ def test_a_page_of_history_is_as_much_work_however_long_it_is(site, visit):
         work, moved = page.evaluate(OLDER)
         done.append(work)
         assert abs(moved) < 2
-    assert len(done) >= 8
+    assert len(done) >= 3  # some come on the way
     assert 100 < max(done) <= 1.2 * min(done[:-1])  # the last page is a short one
     assert [text for text in visitor.texts() if text.startswith("line")][::499] == ["line 1", LAST]
     assert not page.locator("[data-jump-count]").is_visible()

@@ -14,9 +14,11 @@ export class Scroll extends EventTarget {
     this.#jump.onclick = () => this.toEnd("smooth");
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     // The list, too: messages out of view have a height that is a guess until they are drawn.
-    const sizes = attempt(() => new ResizeObserver(() => this.keepEnd()));
-    for (const each of [this.#log, this.#log.querySelector("[data-messages]")]) sizes?.observe(each);
-    signal.addEventListener("abort", () => sizes?.disconnect());
+    attempt(() => {
+      const sizes = new ResizeObserver(() => this.keepEnd());
+      for (const each of [this.#log, this.#log.querySelector("[data-messages]")]) sizes.observe(each);
+      signal.addEventListener("abort", () => sizes.disconnect());
+    });
   }
 
   get isAtEnd() { return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < AT_END_PX; }
