@@ -85,13 +85,15 @@ def test_who_agrees_to_what_is_no_longer_offered_is_asked_again(site, talk, visi
 
 # The page's own module, on a copy of its elements: what it shows so many seconds after an answer.
 METER = """async ([session, moments]) => {
-  const script = performance.getEntriesByType("resource").find(({ name }) => name.endsWith("/js/session.js"));
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const find = (name) => import(loaded.find((each) => each.endsWith(`/js/${name}.js`)));
   const root = document.querySelector("[data-talk]").cloneNode(true);
-  const { SessionView } = await import(script.name);
-  const { now } = performance, { setInterval } = window;
+  const [{ SessionView }, { live, setClock }] = [await find("session"), await find("live")];
+  const { now } = Date, began = now(), { setInterval } = window;
   let tick, passed = 0;
-  performance.now = () => passed * 1000;
+  Date.now = () => began + passed * 1000;
   window.setInterval = (callback) => { tick = callback; };
+  setClock(live.server_time);
   new SessionView([root], session, new AbortController().signal);
   const shown = moments.map((moment) => {
     passed = moment;
@@ -99,7 +101,7 @@ METER = """async ([session, moments]) => {
     const names = ["meter-time", "meter-cost", "meter-minutes"];
     return names.map((name) => root.querySelector(`[data-${name}]`).textContent);
   });
-  Object.assign(performance, { now });
+  Object.assign(Date, { now });
   window.setInterval = setInterval;
   return shown;
 }"""

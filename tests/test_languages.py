@@ -294,7 +294,7 @@ class Site:
         """What people chose, and the values of settings."""
 
         def fetch(db):
-            names = db.conn.execute("SELECT name, email FROM users").fetchall()
+            names = db.conn.execute("SELECT name, email, language FROM users").fetchall()
             return names, db.conn.execute("SELECT shortcut FROM replies").fetchall()
 
         people, shortcuts = self.server.database.read(fetch)

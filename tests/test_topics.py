@@ -32,6 +32,7 @@ class Office:
         runtime, email = self.runtime, f"{name}@example.org"
         user_id = accounts.create_user(runtime, role, name, email, "correct horse", 100)
         runtime.database.write(lambda db: store.users.set_available(db, user_id, True))
+        runtime.database.write(lambda db: changes.arrive(db, runtime.settings, [user_id]))
         return User(user_id, role, name, accounts.hash_token(accounts.issue_token(runtime, user_id)))
 
     def ask(self, agent=None, text=None, client="client"):

@@ -28,12 +28,12 @@ class Answer(wsgi.Response):
     headers_sent: bool
 
     def default_headers(self) -> list[str]:
-        """As gunicorn has them."""
+        """As gunicorn has them, but for its name, and for what goes without saying."""
         how = "upgrade" if self.upgrade else "close" if self.should_close() else "keep-alive"
-        head = [
-            f"HTTP/1.{self.req.version[1]} {self.status}\r\nServer: {self.version}\r\n"
-            f"Date: {_date(int(time()))}\r\nConnection: {how}\r\n"
-        ]
+        minor = self.req.version[1]
+        head = [f"HTTP/1.{minor} {self.status}\r\nDate: {_date(int(time()))}\r\n"]
+        if how != "keep-alive" or not minor:
+            head.append(f"Connection: {how}\r\n")
         return [*head, "Transfer-Encoding: chunked\r\n"] if self.chunked else head
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
