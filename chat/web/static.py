@@ -16,13 +16,13 @@ VERSION_DIGITS = 16
 VERSION = re.compile(f"[0-9a-f]{{{VERSION_DIGITS}}}")
 # `import … from "./x.js"`, `import "./x.js"` and `export … from "./x.js"`, at the beginning of a line.
 IMPORT = re.compile(r"""^(?:import|export)\b(?:[^"'=;()]*\bfrom)?\s*["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
-# A line of comment alone.
-COMMENT = re.compile(rb"^ *//.*$", re.MULTILINE)
+# A line of comment alone, and what lines are moved in by.
+UNREAD = re.compile(rb"^ *//.*$|^ +", re.MULTILINE)
 
 
 def without_comments(script: bytes) -> bytes:
-    """What a browser needs of it, each line in its place: comments are a sixth of what travels."""
-    return COMMENT.sub(b"", script)
+    """What a browser needs of it, each line in its place: the rest is a fifth of what travels."""
+    return UNREAD.sub(b"", script)
 
 
 class Static:
