@@ -167,9 +167,11 @@ def test_older_messages_come_on_scrolling_up_without_a_jump(running, talk, clien
     client.see("line 129")
     assert client.texts() == stored(talk)[-50:]
     before = client.page.evaluate(
-        """() => {
+        """async () => {
+            const frame = () => new Promise(requestAnimationFrame);
             document.querySelector("[data-log]").scrollTop = 300;
             window.mark = document.querySelectorAll(".message")[8];
+            await frame().then(frame); // as it is drawn, and not as high as was guessed
             return window.mark.getBoundingClientRect().top;
         }"""
     )

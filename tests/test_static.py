@@ -124,4 +124,4 @@ def test_scripts_travel_without_their_comments_and_with_their_lines(site, files)
     served = site.client().get(path).body.decode().split("\n")
     written = (ROOT / "static/js/page.js").read_text().split("\n")
     assert served != written
-    assert served == ["" if line.lstrip().startswith("//") else line for line in written]
+    assert served == ["" if line.lstrip().startswith("//") else line.lstrip(" ") for line in written]
