@@ -1,6 +1,6 @@
 """Conversations to look into: transcripts, an agent's past ones with a client, an administrator's search."""
 
-from chat import audit, receipts, sessions, store
+from chat import audit, receipts, sessions, store, timeline
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import existing
@@ -18,7 +18,7 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
     def read(db: Connection) -> Transcript:
         row = _visible(db, user, chat_session_id)
         return {
-            "session": sessions.details(db, runtime, row, store.server.time(db)),
+            "session": timeline.show(db, runtime, row, store.server.time(db)),
             "messages": store.messages.all_of(db, chat_session_id),
             "receipt": receipts.show(db, runtime, user, chat_session_id),
         }

@@ -4,7 +4,7 @@ settle what has happened by itself → act → store → COMMIT → publish
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from chat import books, sessions, store
 from chat.accounts import User
@@ -17,6 +17,9 @@ from chat.settings import Settings
 from chat.store.rows import SessionRow
 from chat.store.server import Time
 from chat.wire import TimedSession
+
+# What is told as an event when it changes, beside the intervals (chat/timeline.py).
+TOLD = ("accepted_at", "agent_id", "limit_cents", "ended_at")
 
 Act = Callable[[Connection, Lifecycle, int], None]
 Find = Callable[[Connection, int, int], SessionRow | None]
@@ -185,8 +188,11 @@ def _postpone(db: Connection, life: Lifecycle) -> None:
 
 
 def _stamp(life: Lifecycle, head: int) -> None:
-    """With its revision; and that of whose it is, if it came to another agent or left the queue."""
+    """With its revision; that of its events, if there is another; and that of whose it is, if it came to
+    another agent or left the queue."""
     life.session |= {"due_at": life.due_at(), "revision": head}
+    if life.moves or any(cast(Any, life.session)[name] != cast(Any, life.row)[name] for name in TOLD):
+        life.session["events_revision"] = head
     if _left_the_queue(life) or life.session["agent_id"] != life.row["agent_id"]:
         life.session["owner_revision"] = head
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from chat import accounts, sessions, store, waiting
+from chat import accounts, sessions, store, timeline, waiting
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
@@ -68,6 +68,8 @@ def fetch(
     if is_live:
         for card, row in zip(cards, rows, strict=True):
             card["messages"] = _news(db, user, row, cursor)
+            if timeline.is_news(row, cursor) and user.id in (row["client_id"], row["agent_id"]):
+                card["events"] = timeline.of_session(db, row, time, runtime.settings)
     return Inbox(
         sessions=cards,
         peers=_peers(db, runtime, user, cursor, since, time) if is_live else None,

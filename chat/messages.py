@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Hashable
 from time import sleep
 from typing import NamedTuple
 
-from chat import accounts, changes, sessions, store, texts, waiting
+from chat import accounts, changes, sessions, store, texts, timeline, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -153,9 +153,12 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
     elif has_more:
         rows = rows[: position.limit]
         cursor = _cursor_of_cut_page(db, chat_session_id, position, rows[-1])
+    session = sessions.summary(db, row, time, runtime.settings)
+    if timeline.is_news(row, position.cursor):
+        session["events"] = timeline.of_session(db, row, time, runtime.settings)
     return Page(
         messages=rows,
-        session=sessions.summary(db, row, time, runtime.settings),
+        session=session,
         peer=runtime.presence.state(row, sessions.OTHER[side], time.now),
         server_time=time.now,
         cursor=cursor,

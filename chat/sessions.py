@@ -3,7 +3,6 @@
 from typing import cast
 
 from chat import clock, store
-from chat.accounts import User
 from chat.billing import bill, exhausted_at, metered
 from chat.database.connection import Connection
 from chat.errors import CursorReset, existing
@@ -41,16 +40,6 @@ def check_cursor(db: Connection, cursor: int | None) -> None:
     """Raises CursorReset, with where to start again, for a cursor that this history never gave."""
     if cursor is not None and (shared := store.revision.shared(db, cursor)) != cursor:
         raise CursorReset(cursor=shared)
-
-
-def read(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
-    """One session with all that its participants may know."""
-
-    def show(db: Connection) -> TimedSession:
-        row = of_user(db, chat_session_id, user.id)
-        return details(db, runtime, row, store.server.time(db))
-
-    return runtime.database.read(show)
 
 
 def life_of(db: Connection, row: SessionRow, settings: Settings) -> Lifecycle:
@@ -141,6 +130,9 @@ def details(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Ti
         "created_at": clock.text(row["created_at"]),
         "accepted_at": clock.text_or_none(row["accepted_at"]),
         "ended_at": clock.text_or_none(row["ended_at"]),
+        "expires_at": clock.text(row["created_at"] + runtime.settings.request_seconds * 1000)
+        if is_waiting
+        else None,
         "waiting_seconds": (time.now - row["created_at"]) // 1000 if is_waiting else None,
         "rating": row["rating"],
         "rating_comment": row["rating_comment"],

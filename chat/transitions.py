@@ -179,6 +179,8 @@ def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int
         is_free = _may_be_free(db, runtime.settings, session) if is_waiting else so_far.free_seconds_left
         if not (so_far.cents or is_free):
             _require_limit(limit_cents, next_cost(session, now))
+        if limit_cents != session["limit_cents"]:
+            store.sessions.note_limit(db, chat_session_id, limit_cents, now)
         session |= {"limit_cents": limit_cents, "warned_seconds": None}
         if session["pause_reason"] == "spending_limit":
             _require_money(session, now)

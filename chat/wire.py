@@ -40,8 +40,47 @@ class Increments(TypedDict):
     minimum_charge: Cents
 
 
+class Fact(TypedDict):
+    """What has happened in a session; docs/api.md says which `code` has which fields."""
+
+    code: Literal[
+        "accepted",
+        "clock_started",
+        "paused",
+        "resumed",
+        "paused_often",
+        "handed_over",
+        "limit_changed",
+        "ended",
+    ]
+    reason: NotRequired[PauseReason | EndReason | None]
+    agent: NotRequired["Person"]
+    rate_per_minute: NotRequired[Cents]
+    free_seconds: NotRequired[int]
+    spending_limit: NotRequired[Cents | None]
+    seconds: NotRequired[int]
+    count: NotRequired[int]
+    minutes: NotRequired[int]
+    total_cost: NotRequired[Cents]
+
+
+class Event(Fact):
+    """The same, with when, and after which message (0 is before all)."""
+
+    at: str
+    after_message_id: int
+
+
+class ExpectedWait(TypedDict):
+    """How long the last accepted `requests` had waited: half of them, and nine in ten."""
+
+    requests: int
+    half_within_seconds: int
+    most_within_seconds: int
+
+
 class Summary(TypedDict):
-    """The `session` object beside messages."""
+    """The `session` object beside messages; `events` where they changed or it was asked for."""
 
     id: int
     status: Status
@@ -72,6 +111,8 @@ class Summary(TypedDict):
     client_delivered_id: int
     agent_delivered_id: int
     transfer: Transfer | None
+    events: NotRequired[list[Event]]
+    expected_wait: NotRequired[ExpectedWait | None]
 
 
 class Participant(TypedDict):
@@ -90,6 +131,7 @@ class Session(Summary):
     created_at: str
     accepted_at: str | None
     ended_at: str | None
+    expires_at: str | None
     waiting_seconds: int | None
     rating: int | None
     rating_comment: str | None

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from chat import balances, clock, messages, receipts, sessions, transitions
+from chat import balances, clock, messages, receipts, timeline, transitions
 from chat.accounts import User
 from chat.runtime import Runtime
 from chat.store import server, users
@@ -128,7 +128,7 @@ class Story:
         return balances.of_user(self.runtime, self.people[self.client], 2**62, 1)["balance"]
 
     def read(self) -> dict[str, Any]:
-        return sessions.read(self.runtime, self.people[self.client], self.id)
+        return timeline.read(self.runtime, self.people[self.client], self.id)
 
     def receipt(self) -> dict[str, Any]:
         return receipts.of_session(self.runtime, self.people[self.client], self.id)

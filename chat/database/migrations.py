@@ -802,3 +802,27 @@ def m017_answers(db: Connection) -> None:
 def m018_reported(db: Connection) -> None:
     # How much it was the provider is asked now.
     db.conn.execute("ALTER TABLE provider_refunds DROP COLUMN units")
+
+
+@migrations()
+def m020_timeline(db: Connection) -> None:
+    for statement in (
+        # Of the last change of what is told of it as events: nobody who knows it looks for them again.
+        "ALTER TABLE chat_sessions ADD COLUMN events_revision INTEGER NOT NULL DEFAULT 0",
+        # What the client set the spending limit to after the request; NULL is none.
+        """
+        CREATE TABLE limit_changes (
+            id INTEGER PRIMARY KEY,
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            limit_cents INTEGER CHECK (limit_cents >= 0),
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX limit_changes_session ON limit_changes (chat_session_id)",
+        # How long the last requests waited, and at which hours an agent takes them.
+        "CREATE INDEX chat_sessions_accepted ON chat_sessions (accepted_at) "
+        "WHERE is_for_any AND accepted_at IS NOT NULL",
+        "CREATE INDEX chat_sessions_accepted_by ON chat_sessions (agent_id, accepted_at) "
+        "WHERE accepted_at IS NOT NULL",
+    ):
+        db.conn.execute(statement)

@@ -11,7 +11,7 @@ from typing import Any
 
 from chat.database.connection import Connection
 from chat.store import server
-from chat.store.rows import BookKind, BookRow, MonthRow, SealedKind
+from chat.store.rows import AgreedRow, BookKind, BookRow, MonthRow, SealedKind
 
 TABLES: dict[SealedKind, str] = {
     "ledger": "ledger",
@@ -98,6 +98,19 @@ def of_session(db: Connection, kind: BookKind, chat_session_id: int) -> list[Boo
     return db.conn.execute(
         "SELECT * FROM books WHERE chat_session_id = ? AND kind = ? ORDER BY sequence",
         (chat_session_id, kind),
+    ).fetchall()
+
+
+def agreed(db: Connection, chat_session_id: int) -> list[AgreedRow]:
+    """Which agents a session came to, in order."""
+    return db.conn.execute(
+        """
+        SELECT content ->> 'agent_since' AS agent_since, users.id AS agent_id, users.name AS agent_name,
+            content ->> 'rate_cents' AS rate_cents
+        FROM books JOIN users ON users.id = content ->> 'agent_id'
+        WHERE chat_session_id = ? AND kind = 'terms' ORDER BY sequence
+        """,
+        (chat_session_id,),
     ).fetchall()
 
 

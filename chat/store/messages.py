@@ -65,6 +65,14 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
     return None if row is None else int(row[0])
 
 
+def instants(db: Connection, chat_session_id: int) -> tuple[list[int], list[int]]:
+    """The ids of all messages of a session, in order, and when they were sent."""
+    rows = db.conn.execute(
+        "SELECT id, created_at FROM messages WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
+    ).fetchall()
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
 def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newest: int) -> int:
     """How many of the newest so many messages are this side's, and later than that."""
     row = db.conn.execute(

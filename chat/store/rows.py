@@ -153,6 +153,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     rating: int | None
     rating_comment: str | None
     due_at: int | None
+    events_revision: int
     client_name: str
     agent_name: str | None
     transfer_agent_name: str | None
@@ -173,6 +174,22 @@ class CardRow(SessionRow):
     last_sender_type: Side | None
     last_message_at: str | None
     unread: int
+
+
+class AgreedRow(TypedDict):
+    """What was agreed to as this agent accepted or took over, at that instant."""
+
+    agent_since: int
+    agent_id: int
+    agent_name: str
+    rate_cents: int
+
+
+class LimitRow(TypedDict):
+    """What a client has set the spending limit to."""
+
+    limit_cents: int | None
+    created_at: int
 
 
 class Message(TypedDict):

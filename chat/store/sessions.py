@@ -7,7 +7,7 @@ from typing import Any
 from chat import clock
 from chat.database.connection import Connection
 from chat.store.blocks import blocked
-from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
+from chat.store.rows import ChangedRow, HeadRow, LimitRow, SessionRow, Side, TermsRow
 
 # With both people's names and last signs of life, the client's balance, and who would go on.
 COLUMNS = """
@@ -332,6 +332,44 @@ def stamp(db: Connection, chat_session_ids: Sequence[int], first: int) -> None:
         "UPDATE chat_sessions SET revision = ? WHERE id = ?",
         [(first + number, each) for number, each in enumerate(chat_session_ids)],
     )
+
+
+def note_limit(db: Connection, chat_session_id: int, limit_cents: int | None, now: int) -> None:
+    """The client sets the spending limit."""
+    db.conn.execute(
+        "INSERT INTO limit_changes (chat_session_id, limit_cents, created_at) VALUES (?, ?, ?)",
+        (chat_session_id, limit_cents, now),
+    )
+
+
+def limits(db: Connection, chat_session_id: int) -> list[LimitRow]:
+    """What it was set to after the request, in order."""
+    return db.conn.execute(
+        "SELECT limit_cents, created_at FROM limit_changes WHERE chat_session_id = ? ORDER BY id",
+        (chat_session_id,),
+    ).fetchall()
+
+
+def waits(db: Connection, agent_id: int | None, since: int, limit: int) -> list[int]:
+    """How long the last requests waited that were made to this agent, or to any, and accepted since then."""
+    which = "is_for_any" if agent_id is None else "agent_id = ?2 AND NOT is_for_any AND segment = 0"
+    rows = db.conn.execute(
+        f"""
+        SELECT accepted_at - created_at, ?2 FROM chat_sessions
+        WHERE {which} AND accepted_at >= ?1 ORDER BY accepted_at DESC LIMIT {limit:d}
+        """,
+        (since, agent_id),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def accepted(db: Connection, agent_id: int, since: int) -> list[int]:
+    """When the agent accepted requests since then."""
+    rows = db.conn.execute(
+        "SELECT accepted_at FROM chat_sessions WHERE agent_id = ? AND accepted_at >= ? AND segment = 0",
+        (agent_id, since),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def all_ids(db: Connection) -> list[int]:

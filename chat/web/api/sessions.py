@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from chat import inbox, receipts, sessions, transitions
+from chat import inbox, receipts, sessions, timeline, transitions
 from chat.accounts import User
 from chat.errors import (
     AgentAbsent,
@@ -177,7 +177,7 @@ def ask(runtime: Runtime, user: User, asked: Request) -> Response:
 @blueprint.get(SESSION)
 @Operation("One session", {200: Answered})
 def show(runtime: Runtime, user: User, session_id: int) -> Response:
-    return _answer(sessions.read(runtime, user, session_id))
+    return _answer(timeline.read(runtime, user, session_id))
 
 
 def _transition(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import audit, blocks, reports, sessions
+from chat import audit, blocks, reports, timeline
 from chat.accounts import User
 from chat.errors import CrossSite, InvalidParameter, NotFound, Problem
 from chat.store.rows import AuditKind, ReportReason
@@ -71,7 +71,7 @@ def report(chat_session_id: str) -> Response:
 def block(chat_session_id: str) -> Response:
     """The client of one's own conversation."""
     runtime, user, session_id = current_runtime(), reader("agent"), path_id(chat_session_id)
-    client_id = sessions.read(runtime, user, session_id)["client"]["id"]
+    client_id = timeline.read(runtime, user, session_id)["client"]["id"]
     try:
         blocks.block(runtime, user, client_id, form(Block).reason)
     except Problem as problem:
@@ -114,7 +114,7 @@ def _page(user: User, session_id: int, problem: Problem | None = None) -> Respon
     if isinstance(problem, NotFound | CrossSite):
         raise problem
     runtime = current_runtime()
-    session = sessions.read(runtime, user, session_id)
+    session = timeline.read(runtime, user, session_id)
     return page(
         "report.html",
         problem=problem,
