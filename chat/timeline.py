@@ -22,7 +22,8 @@ from chat.wire import Event, Fact, TimedSession
 
 # A gap that is nobody's wish, and shorter, is not told.
 BRIEF_MS = 5_000
-# So many gaps in a row are told as one: with no message between, or with less than a minute of running clock.
+# So many gaps in a row are told as one: with no message between, or nobody's wish and less than a minute of
+# running clock between.
 MANY = 3
 SHORT_RUN_MS = 60_000
 
@@ -122,8 +123,8 @@ class _Gap:
         return self.until - self.since
 
     @property
-    def is_brief(self) -> bool:
-        return self.ms < BRIEF_MS and all(reason in ABSENCES for _, reason in self.reasons)
+    def is_nobodys_wish(self) -> bool:
+        return all(reason in ABSENCES for _, reason in self.reasons)
 
     def extend(self, at: int, reason: PauseReason) -> None:
         if not self.reasons or self.reasons[-1][1] != reason:
@@ -163,7 +164,7 @@ def _told(gaps: Iterable[_Gap], instants: Sequence[int]) -> Iterator[Dated]:
             yield _folded(row)
             continue
         for gap in row:
-            if gap.until and gap.is_brief:
+            if gap.until and gap.ms < BRIEF_MS and gap.is_nobodys_wish:
                 continue
             for at, reason in gap.reasons:
                 yield at, {"code": "paused", "reason": reason}
@@ -175,16 +176,18 @@ def _rows(gaps: Iterable[_Gap], instants: Sequence[int]) -> list[list[_Gap]]:
     """Those that are in a row together; one that lasts is by itself."""
     rows: list[list[_Gap]] = []
     for gap in gaps:
-        last = rows[-1][-1] if rows else None
-        is_next = last is not None and (
-            gap.since - last.until < SHORT_RUN_MS
-            or bisect_right(instants, last.since) == bisect_right(instants, gap.since)
-        )
-        if gap.until and is_next:
+        if gap.until and rows and _is_next(rows[-1][-1], gap, instants):
             rows[-1].append(gap)
         else:
             rows.append([gap])
     return rows
+
+
+def _is_next(last: _Gap, gap: _Gap, instants: Sequence[int]) -> bool:
+    if bisect_right(instants, last.since) == bisect_right(instants, gap.since):
+        return True
+    is_short = gap.since - last.until < SHORT_RUN_MS
+    return is_short and last.is_nobodys_wish and gap.is_nobodys_wish
 
 
 def _folded(row: Sequence[_Gap]) -> Dated:

@@ -132,7 +132,7 @@ def test_the_meter_runs_as_the_bill_does(start, visit, chosen):
     agent.do("accept", asked)
     agent.send(asked, "Bonjour")
     page = opened(visit(server, client), f"/sessions/{asked}")
-    page.locator("[data-clock]").wait_for()
+    page.locator("[data-event*=clock_started]").wait_for()
 
     def so_far():
         return client.get(f"/api/chat/sessions/{asked}/receipt").json["session"]
@@ -161,25 +161,26 @@ def test_the_page_says_once_that_the_clock_has_started(site, visit):
     asked = client.ask(agent_id=agent.id)["id"]
     agent.do("accept", asked)
     pages = [opened(visit(site, who), f"/sessions/{asked}") for who in (client, agent)]
-    assert [page.locator("[data-clock]").count() for page in pages] == [0, 0]
+    clock = ".event:has-text('The clock has started')"
+    assert [page.locator(clock).count() for page in pages] == [0, 0]
     agent.send(asked, "Je vous écoute")
     line = "The clock has started: €2.50 a minute."
     for page in pages:
         # In the log, which a screen reader is told of politely.
-        page.locator("[role=log][aria-live=polite] [data-clock]", has_text=line).wait_for()
-        assert page.locator(".message + [data-clock]").count() == 1
+        page.locator("[role=log][aria-live=polite] .event", has_text=line).wait_for()
+        assert page.locator(f".message + {clock}").count() == 1
     client.send(asked, "Merci")
     for page in pages:
         page.locator(".message", has_text="Merci").wait_for()
-        assert page.locator("[data-clock]").all_inner_texts() == [line]
+        assert page.locator(f"{clock} span").all_inner_texts() == [line]
         page.reload()
         page.locator(".message", has_text="Merci").wait_for()
-        assert page.locator("[data-clock]").all_inner_texts() == [line]
+        assert page.locator(f"{clock} span").all_inner_texts() == [line]
     # Another agent's clock is another one.
     other = site.person("agent", rate_cents=100)
     agent.do("transfer", asked, agent_id=other.id)
     other.send(asked, "À moi")
-    pages[0].locator("[data-clock]", has_text="The clock has started: €1.00 a minute.").wait_for()
+    pages[0].locator(".event", has_text="The clock has started: €1.00 a minute.").wait_for()
 
 
 def test_it_says_so_where_accepting_starts_it(start, visit):
@@ -189,11 +190,11 @@ def test_it_says_so_where_accepting_starts_it(start, visit):
     page = opened(visit(server, client), f"/sessions/{asked}")
     agent.do("accept", asked)
     line = "The clock has started. The first 1:30 min are free, then €2.50 a minute."
-    page.locator("[data-clock]", has_text=line).wait_for()
+    page.locator(".event", has_text=line).wait_for()
     agent.send(asked, "Je vous écoute")
     page.locator(".message", has_text="Je vous écoute").wait_for()
     page.reload()
-    assert page.locator("[data-clock]").all_inner_texts() == [line]
+    assert page.locator(".event span", has_text="clock").all_inner_texts() == [line]
 
 
 def test_what_no_other_currency_expresses_is_agreed_to(start, visit):
@@ -216,7 +217,7 @@ def test_what_no_other_currency_expresses_is_agreed_to(start, visit):
     assert asked["max_rate"] == 1.255
     agent.do("accept", asked["id"])
     agent.send(asked["id"], "Bonjour")
-    page.locator("[data-clock]").wait_for()
+    page.locator("[data-event*=clock_started]").wait_for()
     agent.do("transfer", asked["id"], agent_id=dearer.id)
     agree = page.locator("[data-agree]", has_text="1,999")
     agree.wait_for()

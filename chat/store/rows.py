@@ -5,7 +5,7 @@ are minor units of the row's currency, or else of the database's. At run time a 
 for these keys.
 """
 
-from typing import Literal
+from typing import Literal, final
 
 from typing_extensions import TypedDict
 
@@ -192,6 +192,7 @@ class LimitRow(TypedDict):
     created_at: int
 
 
+@final
 class Message(TypedDict):
     """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1."""
 

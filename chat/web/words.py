@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from chat.money import Cents
 from chat.web.language import money
 from chat.web.typed import typed
-from chat.wire import Summary
+from chat.wire import Event, Summary
 
 STATUSES = {
     "waiting": _("Waiting"),
@@ -258,12 +258,18 @@ SCRIPT = {
     "agree": _(
         "Agree to %(agent)s, with obligation to pay, %(price)s a minute", agent="{agent}", price="{price}"
     ),
-    "clock_started": _("The clock has started: %(price)s a minute.", price="{price}"),
-    "clock_started_free": _(
-        "The clock has started. The first %(length)s min are free, then %(price)s a minute.",
-        length="{length}",
-        price="{price}",
-    ),
+}
+# What is told of a session among its messages; {…} is filled in here, and by static/js/messages/events.js.
+EVENTS = {
+    "accepted": _("{agent} has accepted: {price} a minute."),
+    "clock_started": _("The clock has started: {price} a minute."),
+    "clock_started_free": _("The clock has started. The first {length} min are free, then {price} a minute."),
+    "resumed": _("It goes on after {length} min."),
+    "paused_often": _("{what} · {count} times, {length} min in all"),
+    "handed_over": _("Handed over to {agent}: {price} a minute."),
+    "limit_changed": _("The limit is {price} now."),
+    "limit_changed_none": _("There is no limit any more."),
+    "ended_paid": _("{what} · {minutes} min, {price}"),
 }
 
 # What the check of the line finds; {…} is filled in by static/js/diagnosis.js.
@@ -330,6 +336,27 @@ def of_session(session: Summary, role: str = "") -> str:
     return str(STATUSES[session["status"]])
 
 
+def of_event(event: Event, currency: str, role: str = "") -> str:
+    """What happened, in the language of the request; static/js/messages/events.js says the same."""
+    reasons = {**_of_reasons(END_REASONS, role), **_of_reasons(PAUSE_REASONS, role)}
+    amount = event.get("total_cost", event.get("rate_per_minute", event.get("spending_limit")))
+    seconds = event.get("free_seconds", 0) or event.get("seconds", 0)
+    more = (
+        ("_free" if event.get("free_seconds") else "")
+        + ("_none" if event.get("spending_limit", 0) is None else "")
+        + ("_paid" if "total_cost" in event else "")
+    )
+    return str(EVENTS.get(event["code"] + more, "{what}")).format(
+        what=reasons.get(event.get("reason") or "", str(STATUSES["paused"])),
+        # A name has a direction of its own.
+        agent=f"\u2068{event['agent']['name']}\u2069" if "agent" in event else "",
+        price="" if amount is None else money(amount, currency),
+        length=f"{seconds // 60}:{seconds % 60:02d}",
+        count=event.get("count", 0),
+        minutes=event.get("minutes", 0),
+    )
+
+
 def _of_reasons(reasons: Mapping[str, Any], role: str) -> dict[str, str]:
     own = OWN.get(role, {})
     return {name: str(own.get(name, word)) for name, word in reasons.items()}
@@ -376,5 +403,6 @@ def for_scripts(role: str) -> dict[str, Any]:
         "end_reasons": _of_reasons(END_REASONS, role),
         "pause_reasons": _of_reasons(PAUSE_REASONS, role),
         "peers": {name: str(word) for name, word in PEERS.items()},
+        "events": {name: str(word) for name, word in EVENTS.items()},
         "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

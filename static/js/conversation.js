@@ -9,7 +9,7 @@ import { Pager } from "./messages/pager.js";
 import { Pending } from "./messages/pending.js";
 import { Scroll } from "./messages/scroll.js";
 import { Outbox } from "./outbox.js";
-import { clockText, SessionView } from "./session.js";
+import { SessionView } from "./session.js";
 
 let current = null;
 
@@ -27,7 +27,7 @@ export function stop() {
 
 class Conversation {
   #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #outbox;
-  #revision; #agentId; #clockAt; #readId;
+  #revision; #agentId; #readId;
   #isBehind = null; // the cursor to catch up from, while that has not worked
   #hasLeft = false;
   #stopping = new AbortController();
@@ -42,10 +42,10 @@ class Conversation {
     this.#isNewest = isNewest === "1";
     this.#revision = first.revision;
     this.#agentId = first.agent?.id;
-    this.#clockAt = first.clock_started_at;
     this.#readId = first[`${side}_read_id`];
     this.#scroll = new Scroll(root, signal);
     this.#list = new MessageList(root, this.#scroll);
+    this.#list.tell(first);
     new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
     this.#composer = new Composer(root, (text) => this.#outbox.send(text));
@@ -87,9 +87,7 @@ class Conversation {
   #show(session) {
     if (session.agent?.id !== this.#agentId) this.#showAgent(session.agent); // somebody took it, or it was handed over
     this.#view.show(session);
-    const startedAt = session.clock_started_at;
-    if (this.#isNewest && startedAt && startedAt !== this.#clockAt) this.#list.tellClock(startedAt, clockText(session));
-    this.#clockAt = startedAt;
+    if (session.events && this.#isNewest) this.#list.tell(session);
     if (session.status === "ended") this.#showUnsent();
     this.#list.setRead(session[`${this.#other}_read_id`]);
     const rating = this.#root.querySelector("[data-rating]");

@@ -49,12 +49,6 @@ export function billOf(session, later) {
   };
 }
 
-// That the clock has started; chat/web/words.py says the same.
-export function clockText({ rate_per_minute, free_seconds, currency }) {
-  const text = free_seconds ? words.clock_started_free : words.clock_started;
-  return text.replace("{price}", money(rate_per_minute, currency)).replace("{length}", minutes(free_seconds));
-}
-
 export class SessionView {
   #roots; #session; #since;
 

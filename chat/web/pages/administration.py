@@ -12,6 +12,7 @@ from chat.errors import InvalidParameter, NotFound, Problem
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
+from chat.web.lines import lines
 from chat.web.page import check_form, form, form_key, page, reader, saved, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, current_runtime, path_id, query
 from chat.web.typed import Amount
@@ -166,7 +167,8 @@ def list_sessions() -> Response:
 def show_session(chat_session_id: str) -> Response:
     runtime, user = current_runtime(), reader("admin")
     found = archive.transcript(runtime, user, path_id(chat_session_id))
-    return page("admin/session.html", **found)
+    shown = lines(found["messages"], found["session"]["events"])
+    return page("admin/session.html", **found, lines=shown)
 
 
 @blueprint.get("/settings")

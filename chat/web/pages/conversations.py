@@ -8,11 +8,12 @@ from chat.errors import NotFound, Problem
 from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
 from chat.web.language import exact, moment, money
+from chat.web.lines import lines
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, caller, current_runtime, path_id, query
-from chat.web.words import ROLES, of_session
+from chat.web.words import ROLES, of_event, of_session
 from chat.wire import Receipt, Transcript
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
@@ -115,15 +116,19 @@ def transcript(chat_session_id: str, kind: str) -> Response:
 
 
 def _text(found: Transcript) -> str:
-    """A head for each message, and below it the message, indented: none can be taken for a head."""
+    """A head for each message, and below it the message, indented: none can be taken for a head, or for what
+    happened."""
     session = found["session"]
     names = [side["name"] for side in (session["client"], session["agent"]) if side]
     shown = [" / ".join(names), f"{moment(session['created_at'])}, {of_session(session)}"]
     shown += _sums(found["receipt"])
-    for message in found["messages"]:
-        role = ROLES[message["sender_type"]]
-        shown += ["", f"[{moment(message['created_at'])}] {message['sender_name']} ({role}):"]
-        shown += [f"    {line}" for line in texts.lines(message["message"])]
+    for line in lines(found["messages"], session["events"]):
+        if "code" in line:
+            shown += ["", f"[{moment(line['at'])}] {of_event(line, session['currency'])}"]
+        else:
+            role = ROLES[line["sender_type"]]
+            shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}):"]
+            shown += [f"    {each}" for each in texts.lines(line["message"])]
     return "\n".join([*shown, ""])
 
 

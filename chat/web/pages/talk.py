@@ -4,12 +4,13 @@ from typing import Any
 
 from flask import Response
 
-from chat import agents, archive, inbox, messages, missed, replies, sessions, store
+from chat import agents, archive, inbox, messages, missed, replies, sessions, store, timeline
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import CrossSite, NotFound, Problem, existing
 from chat.messages import Position
 from chat.runtime import Runtime
+from chat.web.lines import lines
 from chat.web.page import INBOX_SIZE, form_key, listed, live, page
 from chat.web.request import MAX_INTEGER, Digits, Query, current_runtime, query
 from chat.wire import Agent, Card, TimedSession
@@ -84,10 +85,12 @@ def _conversation(
     """The newest messages (or the ones before an older one), the session, and the cursor of both."""
     shown = messages.fetch(db, runtime, user, session_id, Position(before_id=before, limit=PAGE_SIZE))
     row = sessions.of_user(db, session_id, user.id)
+    session = timeline.show(db, runtime, row, store.server.time(db))
     return {
-        "session": sessions.details(db, runtime, row, store.server.time(db)),
+        "session": session,
         "side": sessions.side_of(row, user.id),
         "messages": shown.messages,
+        "lines": lines(shown.messages, session["events"], shown.has_more),
         "has_more": shown.has_more,
         "is_newest": before == MAX_INTEGER,
         "peer": shown.peer,

@@ -4,33 +4,35 @@ import { instant, time } from "../format.js";
 import { words } from "../live.js";
 
 const DAY_MS = 86_400_000;
+// What has a moment: a message, or something that happened.
+export const LINE = ".message, .event";
 
-export const before = (item) => message(item, "previousElementSibling");
-export const after = (item) => message(item, "nextElementSibling");
+export const before = (item, kind) => beside(item, "previousElementSibling", kind);
+export const after = (item, kind) => beside(item, "nextElementSibling", kind);
 
-// The message next to this one; the lines between them are no messages.
-function message(item, direction) {
+// The message next to this one, or whatever else of a kind.
+function beside(item, direction, kind = ".message") {
   let other = item[direction];
-  while (other && !other.matches(".message")) other = other[direction];
+  while (other && !other.matches(kind)) other = other[direction];
   return other;
 }
 
 // This one, as it stands to the one before it.
 export function arrange(item) {
-  const previous = before(item);
+  const previous = before(item, LINE);
   const [day, minute] = momentOf(item);
   const [dayBefore, minuteBefore] = previous ? momentOf(previous) : [];
   setLine(item, day === dayBefore ? null : day);
   item.classList.toggle("is-continued", minute === minuteBefore);
   previous?.classList.toggle("is-followed", minute === minuteBefore && !!item.dataset.id);
-  if (!after(item)) item.classList.remove("is-followed");
+  if (!after(item, LINE)) item.classList.remove("is-followed");
 }
 
-// Its day, and its minute on its side.
+// Its day, and its minute on its side; no two events share one.
 function momentOf(item) {
   const at = item.dataset.at ? instant(item.dataset.at) : new Date();
   const day = at.toDateString();
-  return [day, `${day} ${at.getHours()}:${at.getMinutes()} ${item.classList.contains("is-own")}`];
+  return [day, item.matches(".event") ? NaN : `${day} ${at.getHours()}:${at.getMinutes()} ${item.classList.contains("is-own")}`];
 }
 
 // The line above it, or none.

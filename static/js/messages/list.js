@@ -1,24 +1,31 @@
-// The list of messages: each is there once and in order, whatever arrives twice or late. Nothing that is done for one
-// message depends on how many there are.
+// The list of messages and of what happened between them: each is there once and in order, whatever arrives twice or
+// late. Nothing that is done for one message depends on how many there are.
 
-import { after, arrange, before } from "./days.js";
+import { LINE, after, arrange, before } from "./days.js";
+import { renew } from "./events.js";
 import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
 
+// A message by its id, and what happened after it; one that waits to be confirmed is the newest.
+const orderOf = ({ dataset: { after, id } }) => (after ? Number(after) + 0.5 : Number(id || Infinity));
+
 export class MessageList {
-  #list; #empty; #side; #scroll; #newest;
+  #root; #list; #empty; #side; #scroll; #newest; #told;
   #byId = new Map();
   #byKey = new Map();
   #unread = new Set(); // one's own that the other side has not read
   #lastId = 0;
 
   constructor(root, scroll) {
+    this.#root = root;
     this.#list = root.querySelector("[data-messages]");
     this.#empty = root.querySelector("[data-empty]");
     this.#side = root.dataset.side;
     this.#scroll = scroll;
-    for (const item of this.#list.querySelectorAll(".message")) {
-      offerCopy(item);
-      this.#note(item);
+    for (const item of this.#list.querySelectorAll(LINE)) {
+      if (item.dataset.id) {
+        offerCopy(item);
+        this.#note(item);
+      }
       arrange(item);
     }
     this.#reach();
@@ -37,7 +44,7 @@ export class MessageList {
     const isMine = message.sender_type === this.#side;
     const isPending = isMine && this.#byKey.has(message.client_message_id);
     const item = this.#take(message);
-    const next = this.#newerThan(message.id, item);
+    const next = this.#newerThan(item);
     // Only what is not in its place is moved: a screen reader says again what moves.
     const isPlaced = item.isConnected && item.nextElementSibling === next;
     this.change(item, () => isPlaced || this.#list.insertBefore(item, next), isMine);
@@ -48,28 +55,26 @@ export class MessageList {
   // A page of the history, the oldest first: inserted at once.
   addOlder(messages) {
     const items = messages.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#take(message));
-    const first = this.#list.querySelector(".message");
+    const first = this.#list.querySelector(LINE);
     const page = document.createDocumentFragment();
     page.append(...items);
     items.forEach(arrange);
     this.#scroll.keepBelow(() => {
       this.#list.prepend(page);
       if (first) arrange(first);
+      if (this.#told) this.tell(this.#told);
     });
   }
 
-  // That the clock has started: after what was said before, and once.
-  tellClock(at, text) {
-    let next = null;
-    for (let each = this.#list.lastElementChild; each; each = each.previousElementSibling) {
-      if (!each.matches(".message")) continue;
-      if (each.dataset.at && each.dataset.at <= at) break;
-      next = each;
-    }
-    const place = next?.previousElementSibling?.matches("[data-day]") ? next.previousElementSibling : next;
-    const line = Object.assign(document.createElement("li"), { className: "day", textContent: text });
-    line.dataset.clock = "";
-    this.#scroll.keep(() => this.#list.insertBefore(line, place));
+  // What has happened, all of it, as it is known now: of that what belongs to the messages that are here.
+  tell(session) {
+    this.#told = session;
+    const first = this.#root.dataset.hasMore === "1" ? this.firstId : 0;
+    const last = this.#root.dataset.isNewest === "1" ? Infinity : Math.max(0, ...this.#byId.keys());
+    const events = session.events.filter(({ after_message_id: id }) => id >= first && id <= last);
+    const insert = (line) => this.change(line, () => this.#list.insertBefore(line, this.#newerThan(line)));
+    const gone = renew(this.#list.querySelectorAll(".event"), { ...session, events }, insert);
+    for (const line of gone) this.change(line, () => line.remove());
   }
 
   append(item) { this.change(item, () => this.#list.append(item), true); }
@@ -81,12 +86,14 @@ export class MessageList {
 
   // What one does oneself is brought into view.
   change(item, act, isMine = false) {
-    const around = () => [before(item), item, after(item)];
+    const around = () => [before(item, LINE), item, after(item, LINE)];
     this.#scroll.keep(() => {
       const left = around();
       act();
       if (item.isConnected) this.#note(item);
       for (const each of new Set([...left, ...around()])) if (each?.isConnected) arrange(each);
+      const last = this.#list.lastElementChild;
+      if (last?.matches("[data-day]")) last.remove(); // of what is gone
       this.#empty.hidden = !!this.#list.querySelector(".message");
       this.#reach();
     }, isMine);
@@ -122,11 +129,11 @@ export class MessageList {
   }
 
   // The first that is newer, or waits to be confirmed: most come last, so it is looked for from the end.
-  #newerThan(id, item) {
+  #newerThan(item) {
     let next = null;
     for (let each = this.#list.lastElementChild; each; each = each.previousElementSibling) {
-      if (each === item || !each.matches(".message")) continue;
-      if (Number(each.dataset.id || Infinity) < id) break;
+      if (each === item || !each.matches(LINE)) continue;
+      if (orderOf(each) <= orderOf(item)) break;
       next = each;
     }
     return next;
