@@ -8,7 +8,7 @@ from chat import accounts, changes, sessions, store, texts, timeline, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
-from chat.errors import IdempotencyMismatch, SessionEnded, SessionPaused, TooManyRequests
+from chat.errors import IdempotencyMismatch, NotFound, SessionEnded, SessionPaused, TooManyRequests
 from chat.lifecycle import Lifecycle
 from chat.live import topics
 from chat.live.hub import HERE, Caller, Waiter
@@ -130,6 +130,14 @@ def insert(
     message_id = store.messages.insert(db, row["id"], sender_id, side, text, client_message_id, now, head)
     life.hear(side, message_id, now)
     return message_id
+
+
+def of_request(db: Connection, client: User, chat_session_id: int) -> str:
+    """What the client wrote to ask for a session that nobody accepted, as one text; raises NotFound."""
+    row = sessions.of_user(db, chat_session_id, client.id)
+    if row["client_id"] != client.id or row["accepted_at"] is not None:
+        raise NotFound
+    return "\n\n".join(each["message"] for each in store.messages.all_of(db, chat_session_id))
 
 
 def read(runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:

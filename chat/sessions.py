@@ -85,6 +85,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "end_reason": row["end_reason"],
         "pause_reason": row["pause_reason"],
         "position": _position(db, row),
+        "expires_at": _expires_at(row, settings),
         "duration_minutes": so_far.duration_minutes,
         "total_cost": Cents(so_far.cents, row["currency"]),
         "duration_seconds": so_far.active_seconds,
@@ -130,9 +131,6 @@ def details(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Ti
         "created_at": clock.text(row["created_at"]),
         "accepted_at": clock.text_or_none(row["accepted_at"]),
         "ended_at": clock.text_or_none(row["ended_at"]),
-        "expires_at": clock.text(row["created_at"] + runtime.settings.request_seconds * 1000)
-        if is_waiting
-        else None,
         "waiting_seconds": (time.now - row["created_at"]) // 1000 if is_waiting else None,
         "rating": row["rating"],
         "rating_comment": row["rating_comment"],
@@ -160,6 +158,13 @@ def offer(row: SessionRow) -> Transfer | None:
 def receipt_address(chat_session_id: int) -> str:
     """Where the receipt is, on the API."""
     return f"/api/chat/sessions/{chat_session_id}/receipt"
+
+
+def _expires_at(row: SessionRow, settings: Settings) -> str | None:
+    """Until when an agent may accept it."""
+    if row["status"] != "waiting":
+        return None
+    return clock.text(row["created_at"] + settings.request_seconds * 1000)
 
 
 def _position(db: Connection, row: SessionRow) -> int | None:

@@ -87,6 +87,7 @@ class Summary(TypedDict):
     end_reason: EndReason | None
     pause_reason: PauseReason | None
     position: int | None
+    expires_at: str | None
     duration_minutes: int
     total_cost: Cents
     duration_seconds: int
@@ -131,7 +132,6 @@ class Session(Summary):
     created_at: str
     accepted_at: str | None
     ended_at: str | None
-    expires_at: str | None
     waiting_seconds: int | None
     rating: int | None
     rating_comment: str | None

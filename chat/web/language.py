@@ -121,12 +121,11 @@ def moment(value: str | int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """1 h 5 min, 12 min 5 s, 40 s"""
+    """1 h 5 min, 12 min 5 s, 3 min, 40 s"""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{number}\N{NO-BREAK SPACE}{unit}" for number, unit in parts if number) or "0 s"
 
 
 def exact(milliseconds: int) -> str:

@@ -205,6 +205,12 @@ FIELDS = {
 }
 # In minor units.
 EXAMPLE = 1250
+# Of requests that nobody accepted, with what to do about it.
+UNANSWERED = {
+    "expired": _("Nobody was free in time. It has cost nothing, and your words are kept."),
+    "declined": _("The agent cannot take it now. It has cost nothing, and your words are kept."),
+    "cancelled": _("You took your request back. It has cost nothing, and your words are kept."),
+}
 NOTICES = {
     "not_paid": _("Nothing was paid."),
     "saved": _("Saved."),
@@ -372,6 +378,7 @@ def states(session: Summary) -> set[str]:
     return {
         session["status"],
         str(session["pause_reason"]),
+        *(["unanswered" if session["end_reason"] in UNANSWERED else "over"] if session["end_reason"] else []),
         *(["silent"] if session["is_silent"] and session["is_clock_running"] else []),
         *(["transfer"] if session["transfer"] else []),
         *(["running"] if session["is_clock_running"] else []),

@@ -44,8 +44,7 @@ class Conversation {
     this.#agentId = first.agent?.id;
     this.#readId = first[`${side}_read_id`];
     this.#scroll = new Scroll(root, signal);
-    this.#list = new MessageList(root, this.#scroll);
-    this.#list.tell(first);
+    this.#list = new MessageList(root, this.#scroll, first);
     new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
     this.#composer = new Composer(root, (text) => this.#outbox.send(text));
@@ -87,7 +86,7 @@ class Conversation {
   #show(session) {
     if (session.agent?.id !== this.#agentId) this.#showAgent(session.agent); // somebody took it, or it was handed over
     this.#view.show(session);
-    if (session.events && this.#isNewest) this.#list.tell(session);
+    if (session.events && this.#isNewest) this.#list.tell(session).catch(() => null); // it is told again with the next
     if (session.status === "ended") this.#showUnsent();
     this.#list.setRead(session[`${this.#other}_read_id`]);
     const rating = this.#root.querySelector("[data-rating]");

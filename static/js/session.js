@@ -4,6 +4,7 @@ import { live, words } from "./live.js";
 import { minorUnits, minutes, money } from "./format.js";
 
 const SCARCE_SECONDS = 120;
+const UNANSWERED = ["declined", "expired", "cancelled"];
 
 export function statusText(session) {
   if (session.status === "ended") return words.end_reasons[session.end_reason];
@@ -14,6 +15,7 @@ export function statusText(session) {
 // What elements with `data-when` are shown for; chat/web/words.py says the same.
 function states(session, bill) {
   const found = new Set([session.status, session.pause_reason]);
+  if (session.end_reason) found.add(UNANSWERED.includes(session.end_reason) ? "unanswered" : "over");
   if (session.is_silent && session.is_clock_running) found.add("silent");
   if (session.transfer) found.add("transfer");
   if (session.is_clock_running) found.add("running");

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, Response
 
-from chat import agents, balances, billing, missed, sessions, transitions
+from chat import agents, balances, billing, messages, missed, sessions, timeline, transitions
 from chat.accounts import User
 from chat.errors import NotFound, Problem, RateChanged
 from chat.web.page import form, page, reader, see, written
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, query, validated
-from chat.web.typed import Amount
+from chat.web.typed import Amount, typed
 from chat.wire import TimedSession
 
 blueprint = Blueprint("asking", __name__)
@@ -16,15 +16,17 @@ PAGE_SIZE = 60
 
 
 class Listed(Query):
-    """A page of agents."""
+    """A page of agents, for a request that was made before and that nobody took."""
 
     after: Digits = 0
+    again: Digits = 0
 
 
 class Asked(Query):
-    """Which agent; 0 is any."""
+    """Which agent (0 is any), and which request of theirs that nobody took is made again."""
 
     agent_id: Digits = 0
+    again: Digits = 0
 
 
 class Request(Body):
@@ -39,15 +41,16 @@ class Request(Body):
 
 @blueprint.get("/agents")
 def listed() -> Response:
-    user = reader("client")
-    cards, has_more = agents.listed(current_runtime(), query(Listed).after, PAGE_SIZE, user.id)
+    user, asked = reader("client"), query(Listed)
+    cards, has_more = agents.listed(current_runtime(), asked.after, PAGE_SIZE, user.id)
     answers = missed.to_client(current_runtime(), user)
-    return page("agents.html", agents=cards, has_more=has_more, answers=answers)
+    return page("agents.html", agents=cards, has_more=has_more, answers=answers, again=asked.again or None)
 
 
 @blueprint.get("/sessions/new")
 def request_page() -> Response:
-    return _request_page(reader("client"), query(Asked).agent_id)
+    asked = query(Asked)
+    return _request_page(reader("client"), asked.agent_id, again=asked.again)
 
 
 @blueprint.post("/sessions")
@@ -55,6 +58,8 @@ def ask() -> Response:
     user = reader("client")
     # Also of a form that is refused: it must not come back as one to any agent.
     agent_id = validated(Asked, {"agent_id": written().get("agent_id") or "0"}).agent_id
+    if "any" in written():  # Whoever is free first, in place of the one who is not.
+        return _request_page(user, 0)
     try:
         session = _request(user, agent_id)
     except Problem as problem:
@@ -74,7 +79,7 @@ def _request(user: User, agent_id: int) -> TimedSession:
     return session
 
 
-def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> Response:
+def _request_page(user: User, agent_id: int, problem: Problem | None = None, again: int = 0) -> Response:
     runtime, card = current_runtime(), None
     if agent_id:
         cards, _ = agents.listed(runtime, agent_id - 1, 1, user.id)
@@ -86,9 +91,23 @@ def _request_page(user: User, agent_id: int, problem: Problem | None = None) -> 
         "request.html",
         problem=problem,
         agent=card,
+        before=_before(user, again) if again else {},
         rates=None if agent_id else agents.rates(runtime),
         balance=balances.of_user(runtime, user, MAX_INTEGER, 1)["balance"] if is_prepaid else None,
         missing=problem.extra.get("missing") if problem else None,
         default_limit=runtime.spending_limit,
         terms=sessions.increments(billing.terms(runtime.settings)),
     )
+
+
+def _before(user: User, again: int) -> dict[str, str]:
+    """The form as it was filled in for a request that nobody took; raises NotFound."""
+    runtime = current_runtime()
+    words = runtime.database.read(lambda db: messages.of_request(db, user, again))
+    session = timeline.read(runtime, user, again)
+    limit = session["spending_limit"]
+    return {
+        "message": words,
+        "max_rate": typed(session["max_rate"], session["currency"]),
+        "spending_limit": "" if limit is None else typed(limit, session["currency"]),
+    }

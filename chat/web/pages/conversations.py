@@ -1,5 +1,7 @@
 """One conversation: what its forms do, its transcript; and the list of all."""
 
+from datetime import timedelta
+
 from flask import Blueprint, Response
 from flask_babel import gettext
 
@@ -7,7 +9,7 @@ from chat import archive, inbox, messages, signals, texts, transitions
 from chat.errors import NotFound, Problem
 from chat.messages import Position
 from chat.web.answer import PERSONAL, encode
-from chat.web.language import exact, moment, money
+from chat.web.language import exact, instant, moment, money
 from chat.web.lines import lines
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
@@ -66,7 +68,9 @@ def news(chat_session_id: str) -> Response:
     if seen.message_id:
         signals.mark_read(runtime, user, session_id, seen.message_id)
     is_other = bool(found.messages) or found.session["status"] != seen.status
-    return page("news.html", found=found, is_other=is_other)
+    until = found.session["expires_at"]
+    left = instant(until) - instant(found.server_time) if until else timedelta()
+    return page("news.html", found=found, is_other=is_other, seconds_left=max(0, left.total_seconds()))
 
 
 @blueprint.post(f"{SESSION}/messages")

@@ -12,6 +12,7 @@ from chat.messages import Position
 from chat.runtime import Runtime
 from chat.web.lines import lines
 from chat.web.page import INBOX_SIZE, form_key, listed, live, page
+from chat.web.pages.waiting_room import may_be_asked, room
 from chat.web.request import MAX_INTEGER, Digits, Query, current_runtime, query
 from chat.wire import Agent, Card, TimedSession
 
@@ -69,6 +70,7 @@ def talk_page(user: User, session_id: int, problem: Problem | None = None) -> Re
         return inbox_page(user, session_id, problem)
     runtime, before = current_runtime(), query(Shown).before
     content = runtime.database.read(lambda db: _conversation(db, runtime, user, session_id, before))
+    content |= room(runtime, user, content["session"])
     return page("conversation.html", problem=problem, **content, key=form_key(problem))
 
 
@@ -112,8 +114,4 @@ def _own_card(runtime: Runtime, agent: User) -> Agent:
 def _other_agents(runtime: Runtime, agent: User, session: TimedSession) -> list[Agent]:
     """Who a conversation may be handed over to."""
     cards, _ = agents.listed(runtime, 0, INBOX_SIZE, session["client"]["id"])
-    return [
-        card
-        for card in cards
-        if card["id"] != agent.id and card["status"] in ("available", "busy") and card["is_for_you"]
-    ]
+    return [card for card in cards if card["id"] != agent.id and may_be_asked(card)]

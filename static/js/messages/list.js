@@ -2,7 +2,6 @@
 // late. Nothing that is done for one message depends on how many there are.
 
 import { LINE, after, arrange, before } from "./days.js";
-import { renew } from "./events.js";
 import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
 
 // A message by its id, and what happened after it; one that waits to be confirmed is the newest.
@@ -15,8 +14,9 @@ export class MessageList {
   #unread = new Set(); // one's own that the other side has not read
   #lastId = 0;
 
-  constructor(root, scroll) {
+  constructor(root, scroll, told) {
     this.#root = root;
+    this.#told = told;
     this.#list = root.querySelector("[data-messages]");
     this.#empty = root.querySelector("[data-empty]");
     this.#side = root.dataset.side;
@@ -52,8 +52,10 @@ export class MessageList {
     return !isPending;
   }
 
-  // A page of the history, the oldest first: inserted at once.
-  addOlder(messages) {
+  // A page of the history, the oldest first: inserted at once, with what happened then.
+  async addOlder({ messages, has_more }) {
+    const { renew } = await import("./events.js");
+    this.#root.dataset.hasMore = Number(has_more);
     const items = messages.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#take(message));
     const first = this.#list.querySelector(LINE);
     const page = document.createDocumentFragment();
@@ -62,18 +64,24 @@ export class MessageList {
     this.#scroll.keepBelow(() => {
       this.#list.prepend(page);
       if (first) arrange(first);
-      if (this.#told) this.tell(this.#told);
+      this.#renew(renew);
     });
   }
 
-  // What has happened, all of it, as it is known now: of that what belongs to the messages that are here.
-  tell(session) {
+  // What has happened, all of it, as it is known now.
+  async tell(session) {
     this.#told = session;
+    const { renew } = await import("./events.js");
+    this.#renew(renew);
+  }
+
+  // Of that what belongs to the messages that are here.
+  #renew(renew) {
     const first = this.#root.dataset.hasMore === "1" ? this.firstId : 0;
     const last = this.#root.dataset.isNewest === "1" ? Infinity : Math.max(0, ...this.#byId.keys());
-    const events = session.events.filter(({ after_message_id: id }) => id >= first && id <= last);
+    const events = this.#told.events.filter(({ after_message_id: id }) => id >= first && id <= last);
     const insert = (line) => this.change(line, () => this.#list.insertBefore(line, this.#newerThan(line)));
-    const gone = renew(this.#list.querySelectorAll(".event"), { ...session, events }, insert);
+    const gone = renew(this.#list.querySelectorAll(".event"), { ...this.#told, events }, insert);
     for (const line of gone) this.change(line, () => line.remove());
   }
 
