@@ -1,12 +1,16 @@
-// The button of a request to any agent says what a minute may cost, as it is typed.
+// What a request says is kept until it is made; and the button of one to any agent says what a minute may cost, as it is
+// typed.
 
+import { Draft } from "./draft.js";
 import { money } from "./format.js";
+import { user } from "./live.js";
 
 const { currency, decimals } = document.body.dataset;
 const own = document.documentElement.lang === "fr" ? "," : ".";
 const button = document.querySelector("[data-priced]");
 const field = document.getElementById("max_rate");
-const plain = button.textContent;
+const words = document.getElementById("message");
+const plain = button?.textContent;
 
 // What chat/web/typed.py reads, but for thousands; 0 of anything else.
 function amount() {
@@ -20,5 +24,10 @@ function name() {
   button.textContent = most ? button.dataset.priced.replace("{price}", money(most, currency)) : plain;
 }
 
-field.addEventListener("input", name);
-name();
+if (user) {
+  const draft = new Draft("request");
+  words.value ||= draft.text;
+  words.addEventListener("input", () => { draft.text = words.value; });
+}
+field?.addEventListener("input", name);
+if (field) name();

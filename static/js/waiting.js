@@ -1,5 +1,6 @@
 // The waiting room: how long is left for an answer, and what can be done when nobody took the request.
 
+import { Draft } from "./draft.js";
 import { instant, localise, minutes } from "./format.js";
 import { live, stream } from "./live.js";
 
@@ -22,6 +23,7 @@ async function offer() {
   localise();
 }
 
+new Draft("request").text = ""; // it is made
 countdown.hidden = bar.hidden = false;
 tick();
 const timer = setInterval(tick, 1000);

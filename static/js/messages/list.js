@@ -80,7 +80,7 @@ export class MessageList {
     const first = this.#root.dataset.hasMore === "1" ? this.firstId : 0;
     const last = this.#root.dataset.isNewest === "1" ? Infinity : Math.max(0, ...this.#byId.keys());
     const events = this.#told.events.filter(({ after_message_id: id }) => id >= first && id <= last);
-    const insert = (line) => this.change(line, () => this.#list.insertBefore(line, this.#newerThan(line)));
+    const insert = (line) => this.change(line, () => this.#list.insertBefore(line, this.#behind(line)));
     const gone = renew(this.#list.querySelectorAll(".event"), { ...this.#told, events }, insert);
     for (const line of gone) this.change(line, () => line.remove());
   }
@@ -143,6 +143,18 @@ export class MessageList {
       if (each === item || !each.matches(LINE)) continue;
       if (orderOf(each) <= orderOf(item)) break;
       next = each;
+    }
+    return next;
+  }
+
+  // What comes after a line of what happened: its message is known, or it is the first of all.
+  #behind(line) {
+    const { after: id, at } = line.dataset;
+    const message = this.#byId.get(Number(id));
+    if (!message && id !== "0") return this.#newerThan(line);
+    let next = message ? message.nextElementSibling : this.#list.firstElementChild;
+    for (let each = next; each?.matches("[data-day], .event"); each = each.nextElementSibling) {
+      if (each.dataset.at <= at) next = each.nextElementSibling;
     }
     return next;
   }
