@@ -1,4 +1,4 @@
-"""A request that waits: where it stands, for how long, at which price; when nobody took it, the same again."""
+"""A request that waits: where it stands, for how long, at which price; and if nobody came, the same again."""
 
 import pytest
 
