@@ -10,9 +10,20 @@ from tests.server import ROOT
 from tests.test_browser import strange
 
 FILES = {
-    "js/page.js": 'import { a, d as e } from "./a.js";\nimport "./far/b.js";\nthrow [a(), e, "import x"].join();\n',
-    "js/a.js": 'import {\n  b,\n} from "./far/b.js";\n// A comment.\nexport function a() { return own + b; }\n'
-    'const own = "a";\nexport const d = "d";\n',
+    "js/page.js": """
+import { a, d as e } from "./a.js";
+import "./far/b.js";
+throw [a(), e, "import x"].join();
+""",
+    "js/a.js": """
+import {
+  b,
+} from "./far/b.js";
+// A comment.
+export function a() { return own + b; }
+const own = "a";
+export const d = "d";
+""",
     "js/far/b.js": 'import { own } from "../c.js";\nexport const b = own;\n',
     "js/c.js": "export const own = `c // no comment`;\n",
     "css/page.css": "body { color: red }",
@@ -121,6 +132,24 @@ def test_the_first_question_is_asked_with_the_script_and_not_after_it(site, visi
     # Nor is it asked again.
     (asked,) = (url for url in visitor.requests if "/sessions?" in url and "longPoll" not in url)
     assert "cursor=" in asked
+
+
+def test_a_second_visit_asks_for_the_page_and_the_api_alone(site, visit):
+    session_id, client, _ = strange(site)
+    visitor, asked = visit(site, client), {}
+    visitor.open(f"/sessions/{session_id}")
+    visitor.await_connection("live")
+    network = visitor.context.new_cdp_session(visitor.page)
+    network.send("Network.enable")
+    network.on(
+        "Network.requestWillBeSent", lambda event: asked.update({event["requestId"]: event["request"]["url"]})
+    )
+    network.on("Network.requestServedFromCache", lambda event: asked.pop(event["requestId"], None))
+    visitor.open(f"/sessions/{session_id}")
+    visitor.await_connection("live")
+    paths = [url.removeprefix(site.url).partition("?")[0] for url in asked.values()]
+    assert set(paths) <= {f"/sessions/{session_id}", "/api/chat/sessions", "/api/chat/read"}
+    assert 2 <= len(paths) <= 4  # what is held may be asked for already
 
 
 def test_while_somebody_works_on_the_files_they_are_served_as_they_are(site, files):

@@ -195,7 +195,7 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
 
 
 def first_question(live: Mapping[str, Any]) -> str:
-    """The query with which static/js/poller.js begins, to the letter: a browser tells requests apart by it."""
+    """The query with which static/js/poller.js begins, to the letter: by it a browser knows it again."""
     peers = ",".join(f"{session_id}:{peer}" for session_id, peer in live["peers"].items())
     return urlencode({"cursor": live["cursor"], "peers": peers})
 

@@ -26,8 +26,8 @@ UNREAD = re.compile(r"^ *//.*\n|^ +|^\n", re.MULTILINE)
 class Static:
     """The files of a folder, as they were when the server started.
 
-    All share one version, in the place of a folder: `/static/<version>/js/page.js`. A script that is asked for
-    by such a name comes with all that it imports, and without what only its readers need: one file.
+    All share one version, in the place of a folder: `/static/<version>/js/page.js`. A script that is asked
+    for by such a name comes with all that it imports, and without what only its readers need: one file.
     """
 
     def __init__(self, folder: Path) -> None:
