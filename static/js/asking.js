@@ -4,6 +4,7 @@
 import { Draft } from "./draft.js";
 import { money } from "./format.js";
 import { user } from "./live.js";
+import "./page.js";
 
 const { currency, decimals } = document.body.dataset;
 const own = document.documentElement.lang === "fr" ? "," : ".";

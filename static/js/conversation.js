@@ -9,6 +9,7 @@ import { Pager } from "./messages/pager.js";
 import { Pending } from "./messages/pending.js";
 import { Scroll } from "./messages/scroll.js";
 import { Outbox } from "./outbox.js";
+import "./page.js";
 import { SessionView } from "./session.js";
 
 let current = null;
@@ -86,7 +87,7 @@ class Conversation {
   #show(session) {
     if (session.agent?.id !== this.#agentId) this.#showAgent(session.agent); // somebody took it, or it was handed over
     this.#view.show(session);
-    if (session.events && this.#isNewest) this.#list.tell(session).catch(() => null); // it is told again with the next
+    if (session.events && this.#isNewest) this.#list.tell(session);
     if (session.status === "ended") this.#showUnsent();
     this.#list.setRead(session[`${this.#other}_read_id`]);
     const rating = this.#root.querySelector("[data-rating]");

@@ -1,5 +1,6 @@
 // The waiting room: how long is left for an answer, and what can be done when nobody took the request.
 
+import "./conversation.js";
 import { Draft } from "./draft.js";
 import { instant, localise, minutes } from "./format.js";
 import { live, stream } from "./live.js";

@@ -2,6 +2,7 @@
 // late. Nothing that is done for one message depends on how many there are.
 
 import { LINE, after, arrange, before } from "./days.js";
+import { renew } from "./events.js";
 import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
 
 // A message by its id, and what happened after it; one that waits to be confirmed is the newest.
@@ -53,8 +54,7 @@ export class MessageList {
   }
 
   // A page of the history, the oldest first: inserted at once, with what happened then.
-  async addOlder({ messages, has_more }) {
-    const { renew } = await import("./events.js");
+  addOlder({ messages, has_more }) {
     this.#root.dataset.hasMore = Number(has_more);
     const items = messages.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#take(message));
     const first = this.#list.querySelector(LINE);
@@ -64,19 +64,18 @@ export class MessageList {
     this.#scroll.keepBelow(() => {
       this.#list.prepend(page);
       if (first) arrange(first);
-      this.#renew(renew);
+      this.#renew();
     });
   }
 
   // What has happened, all of it, as it is known now.
-  async tell(session) {
+  tell(session) {
     this.#told = session;
-    const { renew } = await import("./events.js");
-    this.#renew(renew);
+    this.#renew();
   }
 
   // Of that what belongs to the messages that are here.
-  #renew(renew) {
+  #renew() {
     const first = this.#root.dataset.hasMore === "1" ? this.firstId : 0;
     const last = this.#root.dataset.isNewest === "1" ? Infinity : Math.max(0, ...this.#byId.keys());
     const events = this.#told.events.filter(({ after_message_id: id }) => id >= first && id <= last);

@@ -25,7 +25,7 @@ export class Pager {
     this.#tell(true);
     try {
       const page = await get(`messages/${talk}`, { beforeMessageId, limit: PAGE_SIZE });
-      await this.#list.addOlder(page);
+      this.#list.addOlder(page);
       if (!page.has_more) this.#log.querySelector(".earlier")?.remove();
     } catch { /* the link stays, and scrolling asks again */ }
     this.#isLoading = false;
