@@ -3,8 +3,7 @@
 There is no log of it beside the bill: an absence that is found or taken back later changes what is told.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import cast
@@ -34,17 +33,20 @@ def of_session(db: Connection, row: SessionRow, time: Time, settings: Settings) 
     """All of it until now, in order."""
     life = sessions.life_of(db, row, settings)
     life.settle(time)
-    session, intervals = life.session, moved(store.intervals.of_session(db, row["id"]), life.moves)
-    ids, instants = store.messages.instants(db, row["id"])
+    stored = store.intervals.of_session(db, row["id"])
+    session, intervals = life.session, moved(stored, life.moves)
+    known = _known(stored)
 
     def newest(at: int) -> int:
-        before = bisect_right(instants, at)
-        return ids[before - 1] if before else 0
+        if at not in known:
+            older = max((each for instant, each in known.items() if instant <= at), default=0)
+            known[at] = store.messages.newest_at(db, row["id"], at, older)
+        return known[at]
 
     facts = [
         *_agents(session, intervals, store.books.agreed(db, row["id"])),
         *_limits(session, store.sessions.limits(db, row["id"])),
-        *_clock(session, intervals, instants),
+        *_clock(session, intervals, newest),
         *_end(session),
     ]
     facts.sort(key=itemgetter(0))
@@ -70,6 +72,15 @@ def show(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Timed
     if session["status"] == "waiting":
         session["expected_wait"] = waits.expected(db, row["agent_id"])
     return session
+
+
+def _known(intervals: Iterable[IntervalRow]) -> dict[int, int]:
+    """The newest message at the instants of which an interval says that."""
+    ends = {
+        each["ended_at"]: each["last_message_id"] or 0 for each in intervals if each["ended_at"] is not None
+    }
+    starts = {each["started_at"]: each["first_message_id"] for each in intervals if each["first_message_id"]}
+    return ends | starts
 
 
 def _agents(
@@ -131,7 +142,9 @@ class _Gap:
             self.reasons.append((at, reason))
 
 
-def _clock(session: SessionRow, intervals: Iterable[IntervalRow], instants: Sequence[int]) -> Iterator[Dated]:
+def _clock(
+    session: SessionRow, intervals: Iterable[IntervalRow], newest: Callable[[int], int]
+) -> Iterator[Dated]:
     """Its start with each agent, and the gaps."""
     gaps, is_started = list[_Gap](), False
     for each in intervals:
@@ -142,7 +155,7 @@ def _clock(session: SessionRow, intervals: Iterable[IntervalRow], instants: Sequ
             if gaps and not gaps[-1].until:
                 gaps[-1].until = at
         elif reason in ("active", "transfer"):
-            yield from _told(gaps, instants)
+            yield from _told(gaps, newest)
             gaps, is_started = [], reason == "active"
             if is_started:
                 yield at, _start(session, each)
@@ -150,7 +163,7 @@ def _clock(session: SessionRow, intervals: Iterable[IntervalRow], instants: Sequ
             if not gaps or gaps[-1].until:
                 gaps.append(_Gap(at))
             gaps[-1].extend(at, cast(PauseReason, reason))
-    yield from _told(gaps, instants)
+    yield from _told(gaps, newest)
 
 
 def _start(session: SessionRow, interval: IntervalRow) -> Fact:
@@ -158,8 +171,8 @@ def _start(session: SessionRow, interval: IntervalRow) -> Fact:
     return {"code": "clock_started", "rate_per_minute": rate, "free_seconds": session["free_seconds"]}
 
 
-def _told(gaps: Iterable[_Gap], instants: Sequence[int]) -> Iterator[Dated]:
-    for row in _rows(gaps, instants):
+def _told(gaps: Iterable[_Gap], newest: Callable[[int], int]) -> Iterator[Dated]:
+    for row in _rows(gaps, newest):
         if len(row) >= MANY:
             yield _folded(row)
             continue
@@ -172,19 +185,19 @@ def _told(gaps: Iterable[_Gap], instants: Sequence[int]) -> Iterator[Dated]:
                 yield gap.until, {"code": "resumed", "seconds": gap.ms // 1000}
 
 
-def _rows(gaps: Iterable[_Gap], instants: Sequence[int]) -> list[list[_Gap]]:
+def _rows(gaps: Iterable[_Gap], newest: Callable[[int], int]) -> list[list[_Gap]]:
     """Those that are in a row together; one that lasts is by itself."""
     rows: list[list[_Gap]] = []
     for gap in gaps:
-        if gap.until and rows and _is_next(rows[-1][-1], gap, instants):
+        if gap.until and rows and _is_next(rows[-1][-1], gap, newest):
             rows[-1].append(gap)
         else:
             rows.append([gap])
     return rows
 
 
-def _is_next(last: _Gap, gap: _Gap, instants: Sequence[int]) -> bool:
-    if bisect_right(instants, last.since) == bisect_right(instants, gap.since):
+def _is_next(last: _Gap, gap: _Gap, newest: Callable[[int], int]) -> bool:
+    if newest(last.since) == newest(gap.since):
         return True
     is_short = gap.since - last.until < SHORT_RUN_MS
     return is_short and last.is_nobodys_wish and gap.is_nobodys_wish

@@ -79,7 +79,7 @@ QUERIES = {
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
     "asking.listed": [{}, {"after": CLIENT}],
-    "asking.request_page": [{"agent_id": CLIENT}, {"agent_id": ADMIN}],
+    "asking.request_page": [{"agent_id": CLIENT}, {"agent_id": ADMIN}, {"again": SESSION}],
     "conversations.history": [{}, {"before": SESSION}],
     "conversations.show": [{}, {"before": MESSAGE}],
     "desk.show": [{}, {"before": MESSAGE}],

@@ -65,12 +65,18 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
     return None if row is None else int(row[0])
 
 
-def instants(db: Connection, chat_session_id: int) -> tuple[list[int], list[int]]:
-    """The ids of all messages of a session, in order, and when they were sent."""
-    rows = db.conn.execute(
-        "SELECT id, created_at FROM messages WHERE chat_session_id = ? ORDER BY id", (chat_session_id,)
-    ).fetchall()
-    return [row[0] for row in rows], [row[1] for row in rows]
+def newest_at(db: Connection, chat_session_id: int, at: int, known_id: int) -> int:
+    """The newest message that there was at this instant, or 0; one that is no newer is known."""
+    row = db.conn.execute(
+        """
+        SELECT coalesce(max(id), 0) FROM messages WHERE chat_session_id = ?1 AND id < coalesce((
+            SELECT id FROM messages WHERE chat_session_id = ?1 AND id > ?3 AND created_at > ?2
+            ORDER BY id LIMIT 1
+        ), 1 << 62)
+        """,
+        (chat_session_id, at, known_id),
+    ).fetchone()
+    return int(row[0])
 
 
 def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newest: int) -> int:
