@@ -244,9 +244,12 @@ def test_an_inbox_tells_it_to_who_takes_part(site, talk):
     # Who looks at a request to any agent does not.
     other = site.person("agent")
     cursor = other.inbox().json["cursor"]
-    asked = site.person("client").ask(message="Who is there?")["id"]
+    client = site.person("client")
+    asked = client.ask(message="Who is there?")["id"]
+    client.do("limit", asked, spending_limit=10)
     cards = other.inbox(cursor=cursor, peers="").json["sessions"]
     assert ["events" in each for each in cards if each["id"] == asked] == [False]
+    assert codes(client.show(asked)) == ["limit_changed"]
 
 
 def test_a_transcript_has_it_in_its_place_and_nobody_wrote_it(site, talk):
