@@ -41,7 +41,7 @@ LAYERS = (
     {"store"},
     {"database"},
     {"texts"},
-    {"limits", "clock", "settings", "errors", "money"},
+    {"limits", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 
