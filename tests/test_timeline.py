@@ -243,7 +243,7 @@ def test_an_inbox_tells_it_to_who_takes_part(site, talk):
     other = site.person("agent")
     cursor = other.inbox().json["cursor"]
     client = site.person("client")
-    asked = client.ask(message="Who is there?")["id"]
+    asked = client.ask(message="Who is there?", max_rate=5)["id"]
     client.do("limit", asked, spending_limit=10)
     cards = other.inbox(cursor=cursor, peers="").json["sessions"]
     assert ["events" in each for each in cards if each["id"] == asked] == [False]
