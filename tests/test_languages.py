@@ -419,6 +419,7 @@ def test_the_language_is_by_profile_then_cookie_then_browser_then_setting(
 ):
     with app_in(tmp_path, language=setting) as app:
         runtime, email = app.extensions["chat"], "camille@example.org"
+        runtime.prepare()
         user_id = accounts.create_user(runtime, "client", "Camille", email, "correct horse")
         runtime.database.write(lambda db: store.users.update(db, user_id, language=profile))
         token = accounts.issue_token(runtime, user_id)

@@ -43,6 +43,7 @@ def test_a_clients_conversation_from_the_request_to_the_stars(site, visit):
 
     def offer():
         client.do("resume", asked)
+        colleague.inbox()  # there again, however long it was looked at
         agent.do("transfer", asked, agent_id=colleague.id)
 
     def end():
