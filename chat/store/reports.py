@@ -56,6 +56,19 @@ def count_open(db: Connection) -> int:
     return int(row[0])
 
 
+def count_about(db: Connection, client_id: int, reporter_id: int | None) -> tuple[int, int]:
+    """What this agent (or all) reported about a client: how many are open, and how many are done."""
+    row = db.conn.execute(
+        """
+        SELECT count(*) FILTER (WHERE done_at IS NULL), count(done_at)
+        FROM reports JOIN chat_sessions s ON s.id = chat_session_id
+        WHERE s.client_id = ?1 AND reporter_id <> ?1 AND (?2 IS NULL OR reporter_id = ?2)
+        """,
+        (client_id, reporter_id),
+    ).fetchone()
+    return row[0], row[1]
+
+
 def finish(db: Connection, report_id: int, actor_id: int, note: str, now: int) -> bool:
     """Whether it was open until now."""
     cursor = db.conn.execute(

@@ -13,7 +13,7 @@ import { unsent } from "./outbox.js";
 import { attempt } from "./safe.js";
 
 const PLACE = new RegExp(`^${address("(inbox|sessions/\\d+)")}$`);
-const ACTION = new RegExp(`^${address("sessions/\\d+/(accept|decline|pause|resume|end|transfer)")}$`);
+const ACTION = new RegExp(`^${address("(sessions/\\d+/(accept|decline|pause|resume|end|transfer)|availability)")}$`);
 // Where there is a keyboard, and room for both.
 const WIDE = "(min-width: 48.01rem) and (hover: hover)";
 const NOTES = "main > .note:not([data-line-note])";
@@ -40,9 +40,12 @@ document.addEventListener("submit", (event) => {
   const isAsked = form.dataset.confirm && !form.dataset.confirmed; // page.js asks first
   if (isAsked || event.defaultPrevented || !isMine(new URL(form.action), ACTION)) return;
   event.preventDefault();
+  if (form.matches("[data-switch]")) return void flip(form);
   form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
   go(form.action, { form });
 });
+// Once the line is there: the client's file.
+stream.addEventListener("mode", ({ detail }) => detail !== "offline" && attempt(() => import("./file.js")));
 addEventListener("popstate", () => placeOf(location) !== shown && go(location.href, { isBack: true }));
 stream.addEventListener("news", ({ detail }) => follow(detail));
 showUnsent();
@@ -69,6 +72,16 @@ async function go(url, { form, isBack } = {}) {
   } finally {
     stream.removeEventListener("news", hear);
   }
+}
+
+// Whether requests are taken: the conversation beside it stays.
+async function flip(form) {
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+  const next = page.querySelector("[data-switch]");
+  if (!next || !isSame(page)) return form.submit();
+  form.replaceWith(next);
+  next.querySelector("button").focus();
 }
 
 function rest(isResting) {
@@ -104,6 +117,9 @@ function show(page, heard) {
   start(heard);
   heard.forEach(follow);
   showUnsent();
+  document.querySelectorAll(".skip").forEach((link) => link.remove());
+  document.body.prepend(...page.querySelectorAll(".skip"));
+  dispatchEvent(new Event("shown"));
   focus(left);
 }
 

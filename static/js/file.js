@@ -1,0 +1,107 @@
+// A client's file: on its page, and beside a conversation, where it comes once the line is there. Its forms are sent
+// without a reload; what colleagues write meanwhile is looked for now and then.
+
+import { Draft } from "./draft.js";
+import { localise } from "./format.js";
+import { measure } from "./length.js";
+import { words } from "./live.js";
+import { attempt, kept } from "./safe.js";
+
+const REFRESH_MS = 20_000;
+const FOLDED = "folded:file";
+const place = () => document.querySelector("[data-file]");
+const contentOf = (page) => page.querySelector("[data-file-content]");
+
+addEventListener("shown", begin);
+document.addEventListener("input", ({ target }) => { if (target.dataset.draft) new Draft(target.dataset.draft).text = target.value; });
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches("details[data-file]")) (target.open ? kept.remove(FOLDED) : kept.set(FOLDED, "1"));
+}, true);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest("[data-file] form")) event.target.form.requestSubmit();
+});
+document.addEventListener("submit", (event) => {
+  const { target: form } = event;
+  const isAsked = form.dataset.confirm && !form.dataset.confirmed; // page.js asks first
+  if (isAsked || event.defaultPrevented || !form.closest("[data-file]")) return;
+  event.preventDefault();
+  send(form);
+});
+setInterval(() => {
+  const here = place();
+  if (here && !document.hidden && here.checkVisibility?.() !== false && !here.contains(document.activeElement)) refresh();
+}, REFRESH_MS);
+begin();
+
+// What the page shows now.
+function begin() {
+  const here = place();
+  if (!here) return;
+  if (here.matches("details") && kept.get(FOLDED)) here.open = false;
+  if (contentOf(here)) restore();
+  else refresh();
+}
+
+async function refresh() {
+  const here = place();
+  const url = new URL(here.dataset.file, location.href);
+  url.searchParams.set("part", "file");
+  const answer = await fetch(url).catch(() => null);
+  if (answer?.ok && here === place()) show(here, await read(answer));
+}
+
+// A refused one comes back with what was wrong; whatever else goes wrong, it stands as it was.
+async function send(form) {
+  const here = place();
+  const fields = [...form.querySelectorAll("[data-draft]")];
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+  const page = answer && (answer.ok || answer.status === 400) && await read(answer);
+  if (!page || !contentOf(page)) return void tell(form);
+  if (answer.ok) for (const { dataset, value } of fields) if (value === form.elements.text.value) new Draft(dataset.draft).text = "";
+  if (here !== place()) return;
+  const { id } = fields[0] ?? {};
+  show(here, page);
+  const field = id && document.getElementById(id);
+  (field?.checkVisibility?.() ? field : field?.closest("details")?.querySelector("summary") ?? document.getElementById("notes"))?.focus();
+}
+
+function tell(form) {
+  form.querySelectorAll("button").forEach((button) => { button.disabled = false; });
+  delete form.dataset.confirmed;
+  const old = form.querySelector("[data-unsaved]");
+  const note = old ?? Object.assign(document.createElement("p"), { className: "hint is-wrong" });
+  note.dataset.unsaved = "";
+  note.setAttribute("role", "alert");
+  note.textContent = contentOf(place()).dataset.unsaved;
+  form.append(note);
+}
+
+async function read(answer) { return new DOMParser().parseFromString(await answer.text(), "text/html"); }
+
+function show(here, page) {
+  const content = contentOf(page);
+  if (!content) return;
+  if (!document.querySelector('link[href$="css/file.css"]')) look();
+  const old = contentOf(here);
+  if (old) old.replaceWith(content);
+  else here.querySelector("[data-file-link]").replaceWith(content);
+  localise(content);
+  restore();
+}
+
+// What was half written.
+function restore() {
+  for (const field of document.querySelectorAll("[data-draft]")) {
+    const { text } = new Draft(field.dataset.draft);
+    if (!text || text === field.value) continue;
+    field.value = text;
+    if (words.too_long) measure(field);
+    const details = field.closest("details:not([data-file])");
+    if (details) details.open = true;
+  }
+}
+
+function look() {
+  const script = document.querySelector('link[href$="css/page.css"]');
+  attempt(() => document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: script.href.replace("page.css", "file.css") })));
+}
