@@ -282,7 +282,13 @@ class Site:
                 target = urlsplit(urljoin(urljoin(self.server.url, path), link))
                 found = f"{target.path}?{target.query}" if target.query else target.path
                 is_ours = f"{target.scheme}://{target.netloc}" == self.server.url
-                if not is_ours or found in seen or "/transcript." in found or ".csv" in found:
+                if (
+                    not is_ours
+                    or found in seen
+                    or "/transcript." in found
+                    or "/file." in found
+                    or ".csv" in found
+                ):
                     continue
                 seen.add(found)
                 kind = re.sub(r"\d+", "0", found.partition("=")[0])
