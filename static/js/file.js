@@ -29,7 +29,7 @@ document.addEventListener("submit", (event) => {
 });
 setInterval(() => {
   const here = place();
-  if (here && !document.hidden && here.checkVisibility?.() !== false && !here.contains(document.activeElement)) refresh();
+  if (here && !document.hidden && here.offsetParent && !here.contains(document.activeElement)) refresh();
 }, REFRESH_MS);
 begin();
 
@@ -38,6 +38,9 @@ function begin() {
   const here = place();
   if (!here) return;
   if (here.matches("details") && kept.get(FOLDED)) here.open = false;
+  const said = Object.assign(document.createElement("p"), { className: "unseen", role: "status" });
+  said.dataset.said = "";
+  here.append(said);
   if (contentOf(here)) restore();
   else refresh();
 }
@@ -53,16 +56,17 @@ async function refresh() {
 // A refused one comes back with what was wrong; whatever else goes wrong, it stands as it was.
 async function send(form) {
   const here = place();
-  const fields = [...form.querySelectorAll("[data-draft]")];
+  const field = form.querySelector("[data-draft]"), sent = field?.value;
   const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
   const page = answer && (answer.ok || answer.status === 400) && await read(answer);
   if (!page || !contentOf(page)) return void tell(form);
-  if (answer.ok) for (const { dataset, value } of fields) if (value === form.elements.text.value) new Draft(dataset.draft).text = "";
+  if (answer.ok && field?.value === sent) new Draft(field?.dataset.draft).text = "";
   if (here !== place()) return;
-  const { id } = fields[0] ?? {};
   show(here, page);
-  const field = id && document.getElementById(id);
-  (field?.checkVisibility?.() ? field : field?.closest("details")?.querySelector("summary") ?? document.getElementById("notes"))?.focus();
+  here.querySelector("[data-said]").textContent = page.querySelector(".is-notice span, [role=alert]")?.textContent ?? "";
+  const again = field && document.getElementById(field.id);
+  const edit = again?.closest("details:not([data-file], [open])")?.querySelector("summary");
+  (edit ?? again ?? document.getElementById("notes")).focus();
 }
 
 function tell(form) {
