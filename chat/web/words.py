@@ -206,6 +206,30 @@ FIELDS = {
     "month": _("A month is written like 2026-11."),
     "code": _("The command “flask --app app chat set-up” prints it."),
 }
+# Of settings, where it is a word.
+UNITS = {
+    "URL": _("URL"),
+    "address": _("address"),
+    "amount": _("amount"),
+    "attempts": _("attempts"),
+    "bytes": _("bytes"),
+    "days": _("days"),
+    "held polls": _("held polls"),
+    "key": _("key"),
+    "messages": _("messages"),
+    "minor units": _("minor units"),
+    "names": _("names"),
+    "per cent": _("per cent"),
+    "processes": _("processes"),
+    "proxies": _("proxies"),
+    "requests": _("requests"),
+    "s": _("s"),
+    "sessions": _("sessions"),
+    "text": _("text"),
+    "threads": _("threads"),
+    "top-ups": _("top-ups"),
+    "writes": _("writes"),
+}
 # In minor units.
 EXAMPLE = 1250
 NOTICES = {
