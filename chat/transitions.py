@@ -201,7 +201,7 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int, te
             raise NotFound
         _require(life.session, "active", "paused")
         if to_id == agent.id:
-            raise InvalidParameter("agent_id is yours; name another agent.")
+            raise InvalidParameter("agent_id is yours; name another agent.", field="agent_id")
         other = agents.available(db, runtime.settings, to_id, life.session["client_id"])
         notes.hand_over(db, agent, life.session, to_id, said, now)
         if other["rate_cents"] > life.session["rate_cents"]:

@@ -73,7 +73,18 @@ def french():
 def test_the_catalogue_has_the_texts_of_the_pages(tmp_path, french):
     pybabel = [sys.executable, "-m", "babel.messages.frontend", "-q"]
     output = tmp_path / "messages.pot"
-    command = [*pybabel, "extract", "-F", "babel.cfg", "-k", "_setting:3", "--omit-header", "-o", str(output), "."]
+    command = [
+        *pybabel,
+        "extract",
+        "-F",
+        "babel.cfg",
+        "-k",
+        "_setting:3",
+        "--omit-header",
+        "-o",
+        str(output),
+        ".",
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
     extracted = texts(read(output)).keys()
     assert len(extracted) > 300

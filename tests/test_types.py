@@ -58,7 +58,7 @@ RIGHT = {
         {"agent_id": "agent", "max_rate": 5, "message": "Bonjour", "spending_limit": 5},
     ),
     "sessions.limit": ("client", {"spending_limit": 500}),
-    "sessions.transfer": ("agent", {"agent_id": "agent", "text": "Ask about the lease."}),
+    "sessions.transfer": ("agent", {"agent_id": "client", "text": "Ask about the lease."}),
     "clients.add": ("agent", {"text": "Prefers short answers.", "chat_session_id": "open"}),
     "sessions.agree": ("client", {"agent_id": "agent", "rate_per_minute": 2.5}),
     "sessions.rate": ("client", {"rating": 5, "comment": "Merci"}),
