@@ -5,6 +5,7 @@ import { address } from "./api.js";
 import { setTitle } from "./attention.js";
 import { start, stop } from "./conversation.js";
 import { Draft } from "./draft.js";
+import "./file.js";
 import { localise } from "./format.js";
 import { card, current, inbox, mark, remove } from "./inbox.js";
 import "./keys.js";
@@ -44,8 +45,6 @@ document.addEventListener("submit", (event) => {
   form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
   go(form.action, { form });
 });
-// Once the line is there: the client's file.
-stream.addEventListener("mode", ({ detail }) => detail !== "offline" && attempt(() => import("./file.js")));
 addEventListener("popstate", () => placeOf(location) !== shown && go(location.href, { isBack: true }));
 stream.addEventListener("news", ({ detail }) => follow(detail));
 showUnsent();

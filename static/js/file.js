@@ -1,11 +1,12 @@
-// A client's file: on its page, and beside a conversation, where it comes once the line is there. Its forms are sent
-// without a reload; what colleagues write meanwhile is looked for now and then.
+// A client's file: on its page, and beside a conversation, where it comes once that is there. Its forms are sent without
+// a reload; what colleagues write meanwhile is looked for now and then.
 
 import { Draft } from "./draft.js";
 import { localise } from "./format.js";
 import { measure } from "./length.js";
 import { words } from "./live.js";
-import { attempt, kept } from "./safe.js";
+import "./page.js";
+import { kept } from "./safe.js";
 
 const REFRESH_MS = 20_000;
 const FOLDED = "folded:file";
@@ -50,7 +51,9 @@ async function refresh() {
   const url = new URL(here.dataset.file, location.href);
   url.searchParams.set("part", "file");
   const answer = await fetch(url).catch(() => null);
-  if (answer?.ok && here === place()) show(here, await read(answer));
+  const page = answer?.ok && await read(answer);
+  const isUsed = contentOf(here) && here.contains(document.activeElement);
+  if (page && here === place() && !isUsed) show(here, page);
 }
 
 // A refused one comes back with what was wrong; whatever else goes wrong, it stands as it was.
@@ -85,7 +88,6 @@ async function read(answer) { return new DOMParser().parseFromString(await answe
 function show(here, page) {
   const content = contentOf(page);
   if (!content) return;
-  if (!document.querySelector('link[href$="css/file.css"]')) look();
   const old = contentOf(here);
   if (old) old.replaceWith(content);
   else here.querySelector("[data-file-link]").replaceWith(content);
@@ -103,9 +105,4 @@ function restore() {
     const details = field.closest("details:not([data-file])");
     if (details) details.open = true;
   }
-}
-
-function look() {
-  const script = document.querySelector('link[href$="css/page.css"]');
-  attempt(() => document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: script.href.replace("page.css", "file.css") })));
 }
