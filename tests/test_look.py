@@ -125,7 +125,7 @@ def test_the_first_load_is_light(full, tokens, ids, visit, role, path):
     visitor = visit(full, full.client(tokens[role]))
     network = visitor.context.new_cdp_session(visitor.page)
     network.send("Network.enable")
-    # What the line tells is as much as happens: only the page and its files are counted, and the client's file.
+    # What the line tells is as much as happens: only the page and its files are counted.
     ours, sizes = set(), []
     network.on(
         "Network.requestWillBeSent",
