@@ -76,13 +76,16 @@ CHOSEN = (
     ("agent", "inbox", "phone", "dark", "fr"),
 )
 QUALITY = 80
+# A browser without a window denies notifications before anybody asks.
+ASKABLE = "Object.defineProperty(Notification, 'permission', { get: () => 'default' })"
 
 
 def _show_file(page: Page) -> None:
     if page.locator(".panel-link").is_visible():
         page.click(".panel-link")
-    page.locator(".file-note").first.wait_for()
-    page.locator("#panel").evaluate("panel => { panel.scrollTop = panel.querySelector('[data-file]').offsetTop; }")
+    page.locator("#panel").evaluate(
+        "panel => { panel.scrollTop = panel.querySelector('[data-file]').offsetTop; }"
+    )
 
 
 # What is opened before the picture is taken.
@@ -131,11 +134,14 @@ def main() -> None:
                     "locale": language,
                     "reduced_motion": "reduce",
                 }
-                visitor = Visitor(browser, server.url, token, **look, permissions=["notifications"])
+                visitor = Visitor(browser, server.url, token, **look)
+                visitor.context.add_init_script(ASKABLE)
                 visitor.open(PAGES[who][page].format(**ids))
                 visitor.page.wait_for_load_state("networkidle" if token is None else "load")
                 if who in ("client", "agent", "asker"):
                     visitor.await_connection("live")
+                for file in visitor.page.locator("[data-file]").all():
+                    file.locator(".file-content").wait_for(state="attached")
                 if page in OPENED:
                     OPENED[page](visitor.page)
                 name = f"{who}-{page}-{size}-{colours}" + ("-fr" if language == "fr" else "")

@@ -216,14 +216,16 @@ def test_who_is_asked_about_a_dearer_colleague_sees_whether_they_are_there(serve
 def test_the_choice_of_colleagues_says_who_is_there_and_what_they_cost(server, talk, colleague):
     dearer, away = server.person("agent", "Me Noir", 990), server.person("agent", "Me Loin")
     away.post("/api/chat/agents/me", {"available": False})
-    html = Visitor(server, talk.agent).open(f"/sessions/{talk.id}").body.decode()
-    for who, text in (
-        (colleague, ">Me Girard · Available · €1.00 a minute<"),
-        (dearer, ">Me Noir · Available · €9.90 a minute<"),
-        (away, " disabled>Me Loin · Takes no requests now · €2.50 a minute<"),
+    page = Visitor(server, talk.agent).open(f"/sessions/{talk.id}")
+    choices = {values["value"]: values for _, values in page.read.tags if values.get("name") == "agent_id"}
+    for who, text, is_off in (
+        (colleague, "Me Girard Available · €1.00 a minute", False),
+        (dearer, "Me Noir Available · €9.90 a minute · the client is asked first", False),
+        (away, "Me Loin Takes no requests now · €2.50 a minute", True),
     ):
-        assert f'<option value="{who.id}"{text}' in html
-    assert html.index("At once") < html.index("Me Girard") < html.index("Dearer") < html.index("Me Noir")
+        assert text in page.text
+        assert ("disabled" in choices[str(who.id)]) == is_off
+    assert str(talk.agent.id) not in choices
 
 
 def test_no_note_reaches_the_client(server, talk, client_id, colleague):
