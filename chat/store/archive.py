@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
-from chat.store.sessions import COLUMNS, TABLES
+from chat.store.sessions import COLUMNS, TABLES, ids_of_client
 
 
 def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[SessionRow]:
@@ -40,7 +40,7 @@ def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> lis
     return _many(
         db,
         f"""
-        WHERE s.client_id = :client_id AND s.id < :before_id AND s.accepted_at IS NOT NULL
+        WHERE s.id IN {ids_of_client(":client_id")} AND s.id < :before_id AND s.accepted_at IS NOT NULL
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
         {"client_id": client_id, "before_id": before_id},
@@ -50,9 +50,9 @@ def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> lis
 def count(db: Connection, client_id: int) -> tuple[int, int, list[str]]:
     """How many of the client's were accepted, how many of these have ended, and in which currencies."""
     total, ended, currencies = db.conn.execute(
-        """
+        f"""
         SELECT count(*), count(*) FILTER (WHERE status = 'ended'), json_group_array(DISTINCT currency)
-        FROM chat_sessions WHERE client_id = ? AND accepted_at IS NOT NULL
+        FROM chat_sessions WHERE id IN {ids_of_client("?1")} AND accepted_at IS NOT NULL
         """,
         (client_id,),
     ).fetchone()

@@ -16,7 +16,7 @@ COLUMNS = """
     heir.name AS transfer_agent_name, heir.seen_at AS transfer_seen_at,
     heir.is_available AS transfer_available,
     (SELECT count(*) FROM chat_sessions o WHERE o.agent_id = s.transfer_agent_id
-        AND o.status IN ('active', 'paused')) AS transfer_open_sessions
+        AND o.status <> 'ended' AND o.status <> 'waiting') AS transfer_open_sessions
 """
 TABLES = """
     chat_sessions s
@@ -36,6 +36,12 @@ _JOINED = {
     "transfer_available",
     "transfer_open_sessions",
 }
+
+
+def ids_of_client(client: str) -> str:
+    """SQL: the ids of all of a client's, through the indexes of the open and of the ended ones."""
+    own = f"SELECT id FROM chat_sessions WHERE client_id = {client} AND status"
+    return f"({own} <> 'ended' UNION ALL {own} = 'ended')"
 
 
 def insert(
@@ -193,10 +199,10 @@ def waiting_of_client(db: Connection, client_id: int, agent_id: int | None) -> l
 def have_met(db: Connection, client_id: int, agent_id: int) -> bool:
     """Whether a session of the client's is the agent's, or was before any transfer."""
     row = db.conn.execute(
-        """
+        f"""
         SELECT EXISTS (
             SELECT 1 FROM chat_sessions s
-            WHERE client_id = ?1 AND (agent_id = ?2 OR previous_agent_id = ?2 OR EXISTS (
+            WHERE s.id IN {ids_of_client("?1")} AND (agent_id = ?2 OR previous_agent_id = ?2 OR EXISTS (
                 SELECT 1 FROM billing_intervals i WHERE i.chat_session_id = s.id AND i.agent_id = ?2
             ))
         )

@@ -182,8 +182,8 @@ def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
 
 
 def _of(client_id: int | None, id: str = "s.id") -> str:
-    """SQL: and of this client, if it is to be."""
-    own = "SELECT id FROM chat_sessions WHERE client_id = :client_id"
+    """SQL: and of this client's that have ended, if it is to be."""
+    own = "SELECT id FROM chat_sessions WHERE client_id = :client_id AND status = 'ended'"
     return "" if client_id is None else f"AND {id} IN ({own})"
 
 
