@@ -423,15 +423,29 @@ def test_notes_are_kept_beside_the_conversation(desk):
     assert desk.is_same_page()
 
 
-def test_what_a_colleague_writes_is_there_after_a_while(desk):
-    name, page = NAMES[0], desk.page
+def test_what_a_colleague_writes_is_there_after_a_while(desk, visit):
+    name, page, admin = NAMES[0], desk.page, desk.site.person("admin")
+    client = desk.clients[name].id
     page.clock.install()
-    desk.open(f"/sessions/{desk.ids[name]}")
-    page.locator(".file-content").wait_for()
-    admin = desk.site.person("admin")
-    admin.post(f"/api/chat/clients/{desk.clients[name].id}/notes", {"text": "Pays on paper."})
-    page.clock.run_for(20_000)
-    page.locator(".file-note .text", has_text="Pays on paper.").wait_for()
+    for place, text in (
+        (f"/sessions/{desk.ids[name]}", "Pays on paper."),
+        (f"/clients/{client}", "In June."),
+    ):
+        desk.open(place)
+        page.locator(".file-content").wait_for()
+        admin.post(f"/api/chat/clients/{client}/notes", {"text": text})
+        page.clock.run_for(20_000)
+        page.locator(".file-note .text", has_text=text).wait_for()
+    # Nobody reads again and again for an administrator, whose readings are noted.
+    office = visit(desk.site, admin)
+    office.page.clock.install()
+    office.open(f"/clients/{client}")
+    office.page.clock.run_for(60_000)
+    office.page.fill(f"#note-{client}", "Again.")
+    office.page.press(f"#note-{client}", "Control+Enter")
+    office.page.locator(".file-note .text", has_text="Again.").wait_for()
+    found = admin.get(f"/api/chat/audit?userId={client}&kind=file_read").json["entries"]
+    assert len(found) == 2  # Opened, and shown again with the note.
 
 
 def test_the_switch_is_in_place_and_the_skip_links_lead_to_what_is_there(desk):

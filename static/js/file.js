@@ -4,7 +4,7 @@
 import { Draft } from "./draft.js";
 import { localise } from "./format.js";
 import { measure } from "./length.js";
-import { words } from "./live.js";
+import { stream, words } from "./live.js";
 import "./page.js";
 import { kept } from "./safe.js";
 
@@ -28,7 +28,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(form);
 });
-setInterval(() => {
+// An administrator's reading is noted each time.
+if (stream) setInterval(() => {
   const here = place();
   if (here && !document.hidden && here.offsetParent && !here.contains(document.activeElement)) refresh();
 }, REFRESH_MS);
@@ -48,9 +49,7 @@ function begin() {
 
 async function refresh() {
   const here = place();
-  const url = new URL(here.dataset.file, location.href);
-  url.searchParams.set("part", "file");
-  const answer = await fetch(url).catch(() => null);
+  const answer = await fetch(here.dataset.file || location.href).catch(() => null);
   const page = answer?.ok && await read(answer);
   const isUsed = contentOf(here) && here.contains(document.activeElement);
   if (page && here === place() && !isUsed) show(here, page);
@@ -66,7 +65,7 @@ async function send(form) {
   if (answer.ok && field?.value === sent) new Draft(field?.dataset.draft).text = "";
   if (here !== place()) return;
   show(here, page);
-  here.querySelector("[data-said]").textContent = page.querySelector(".is-notice span, [role=alert]")?.textContent ?? "";
+  here.querySelector("[data-said]").textContent = contentOf(here).dataset.notice;
   const again = field && document.getElementById(field.id);
   const edit = again?.closest("details:not([data-file], [open])")?.querySelector("summary");
   (edit ?? again ?? document.getElementById("notes")).focus();

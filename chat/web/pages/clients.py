@@ -70,7 +70,7 @@ def delete(user_id: str, note_id: str) -> Response:
     user, client_id = reader("agent", "admin"), path_id(user_id)
     check_form()
     notes.delete(current_runtime(), user, client_id, path_id(note_id))
-    return see("files.show", user_id=client_id, session=query(Shown).session, notice="deleted")
+    return _see(client_id, "deleted")
 
 
 @blueprint.get("/file.<kind>")
@@ -87,7 +87,7 @@ def export(user_id: str, kind: str) -> Response:
 
 def _page(client_id: int, problem: Problem | None = None, edited_id: int | None = None) -> Response:
     user, asked = reader("agent", "admin"), query(Shown)
-    is_part = asked.part == "file" and problem is None
+    is_part = asked.part == "file"
     size, without = (BESIDE, {"live": None}) if is_part else (PAGE_SIZE, dict[str, Any]())
     found = clients.file_of(current_runtime(), user, client_id, asked.before, asked.before_note, size)
     return page(
@@ -108,7 +108,13 @@ def _kept(client_id: int, act: Callable[[Note], object], edited_id: int | None =
         act(form(Note))
     except InvalidParameter as problem:
         return _page(client_id, problem, edited_id)
-    return see("files.show", user_id=client_id, session=query(Shown).session, notice="saved", _anchor="notes")
+    return _see(client_id, "saved")
+
+
+def _see(client_id: int, notice: str) -> Response:
+    asked = query(Shown)
+    shown = {"session": asked.session, "part": asked.part or None}
+    return see("files.show", user_id=client_id, notice=notice, _anchor="notes", **shown)
 
 
 def _text(found: ClientFile) -> str:
