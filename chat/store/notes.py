@@ -10,7 +10,7 @@ _SELECT = """
 # For the agent whom session `s` was handed over to, until they have written in it.
 HANDOVER = """
     SELECT substr(n.text, 1, 200) FROM notes n
-    WHERE n.chat_session_id = s.id AND n.for_id = :user_id AND s.agent_id = :user_id AND NOT EXISTS (
+    WHERE n.chat_session_id = s.id AND n.for_id = :user_id AND NOT EXISTS (
         SELECT 1 FROM messages m
         WHERE m.chat_session_id = s.id AND m.sender_id = :user_id AND m.created_at >= n.created_at
     )
