@@ -93,13 +93,6 @@ OPENED: dict[str, Callable[[Page], None]] = {
     "file": _show_file,
     "alerts": lambda page: page.click("[data-alerts] summary"),
 }
-NOTES = (
-    ("admin", "Has asked for a receipt on paper: sent on Monday."),
-    (
-        "agent",
-        "Works at night, answers late: do not take it for silence.\nThe lease is of 2019, in both names.",
-    ),
-)
 EMAILS = {"client": "client1", "agent": "agent1", "admin": "admin"}
 TALK = (
     ("client", "Mon propriétaire veut garder le dépôt de garantie : le parquet serait usé. Il peut ?"),
@@ -171,8 +164,6 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
         for role in ("client", "agent"):
             people[role].fetch(1)
         people[side].send(1, text)
-    for who, text in NOTES:
-        people[who].post("/api/chat/clients/1/notes", {"text": text})
     ended = people["agent"].get("/api/chat/sessions?status=ended").json["sessions"]
     cards = people["agent"].get("/api/chat/sessions").json["sessions"]
     waiting = next(each for each in cards if each["status"] == "waiting" and each["agent"])
