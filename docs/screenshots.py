@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 
 from tests.browser import Visitor, launch
 from tests.client import Client
-from tests.server import FLASK, ROOT, Server
+from tests.server import COMMAND, ROOT, Server
 
 SIZES: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1280, "height": 800}},
@@ -152,9 +152,9 @@ def _picture(visitor: Visitor) -> bytes:
 
 def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
     """The demo, with a conversation going on, and who may look at what."""
-    _flask(server, "demo")
+    _command(server, "demo")
     people = {
-        role: server.client(_flask(server, "token", f"{name}@demo.example").strip())
+        role: server.client(_command(server, "token", f"{name}@demo.example").strip())
         for role, name in EMAILS.items()
     }
     # In either language, as the browser asks for it.
@@ -168,16 +168,16 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
     cards = people["agent"].get("/api/chat/sessions").json["sessions"]
     waiting = next(each for each in cards if each["status"] == "waiting" and each["agent"])
     asker = server.database.read(lambda db: db["users"].get(waiting["client"]["id"])["email"])
-    people["asker"] = server.client(_flask(server, "token", asker).strip())
+    people["asker"] = server.client(_command(server, "token", asker).strip())
     return people, {
         "ended": next(each["id"] for each in ended if each["client"]["id"] == 1 and each["rating"]),
         "waiting": waiting["id"],
     }
 
 
-def _flask(server: Server, *words: str) -> str:
+def _command(server: Server, *words: str) -> str:
     done = subprocess.run(
-        [*FLASK, *words], cwd=ROOT, env=server.environment, capture_output=True, text=True, check=True
+        [*COMMAND, *words], cwd=ROOT, env=server.environment, capture_output=True, text=True, check=True
     )
     return done.stdout
 

@@ -18,7 +18,7 @@ from chat.settings import SettingError, Settings
 from chat.web.answer import encode
 from chat.web.typed import Amount, typed
 from tests.pages.visitor import Visitor
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
 
 AMOUNT = TypeAdapter(Amount)
 
@@ -197,7 +197,7 @@ def test_what_it_cannot_express_is_refused_with_what_can_be(shop):
 
 def flask(server, *words):
     return subprocess.run(
-        [*FLASK, *words],
+        [*COMMAND, *words],
         cwd=ROOT,
         env=server.environment,
         capture_output=True,

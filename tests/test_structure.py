@@ -42,7 +42,7 @@ LAYERS = (
     {"store"},
     {"database"},
     {"texts"},
-    {"limits", "clock", "settings", "errors", "money"},
+    {"limits", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 

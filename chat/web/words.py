@@ -83,6 +83,7 @@ AUDIT = {
     "share_changed": _("Changed the share"),
     "disabled": _("Disabled"),
     "enabled": _("Enabled"),
+    "signed_out": _("Signed somebody out"),
     "password_link": _("Made a link for a new password"),
     "password_changed": _("Changed the password"),
     "invited": _("Made an invitation"),
@@ -204,7 +205,7 @@ FIELDS = {
     "text": _("A note has 1 to 4000 characters."),
     "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
-    "code": _("The command “flask --app app chat set-up” prints it."),
+    "code": _("The command “tete-a-tete set-up” prints it."),
 }
 # Of settings, where it is a word.
 UNITS = {
