@@ -256,7 +256,7 @@ class Settings:
     currency: str = _setting(
         "EUR",
         "ISO 4217",
-        "What all amounts are in; that of the database, which `chat currency` changes.",
+        "What all amounts are in; that of the database, which `tete-a-tete currency` changes.",
         _currency,
     )
     operator_name: str = _setting("", "text", "Whose name stands on receipts; with its legal form.", str)

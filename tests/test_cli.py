@@ -311,7 +311,7 @@ def test_people_are_seen_to(start, run):
     run(server, "users", "enable", agent)
     link = run(server, "users", "link", agent).strip()
     assert server.client().get(link[link.index("/links/") :]).status == 200
-    found = json.loads(run(server, "sessions", "--status", "active", "--json"))
+    found = json.loads(run(server, "sessions", "--of", "moreau", "--json"))
     assert (found["id"], found["client"], found["agent"]) == (talk.id, "Camille Moreau", "Dr Anaïs Laurent")
 
 

@@ -9,7 +9,7 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "sweeper"},
+    {"demo", "doctor", "sweeper"},
     {"clients", "transitions"},
     {
         "archive",

@@ -105,6 +105,7 @@ class Amount(click.ParamType[int]):
     name = "amount"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        runtime()  # It must be in its currency.
         try:
             return money.minor_units(Decimal(value if re.fullmatch(AMOUNT, value) else "NaN"))
         except ValueError:
