@@ -363,6 +363,7 @@ def test_pages_are_in_one_language(start, run, french, code):
 @contextmanager
 def app_in(folder, **settings):
     app = create_app(Settings(database_url=f"sqlite:///{folder / 'chat.db'}", **settings))
+    app.extensions["chat"].prepare()
     try:
         yield app
     finally:
