@@ -75,7 +75,7 @@ def test_the_browser_finds_the_same(site, visit):
     visitor.open("/login")
     found = visitor.page.evaluate(
         """async (texts) => {
-            const { linked } = await import("/static/js/messages/links.js"); // as it is written
+            const { linked } = await import("/static/js/messages/links.js"); // without a version: by itself
             return texts.map((text) => {
                 const element = document.createElement("p");
                 element.append(...linked(text));

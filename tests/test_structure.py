@@ -10,6 +10,7 @@ from tests.server import ROOT
 LAYERS = (
     {"cli", "web", "worker"},
     {"demo", "doctor", "sweeper"},
+    {"clients", "transitions"},
     {
         "archive",
         "balances",
@@ -25,8 +26,8 @@ LAYERS = (
         "replies",
         "reports",
         "statistics",
-        "transitions",
     },
+    {"notes"},
     {"agents", "messages", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},

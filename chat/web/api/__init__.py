@@ -3,6 +3,7 @@
 from chat.web.api import (
     agents,
     books,
+    clients,
     description,
     diagnosis,
     earnings,
@@ -34,6 +35,7 @@ ALL = tuple(
         books,
         order,
         missed,
+        clients,
         login,
         operation,
         diagnosis,
