@@ -8,9 +8,11 @@ from flask import Flask, Request, Response
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from chat import cli
+from chat import cli, push
 from chat.database.connection import check_version, sqlite3
 from chat.errors import DatabaseUnavailable
+from chat.notices import Notices
+from chat.outbox import Outbox
 from chat.runtime import Runtime
 from chat.settings import Settings, from_environment
 from chat.sweeper import Sweeper
@@ -81,7 +83,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         runtime.prepare()
     except DatabaseUnavailable as problem:
         log.error("503 until the database is back: %s", problem)
-    runtime.companions.append(Sweeper(runtime))
+    outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
+    runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

@@ -9,7 +9,7 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "sweeper"},
+    {"demo", "push", "sweeper"},
     {
         "archive",
         "balances",
@@ -20,6 +20,7 @@ LAYERS = (
         "exports",
         "inbox",
         "missed",
+        "notices",
         "payments",
         "people",
         "replies",
@@ -27,7 +28,7 @@ LAYERS = (
         "statistics",
         "transitions",
     },
-    {"agents", "messages", "receipts", "refunds", "shares", "signals", "verify"},
+    {"agents", "messages", "outbox", "receipts", "refunds", "shares", "signals", "verify"},
     {"changes"},
     {"sessions", "waiting"},
     {"accounts", "lifecycle"},
@@ -40,7 +41,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"texts"},
+    {"languages", "texts"},
     {"limits", "clock", "settings", "errors", "money"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
