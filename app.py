@@ -20,7 +20,7 @@ from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
 from chat.web.proxies import Proxied
 from chat.web.routes import Routes
-from chat.web.static import IMMUTABLE, NEVER_ASKED, without_comments
+from chat.web.static import IMMUTABLE, NEVER_ASKED
 
 # A name, an IPv4 or an IPv6 address, and perhaps a port: anything else would stand in links that we make.
 HOST = re.compile(r"([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -55,15 +55,16 @@ class Application(Flask):
 
     def send_static_file(self, filename: str) -> Response:
         """Flask's; without its version a browser asks each time whether a file is still the same."""
-        path, is_immutable = self.extensions["static"].find(filename)
+        files: static.Static = self.extensions["static"]
+        path, is_immutable = files.find(filename)
         response = super().send_static_file(path)
         if is_immutable:
             response.headers["Cache-Control"] = IMMUTABLE
             for name in NEVER_ASKED:
                 response.headers.pop(name, None)
-        if path.endswith(".js") and response.status_code == 200 and not self.debug:
-            response.direct_passthrough = False
-            response.set_data(without_comments(response.get_data()))
+            if path.endswith(".js"):
+                response.direct_passthrough = False
+                response.set_data(files.bundle(path))
         return compressed(response)
 
 

@@ -3,20 +3,38 @@
 import re
 
 import pytest
+from playwright.sync_api import Error
 
 from chat.web.static import Static
 from tests.server import ROOT
 from tests.test_browser import strange
 
-PRELOAD = r'<link rel="modulepreload" href="([^"]+)">\s*'
-SCRIPT = r'<script type="module" src="([^"]+)">'
 FILES = {
-    "js/page.js": 'import { a } from "./a.js";\nimport "./far/b.js";\nconst text = "./not.js";\n',
-    "js/a.js": 'export const from = "./no.js";\nexport {\n  b,\n} from "./far/b.js";\n',
-    "js/far/b.js": 'import {\n  c,\n  d,\n} from "../c.js";\n// import "./comment.js"\n',
-    "js/c.js": 'import { a } from "./a.js"; // a circle\n',
-    "js/alone.js": "",
+    "js/page.js": """
+import { a, d as e } from "./a.js";
+import "./far/b.js";
+throw [a(), e, "import x"].join();
+""",
+    "js/a.js": """
+import {
+  b,
+} from "./far/b.js";
+// A comment.
+export function a() { return own + b; }
+const own = "a";
+export const d = "d";
+""",
+    "js/far/b.js": 'import { own } from "../c.js";\nexport const b = own;\n',
+    "js/c.js": "export const own = `c // no comment`;\n",
     "css/page.css": "body { color: red }",
+}
+NOT_UNDERSTOOD = {
+    "a circle": 'import { b } from "./far/b.js";\nexport const own = b;\n',
+    "what is exported by default": "export default 1;\n",
+    "what is exported by a list": "const own = 1;\nexport { own };\n",
+    "what is imported as a whole": 'import * as all from "./alone.js";\n',
+    "what is imported later": 'const later = () => import("./alone.js");\n',
+    "who it is": "const name = import.meta.url;\n",
 }
 
 
@@ -29,11 +47,17 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_what_a_script_imports_is_found_through_all_files(folder):
-    static = Static(folder)
-    assert static.preloads("js/page.js") == ["js/a.js", "js/far/b.js", "js/c.js"]
-    assert static.preloads("js/alone.js", "js/c.js") == ["js/a.js", "js/far/b.js"]
-    assert static.preloads("js/alone.js") == []
+def test_a_script_comes_with_all_that_it_imports_each_in_its_own_scope(folder, visit, site):
+    script = f"() => {{ {Static(folder).bundle('js/page.js')} }}"
+    with pytest.raises(Error, match=r"^Page.evaluate: ac // no comment,d,import x"):
+        visit(site, None).page.evaluate(script)
+
+
+@pytest.mark.parametrize("code", NOT_UNDERSTOOD.values(), ids=NOT_UNDERSTOOD)
+def test_a_script_of_another_form_is_not_served_as_something_else(folder, code):
+    (folder / "js" / "c.js").write_text(code)
+    with pytest.raises(ValueError, match=r"js/|import|export"):
+        Static(folder).bundle("js/page.js")
 
 
 def test_a_file_that_changes_changes_the_version(folder):
@@ -67,7 +91,7 @@ def test_a_file_with_its_version_is_kept_and_one_without_is_asked_for_each_time(
         for name in (plain, old):
             asked = somebody.get(name)
             assert (asked.status, asked.headers["Cache-Control"]) == (200, "no-cache"), name
-            assert asked.body == kept.body
+            assert (asked.body == kept.body) == (not path.endswith(".js"))
             again = somebody.get(name, If_None_Match=asked.headers["ETag"])
             assert (again.status, again.headers["Cache-Control"]) == (304, "no-cache")
     version = files[0].split("/")[2]
@@ -76,52 +100,59 @@ def test_a_file_with_its_version_is_kept_and_one_without_is_asked_for_each_time(
 
 
 @pytest.mark.parametrize(
-    ("role", "path"),
+    ("role", "path", "script"),
     [
-        (None, "/login"),
-        ("client", "/sessions"),
-        ("client", "/sessions/{id}"),
-        ("agent", "/inbox"),
-        ("agent", "/sessions/{id}"),
-        ("admin", "/admin/diagnosis"),
+        (None, "/login", "page"),
+        ("client", "/sessions", "inbox"),
+        ("client", "/sessions/{id}", "conversation"),
+        ("agent", "/inbox", "desk"),
+        ("admin", "/admin/diagnosis", "diagnosis"),
     ],
 )
-def test_a_page_preloads_exactly_what_its_scripts_import(site, visit, role, path):
+def test_a_page_asks_for_one_script(site, visit, role, path, script):
     session_id, client, agent = strange(site)
     people = {"client": client, "agent": agent, "admin": site.person("admin")}
-    visitor, here, html = visit(site, people.get(role)), path.format(id=session_id), []
-
-    def answer_without_preloads(route):
-        response = route.fetch()
-        html.append(response.text())
-        route.fulfill(response=response, body=re.sub(PRELOAD, "", html[0]))
-
-    visitor.page.route(f"**{here}", answer_without_preloads)
-    visitor.open(here)
-    assert scripts_of(visitor) == sorted(re.findall(PRELOAD, html[0]) + re.findall(SCRIPT, html[0]))
+    visitor = visit(site, people.get(role))
+    visitor.open(path.format(id=session_id))
+    visitor.page.wait_for_load_state()
+    (asked,) = (url for url in visitor.requests if url.endswith(".js"))
+    assert asked.endswith(f"/js/{script}.js")
 
 
-def test_all_scripts_are_asked_for_before_one_has_told_what_it_imports(site, visit):
+def test_the_first_question_is_asked_with_the_script_and_not_after_it(site, visit):
     session_id, client, _ = strange(site)
     visitor = visit(site, client)
-    for name in ("conversation", "page"):
-        visitor.page.route(
-            f"**/{name}.js", lambda route: route.fulfill(body="", content_type="text/javascript")
-        )
-    html = visitor.open(f"/sessions/{session_id}").text()
-    preloads = re.findall(PRELOAD, html)
-    assert len(preloads) > 15
-    assert scripts_of(visitor) == sorted(preloads + re.findall(SCRIPT, html))
+
+    held = []
+    visitor.page.route("**/*.js", lambda route: held.append(route))
+    with visitor.page.expect_response(lambda answer: "/api/chat/sessions?" in answer.url):
+        visitor.page.goto(f"/sessions/{session_id}", wait_until="commit")
+    held[0].continue_()
+    visitor.await_connection("live")
+    # Nor is it asked again.
+    (asked,) = (url for url in visitor.requests if "/sessions?" in url and "longPoll" not in url)
+    assert "cursor=" in asked
 
 
-def scripts_of(visitor):
-    """Those that the browser has asked for, each once."""
-    return sorted(url.removeprefix(visitor.url) for url in visitor.requests if url.endswith(".js"))
+def test_a_second_visit_asks_for_the_page_and_the_api_alone(site, visit):
+    session_id, client, _ = strange(site)
+    visitor, asked = visit(site, client), {}
+    visitor.open(f"/sessions/{session_id}")
+    visitor.await_connection("live")
+    network = visitor.context.new_cdp_session(visitor.page)
+    network.send("Network.enable")
+    network.on(
+        "Network.requestWillBeSent", lambda event: asked.update({event["requestId"]: event["request"]["url"]})
+    )
+    network.on("Network.requestServedFromCache", lambda event: asked.pop(event["requestId"], None))
+    visitor.open(f"/sessions/{session_id}")
+    visitor.await_connection("live")
+    paths = [url.removeprefix(site.url).partition("?")[0] for url in asked.values()]
+    assert set(paths) <= {f"/sessions/{session_id}", "/api/chat/sessions", "/api/chat/read"}
+    assert 2 <= len(paths) <= 4  # what is held may be asked for already
 
 
-def test_scripts_travel_without_their_comments_and_with_their_lines(site, files):
+def test_while_somebody_works_on_the_files_they_are_served_as_they_are(site, files):
     (path,) = (each for each in files if each.endswith("/js/page.js"))
-    served = site.client().get(path).body.decode().split("\n")
-    written = (ROOT / "static/js/page.js").read_text().split("\n")
-    assert served != written
-    assert served == ["" if line.lstrip().startswith("//") else line.lstrip(" ") for line in written]
+    served = site.client().get(re.sub("/static/[0-9a-f]{16}/", "/static/", path)).body
+    assert served == (ROOT / "static/js/page.js").read_bytes()

@@ -4,6 +4,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import Headers
@@ -142,6 +143,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         settings=current_runtime().settings,
         csrf=csrf_token(user) if user else "",
         words=words,
+        first_question=first_question,
         current_path=current_path(),
         problem_text=_problem_text(problem),
         problem_field=problem.extra.get("field") if problem else None,
@@ -190,6 +192,12 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
         "heartbeat_seconds": current_runtime().settings.heartbeat_seconds,
         "words": words.for_scripts(user.role),
     }
+
+
+def first_question(live: Mapping[str, Any]) -> str:
+    """The query with which static/js/poller.js begins, to the letter: by it a browser knows it again."""
+    peers = ",".join(f"{session_id}:{peer}" for session_id, peer in live["peers"].items())
+    return urlencode({"cursor": live["cursor"], "peers": peers})
 
 
 def current_path() -> str:

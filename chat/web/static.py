@@ -1,6 +1,7 @@
-"""The static files: a name that changes with their content, and what a page's scripts import."""
+"""The static files: a name that changes with their content, and scripts together with what they import."""
 
 import re
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -10,26 +11,23 @@ from flask import Flask
 
 # A year, as long as any cache keeps anything; and no question in between whether it is still the same.
 IMMUTABLE = "public, max-age=31536000, immutable"
-# What only such a question, or half a file, would need: on thirty files they are more than a script.
+# What only such a question, or half a file, would need.
 NEVER_ASKED = ("ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition")
 VERSION_DIGITS = 16
 VERSION = re.compile(f"[0-9a-f]{{{VERSION_DIGITS}}}")
-# `import … from "./x.js"`, `import "./x.js"` and `export … from "./x.js"`, at the beginning of a line.
-IMPORT = re.compile(r"""^(?:import|export)\b(?:[^"'=;()]*\bfrom)?\s*["'](\.{1,2}/[^"']+)["']""", re.MULTILINE)
+# `import "./x.js"` and `import { a, b } from "./x.js"`, and what stands before what is exported.
+IMPORT = re.compile(r"""^import (?:(\{[^}]*\}) from )?"(\.{1,2}/[^"]+)";""", re.MULTILINE)
+EXPORT = re.compile(r"^export (?=(?:async )?(?:const|class|function) (\w+))", re.MULTILINE)
+NOT_UNDERSTOOD = re.compile(r"^(?:import|export)\b.*|\bimport\(.*|\bimport\.meta\b", re.MULTILINE)
 # A line of comment alone, and what lines are moved in by.
-UNREAD = re.compile(rb"^ *//.*$|^ +", re.MULTILINE)
-
-
-def without_comments(script: bytes) -> bytes:
-    """What a browser needs of it, each line in its place: the rest is a fifth of what travels."""
-    return UNREAD.sub(b"", script)
+UNREAD = re.compile(r"^ *//.*\n|^ +|^\n", re.MULTILINE)
 
 
 class Static:
     """The files of a folder, as they were when the server started.
 
-    All share one version, in the place of a folder: `/static/<version>/js/page.js`. So what a script imports
-    by a relative path has it, too.
+    All share one version, in the place of a folder: `/static/<version>/js/page.js`. A script that is asked
+    for by such a name comes with all that it imports, and without what only its readers need: one file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,11 +36,8 @@ class Static:
         for name, path in sorted(files.items()):
             digest.update(f"{name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
         self.version = digest.hexdigest()[:VERSION_DIGITS]
-        self._imports = {
-            name: [normpath(join(dirname(name), found)) for found in IMPORT.findall(path.read_text())]
-            for name, path in files.items()
-            if path.suffix == ".js"
-        }
+        self._scripts = {name: path.read_text() for name, path in files.items() if path.suffix == ".js"}
+        self.bundle = cache(self._bundle)
 
     def find(self, name: str) -> tuple[str, bool]:
         """The path of a file by its name on the web, and whether what has that name stays the same.
@@ -52,16 +47,46 @@ class Static:
         version, _, path = name.partition("/")
         return (path, version == self.version) if VERSION.fullmatch(version) else (name, False)
 
-    def preloads(self, *scripts: str) -> list[str]:
-        """What these import, and what that imports, without themselves; the nearest first."""
-        found = list(scripts)
-        for script in found:  # It grows meanwhile.
-            found += [name for name in self._imports[script] if name not in found]
-        return found[len(scripts) :]
+    def _bundle(self, script: str) -> str:
+        """This script behind all that it imports, each in a scope of its own, as modules have.
+
+        Raises ValueError for what would not be the same so: a circle, an import or export of another form.
+        """
+        done: dict[str, str] = {}
+        self._add(script, done, ())
+        return "".join(done.values())
+
+    def _add(self, name: str, done: dict[str, str], importers: tuple[str, ...]) -> None:
+        if name in importers:
+            raise ValueError(f"{name} is imported by what it imports: {importers}")
+        if name in done:
+            return
+        code = self._scripts[name]
+        for imported in IMPORT.findall(code):
+            self._add(_path(name, imported[1]), done, (*importers, name))
+
+        def take(found: re.Match[str]) -> str:
+            module = _variable(_path(name, found[2]))
+            return f"const {found[1].replace(' as ', ': ')} = {module};" if found[1] else ""
+
+        exported = ", ".join(EXPORT.findall(code))
+        body = EXPORT.sub("", IMPORT.sub(take, code))
+        if wrong := NOT_UNDERSTOOD.search(body):
+            raise ValueError(f"{name}: {wrong[0]}")
+        body = UNREAD.sub("", body)
+        done[name] = f"const {_variable(name)} = (() => {{\n{body}return {{ {exported} }};\n}})();\n"
+
+
+def _path(importer: str, imported: str) -> str:
+    return normpath(join(dirname(importer), imported))
+
+
+def _variable(path: str) -> str:
+    return "$" + re.sub(r"\W", "_", path)
 
 
 def register(app: Flask) -> Static:
-    """Give the files of `app` their version, and its templates `preloads`."""
+    """Give the files of `app` their version."""
     static = Static(Path(str(app.static_folder)))
 
     @app.url_defaults
@@ -70,5 +95,4 @@ def register(app: Flask) -> Static:
         if endpoint == "static" and not app.debug:
             values["filename"] = f"{static.version}/{values['filename']}"
 
-    app.jinja_env.globals["preloads"] = static.preloads
     return static

@@ -1,6 +1,7 @@
 // The button of a request to any agent says what a minute may cost, as it is typed.
 
 import { money } from "./format.js";
+import "./page.js";
 
 const { currency, decimals } = document.body.dataset;
 const own = document.documentElement.lang === "fr" ? "," : ".";

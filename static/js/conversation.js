@@ -9,6 +9,7 @@ import { Pager } from "./messages/pager.js";
 import { Pending } from "./messages/pending.js";
 import { Scroll } from "./messages/scroll.js";
 import { Outbox } from "./outbox.js";
+import "./page.js";
 import { clockText, SessionView } from "./session.js";
 
 let current = null;

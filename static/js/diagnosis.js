@@ -1,6 +1,7 @@
 // The operator's check of the line: what a proxy in between lets through, one question after another.
 
 import { get, open, openSocket } from "./api.js";
+import "./page.js";
 
 const PATH = "diagnose";
 const GRACE_MS = 10_000; // what an answer may take beyond its time

@@ -3,6 +3,7 @@
 import { address } from "./api.js";
 import { initials, instant, minutes, money, setTime } from "./format.js";
 import { live, stream, user, words } from "./live.js";
+import "./page.js";
 import { kept } from "./safe.js";
 import { billOf, statusText } from "./session.js";
 

@@ -103,5 +103,5 @@ if (stream) {
     if (isTyped()) say("restored", words.restored, words.reload);
     else location.reload();
   });
-  stream.start();
+  addEventListener("DOMContentLoaded", () => stream.start()); // once all scripts listen
 }

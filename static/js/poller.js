@@ -42,7 +42,7 @@ export class Poller extends EventTarget {
       const isLong = !this.#isClassic && !isFirst && !failures && (cuts < CUTS || Date.now() >= this.#probeAt);
       const began = Date.now();
       try {
-        const { answer, late } = await this.ask(isLong);
+        const { answer, late } = await this.ask(isFirst ? undefined : isLong);
         if (!this.#isRunning) return undefined;
         failures = 0;
         isFirst = false;
@@ -86,13 +86,15 @@ export class Poller extends EventTarget {
     this.#wakeUp?.();
   }
 
+  // Without saying whether it may be held it is the request that the page had begun itself.
   async ask(isLong) {
     const asking = (this.#asking = new AbortController());
     const timeout = setTimeout(() => asking.abort("late"), (isLong ? this.#hold : 0) + GRACE_MS);
     try {
       const { cursor, peers } = this.#position();
       const told = Object.entries(peers).map((pair) => pair.join(":"));
-      const answer = await get("sessions", { cursor, longPoll: isLong, peers: told.join() }, asking.signal);
+      const query = { cursor, peers: told.join(), ...(isLong !== undefined && { longPoll: isLong }) };
+      const answer = await get("sessions", query, asking.signal);
       const skew = Date.now() - answer.server_time;
       this.#skew = Math.min(this.#skew, skew);
       return { answer: { ...answer, from: cursor }, late: skew - this.#skew };

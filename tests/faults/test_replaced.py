@@ -83,6 +83,8 @@ def test_a_database_that_is_replaced_while_people_talk(start, tmp_path, kind, wo
     leave_to(server)
 
     def go_on():
+        while moved.acquire(blocking=False):
+            pass  # of before
         for _ in range(BETWEEN):
             assert moved.acquire(timeout=60), server.log
 
