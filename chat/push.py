@@ -150,18 +150,20 @@ class Carrier:
             "Urgency": "high" if note.is_urgent else "normal",
             "Topic": _encoded(hmac.digest(device["auth"], note.topic.encode(), "sha256")[:24]),
         }
-        content = _encrypted(device, _content(note))
+        content = _encrypted(device, _content(note, device["language"]))
         return exchange("POST", device["endpoint"], content, headers, SECONDS, not settings.push_anywhere)
 
 
-def _content(note: Note) -> bytes:
-    """What static/service-worker.js reads; spaces hide how long it is."""
+def _content(note: Note, language: str) -> bytes:
+    """What static/js/service-worker.js reads; spaces hide how long it is."""
     content = {
         "title": note.title,
         "body": note.body,
         "path": note.path,
         "tag": f"tete-a-tete:{note.topic.partition(':')[2] or note.topic}",
+        "language": language,
         "is_silent": note.is_silent,
+        "is_urgent": note.is_urgent,
         "badge": note.badge,
     }
     written = json.dumps(content, ensure_ascii=False).encode()

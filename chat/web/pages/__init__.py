@@ -6,6 +6,7 @@ from chat.web.pages import (
     books,
     conversations,
     desk,
+    device,
     entrance,
     order,
     paying,
@@ -26,6 +27,7 @@ ALL = tuple(
         order,
         books,
         desk,
+        device,
         statements,
         administration,
     )
