@@ -62,18 +62,24 @@ class Notices:
 def _tell(db: Connection, found: Sequence[NoticeRow], over: Sequence[NoticeRow]) -> None:
     now = store.server.now(db)
     over = [each for each in over if store.notices.delete(db, each) and each["kind"] == "request"]
-    found = [each for each in found if store.notices.keep(db, each)]
+    found = [each for each in found if store.notices.keep(db, each) and not each["is_looking"]]
     devices = store.push.ids_of(db, [each["user_id"] for each in (*over, *found)], now)
-    for notice, kind in (*((each, "over") for each in over), *((each, each["kind"]) for each in found)):
+    for notice in over:
         topic = _topic(notice["chat_session_id"])
-        for user_id, target in devices:
-            if user_id != notice["user_id"] or (
-                kind == "over" and store.outbox.take_back(db, "push", str(target), topic)
-            ):
-                continue
-            payload = json.dumps({**dict(notice), "kind": kind})
-            due_at = now if kind == "over" else now + PAUSE_MS
-            store.outbox.put(db, "push", str(target), topic, payload, due_at, now + DAY_MS)
+        for device_id in devices[notice["user_id"]]:
+            # What has not been sent is not to be closed.
+            if not store.outbox.take_back(db, "push", str(device_id), topic):
+                _put(db, notice, "over", device_id, now, now)
+    for notice in found:
+        for device_id in devices[notice["user_id"]]:
+            _put(db, notice, notice["kind"], device_id, now, now + PAUSE_MS)
+
+
+def _put(db: Connection, notice: NoticeRow, kind: str, device_id: int, now: int, due_at: int) -> None:
+    chat_session_id = notice["chat_session_id"]
+    payload = json.dumps({"kind": kind, "chat_session_id": chat_session_id, "upto": notice["message_id"]})
+    topic = _topic(chat_session_id)
+    store.outbox.put(db, "push", str(device_id), topic, payload, due_at, now + DAY_MS)
 
 
 def note(db: Connection, settings: Settings, device: PushRow, payload: str) -> Note | None:

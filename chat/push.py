@@ -27,7 +27,7 @@ LONGEST_ENDPOINT = 1000
 # Of one user: an older one is forgotten.
 DEVICES = 10
 # A page that is looked at says so this often, and is believed for a little longer.
-LOOKING_MS = 75_000
+LOOKING_MS = 30_000
 SECONDS = 10.0
 THREADS = 8
 SIGNED_SECONDS = 12 * 3600
@@ -53,7 +53,10 @@ def subscribe(
     language: str,
     replaces: str | None = None,
 ) -> bool:
-    """Whether the device is new; `replaces` is what it had before. Raises Forbidden, InvalidParameter, NotFound."""
+    """Whether the device is new; `replaces` is what it had before.
+
+    Raises Forbidden, InvalidParameter, NotFound.
+    """
     if user.role == "admin":
         raise Forbidden("Only clients and agents are told of something.")
     pattern = ANYWHERE if runtime.settings.push_anywhere else ENDPOINT

@@ -872,8 +872,8 @@ def m019_push(db: Connection) -> None:
         "UPDATE server SET push_private_key = ?, push_public_key = ?",
         (
             key.private_numbers().private_value.to_bytes(32),
-            urlsafe_b64encode(
-                key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            ).decode().rstrip("="),
+            urlsafe_b64encode(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+            .decode()
+            .rstrip("="),
         ),
     )

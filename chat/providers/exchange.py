@@ -5,7 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
     """What came back."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
 
 
@@ -53,10 +53,11 @@ def _connected(to: SplitResult, seconds: float, only_public: bool) -> socket.soc
     host, port = to.hostname or "", to.port or (443 if is_safe else 80)
     problem = OSError(f"{host} has no address")
     for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if only_public and not _is_public(str(address[0])):
-            raise NotPublic(f"{host} is at {address[0]}")
+        there = str(address[0])
+        if only_public and not _is_public(there):
+            raise NotPublic(f"{host} is at {there}")
         try:
-            sock = socket.create_connection(address[:2], seconds)
+            sock = socket.create_connection((there, port), seconds)
         except OSError as error:
             problem = error
             continue

@@ -7,31 +7,34 @@ from chat.store.rows import NoticeRow
 
 
 def due(db: Connection, since: int, begun_at: int, now: int) -> list[NoticeRow]:
-    """What happened after the revision `since`, and not before `begun_at`, to whoever does not look, has a
-    device, and was not told."""
+    """What happened after the revision `since`, and not before `begun_at`, to whoever had a device then, and
+    was not told of it; and what waits for an agent who does not look, or not any more."""
     # Without `since` it is looked for among what has not ended, which has indexes of its own.
     revision = "s.revision" if since else "+s.revision"
+    looking = LOOKING.format(user="news.user_id")
     return db.conn.execute(
         f"""
         WITH moved AS MATERIALIZED (
             SELECT * FROM chat_sessions s WHERE {revision} > :since AND status <> 'ended'
         ), news AS (
-            SELECT s.id AS chat_session_id, a.id AS user_id, 'request' AS kind, 0 AS message_id
-            FROM moved s JOIN users a ON a.role = 'agent' AND (a.id = s.agent_id
+            SELECT s.id AS chat_session_id, a.id AS user_id, 'request' AS kind, 0 AS message_id,
+                :now AS at
+            FROM chat_sessions s JOIN users a ON a.role = 'agent' AND (a.id = s.agent_id
                 OR (s.agent_id IS NULL AND a.is_available AND NOT {blocked("s.client_id", "a.id")}))
-            WHERE s.status = 'waiting' AND s.created_at > :begun_at
+            WHERE s.status = 'waiting'
             UNION ALL
-            SELECT id, client_id, 'accepted', 0 FROM moved
+            SELECT id, client_id, 'accepted', 0, accepted_at FROM moved
             WHERE status IN ('active', 'paused') AND accepted_at > :begun_at
             UNION ALL
-            SELECT s.id, iif(m.sender_type = 'client', s.agent_id, s.client_id), 'message', m.id
+            SELECT s.id, iif(m.sender_type = 'client', s.agent_id, s.client_id), 'message', m.id,
+                m.created_at
             FROM moved s JOIN messages m ON m.id = s.last_message_id
             WHERE s.status <> 'waiting' AND m.created_at > :begun_at
                 AND m.id > iif(m.sender_type = 'client', s.agent_read_id, s.client_read_id)
         )
-        SELECT * FROM news
-        WHERE EXISTS (SELECT 1 FROM {SIGNED_IN} WHERE p.user_id = news.user_id)
-            AND NOT {LOOKING.format(user="news.user_id")}
+        SELECT *, {looking} AS is_looking FROM news
+        WHERE EXISTS (SELECT 1 FROM {SIGNED_IN} WHERE p.user_id = news.user_id AND p.created_at <= at)
+            AND (kind <> 'request' OR NOT {looking})
             AND NOT EXISTS (
                 SELECT 1 FROM notices n WHERE n.chat_session_id = news.chat_session_id
                     AND n.user_id = news.user_id AND n.kind = news.kind AND n.message_id >= news.message_id

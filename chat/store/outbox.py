@@ -4,9 +4,7 @@ from chat.database.connection import Connection
 from chat.store.rows import OutboxRow
 
 
-def put(
-    db: Connection, kind: str, target: str, topic: str, payload: str, due_at: int, until_at: int
-) -> None:
+def put(db: Connection, kind: str, target: str, topic: str, payload: str, due_at: int, until_at: int) -> None:
     """To be sent from `due_at` until `until_at`. What waits there for the same topic, it replaces."""
     db.conn.execute(
         """
@@ -21,7 +19,8 @@ def put(
 def take_back(db: Connection, kind: str, target: str, topic: str) -> bool:
     """Whether it was there, and had not been tried."""
     cursor = db.conn.execute(
-        "DELETE FROM outbox WHERE kind = ? AND target = ? AND topic = ? AND attempts = 0", (kind, target, topic)
+        "DELETE FROM outbox WHERE kind = ? AND target = ? AND topic = ? AND attempts = 0",
+        (kind, target, topic),
     )
     return bool(cursor.rowcount)
 

@@ -1,5 +1,6 @@
 """Devices that take pushes: each is of a user, and of a sign-in."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from chat.database.connection import Connection
@@ -7,7 +8,8 @@ from chat.store.rows import PushRow
 
 # Of somebody who is signed in on the device.
 SIGNED_IN = """
-    push_subscriptions p JOIN auth_tokens t ON t.id = p.auth_token_id AND revoked_at IS NULL AND expires_at > :now
+    push_subscriptions p
+    JOIN auth_tokens t ON t.id = p.auth_token_id AND revoked_at IS NULL AND expires_at > :now
     JOIN users u ON u.id = p.user_id AND disabled_at IS NULL
 """
 # Whether any page of theirs is looked at, here or on another device.
@@ -27,7 +29,9 @@ def save(
 ) -> bool:
     """Whether it is new; `page` is its site and language. One that there is goes over to this sign-in."""
     values = (token_hash, endpoint, p256dh, auth, *page, now)
-    is_new = not db.conn.execute("SELECT 1 FROM push_subscriptions WHERE endpoint = ?", (endpoint,)).fetchone()
+    is_new = not db.conn.execute(
+        "SELECT 1 FROM push_subscriptions WHERE endpoint = ?", (endpoint,)
+    ).fetchone()
     db.conn.execute(
         """
         INSERT INTO push_subscriptions
@@ -80,6 +84,19 @@ def exist(db: Connection) -> bool:
     return bool(db.conn.execute("SELECT EXISTS (SELECT 1 FROM push_subscriptions)").fetchone()[0])
 
 
+def is_told(db: Connection, token_hash: bytes) -> bool:
+    """Whether the sign-in has one."""
+    row = db.conn.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM push_subscriptions p JOIN auth_tokens t ON t.id = auth_token_id WHERE token_hash = ?
+        )
+        """,
+        (token_hash,),
+    ).fetchone()
+    return bool(row[0])
+
+
 def own_id(db: Connection, user_id: int, endpoint: str) -> int | None:
     """Of the user's."""
     row = db.conn.execute(
@@ -88,13 +105,16 @@ def own_id(db: Connection, user_id: int, endpoint: str) -> int | None:
     return row and int(row[0])
 
 
-def ids_of(db: Connection, user_ids: Sequence[int], now: int) -> list[tuple[int, int]]:
-    """(user id, id) of what these users have."""
+def ids_of(db: Connection, user_ids: Sequence[int], now: int) -> defaultdict[int, list[int]]:
+    """What each of these users has."""
     marks = ", ".join(str(int(each)) for each in user_ids)
     rows = db.conn.execute(
         f"SELECT p.user_id, p.id FROM {SIGNED_IN} WHERE p.user_id IN ({marks})", {"now": now}
     ).fetchall()
-    return [(row[0], row[1]) for row in rows]
+    found = defaultdict[int, list[int]](list)
+    for user_id, device_id in rows:
+        found[user_id].append(device_id)
+    return found
 
 
 def by_id(db: Connection, subscription_id: int, now: int) -> PushRow | None:

@@ -10,7 +10,7 @@ from flask import Response, g, make_response, redirect, render_template, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from chat import inbox
+from chat import inbox, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import (
@@ -138,6 +138,10 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     user = visitor()
     if user and user.role != "admin" and "live" not in content and problem is None:
         content["live"] = live(user, current_runtime().database.read(lambda db: listed(db, user)))
+    if user and "live" in content:
+        content["live"]["is_told"] = current_runtime().database.read(
+            lambda db: store.push.is_told(db, user.token_hash)
+        )
     html = render_template(
         template,
         user=user,

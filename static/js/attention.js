@@ -10,7 +10,7 @@ import { attempt, kept, visit } from "./safe.js";
 const ANSWER_MS = 200; // the tab in front has answered by then
 const RING_MS = 4000;
 const SETTLED_MS = 500; // who goes from page to page says nothing in between
-const LOOKING_MS = 60_000; // believed for a little longer
+const LOOKING_MS = 20_000; // believed for a little longer
 const here = () => document.querySelector("[data-talk]")?.dataset.talk;
 let { title } = document;
 const open = new Map(Object.entries(live?.open ?? {})); // id → [status, unread, last message's id]
