@@ -30,7 +30,15 @@ def nothing_was_wrong(service):
 
 @pytest.fixture
 def talk(site):
-    return site.conversation()
+    """Of which everything is read."""
+    talk = site.conversation()
+    read(talk, talk.last_id)
+    return talk
+
+
+def read(talk, message_id):
+    read = {"chat_session_id": talk.id, "message_id": message_id}
+    assert talk.client.post("/api/chat/read", read).status == 200
 
 
 def subscribed(who, device):
@@ -89,7 +97,7 @@ def test_a_request_rings_for_who_takes_requests_and_may_take_it(site, service):
     phones = [service.device(agent) for agent in agents]
     look(busy)
     resting.post("/api/chat/agents/me", {"available": False})
-    blocking.post("/api/chat/blocks", {"client_id": client.id})
+    site.database.write(lambda db: store.blocks.insert(db, client.id, blocking.id, "", store.server.now(db)))
     asked = client.ask()["id"]
     assert phones[0].next().content["path"] == f"sessions/{asked}"
     # Whoever does not look any more while it waits is told then.
@@ -125,17 +133,17 @@ def test_a_message_is_told_without_its_words_until_it_is_read(site, service, tal
     sent = talk.agent.send(talk.id, "and another one").json["messageId"]
     second = phone.next()
     assert (second.content["body"], second.headers["topic"]) == ("2 new messages", first.headers["topic"])
-    talk.client.post("/api/chat/read", {"chat_session_id": talk.id, "message_id": sent})
+    read(talk, sent)
     # What is read before it is pushed is not pushed.
     sent = talk.agent.send(talk.id, "read at once").json["messageId"]
-    talk.client.post("/api/chat/read", {"chat_session_id": talk.id, "message_id": sent})
+    read(talk, sent)
     witness(site, service)
     assert phone.pushes.empty()
 
 
 def test_nobody_is_pushed_who_looks_on_any_device(site, service, talk):
     phone = service.device(talk.client)
-    desk = site.client(accounts.issue_token(site.runtime, talk.client.id or client_id(talk)))
+    desk = site.client(accounts.issue_token(site.runtime, client_id(talk)))
     look(desk, page="a")
     look(desk, page="b")
     look(desk, False, page="a")  # The tab before says so late.
@@ -175,7 +183,7 @@ def test_words_are_pushed_where_a_setting_says_so(site, service, talk):
 
 def test_what_does_not_arrive_is_tried_again_and_a_dead_device_forgotten(site, service, talk):
     phone, client = service.device(talk.client), talk.client
-    phone.answers += [(503, {}), (429, {"Retry-After": "3600"}), (201, {}), (410, {})]
+    phone.answers += [(503, {}), (429, {"Retry-After": "200"}), (201, {}), (410, {})]
     talk.agent.send(talk.id, "again and again")
     first = phone.next()
     site.advance(7)
@@ -188,8 +196,8 @@ def test_what_does_not_arrive_is_tried_again_and_a_dead_device_forgotten(site, s
         row = db.conn.execute(query, (phone.endpoint,)).fetchone()
         return row[0] - store.server.now(db)
 
-    await_that(lambda: site.database.read(waits) > 3_000_000)
-    site.advance(3601)
+    await_that(lambda: site.database.read(waits) > 150_000)
+    site.advance(201)
     assert phone.next().content == first.content
     assert subscribed(client, phone)
     phone.next()
