@@ -5,6 +5,7 @@ import { live } from "./live.js";
 import { attempt, kept } from "./safe.js";
 
 const OFF = "off";
+const PATIENCE_MS = 30_000; // without a network a browser waits for its push service for ever
 const MINE = `push ${reader}`; // whoever signs in after somebody else has not asked for it
 const permission = () => attempt(() => Notification.permission);
 const canPush = () => isSecureContext && "serviceWorker" in navigator && "PushManager" in window && !!permission();
@@ -37,8 +38,12 @@ async function update(said) {
     const box = root.querySelector("[data-device-switch]");
     Object.assign(box, { checked: ["on", "page"].includes(now), disabled: !["on", "off", "page"].includes(now) });
     root.querySelector("[data-device-test]").hidden = now !== "on";
-    for (const text of root.querySelectorAll("[data-is]")) text.hidden = text.dataset.is !== (said ?? now);
   }
+  say(said ?? now);
+}
+
+function say(name) {
+  for (const text of document.querySelectorAll("[data-is]")) text.hidden = text.dataset.is !== name;
 }
 
 async function turnOn() {
@@ -76,8 +81,10 @@ function bytes(text) {
 }
 
 async function act(work, done) {
-  roots.forEach((root) => { root.querySelector("[data-device-switch]").disabled = true; });
-  await update(await work().then(() => done, () => "failed"));
+  say("wait");
+  for (const root of roots) root.querySelector("[data-device-switch]").disabled = true;
+  const late = new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS, "failed"); });
+  await update(await Promise.race([work().then(() => done, () => "failed"), late]));
 }
 
 for (const root of roots) {

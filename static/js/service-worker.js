@@ -48,9 +48,11 @@ async function replaces(tag) {
 async function open(url) {
   const all = await windows();
   const there = all.find((each) => each.url.split(/[?#]/)[0] === url);
-  if (there) return there.focus();
-  const talk = all.find((each) => TALK.test(new URL(each.url).pathname));
-  const shown = talk && (await attempt(async () => (await talk.focus()).navigate(url)));
+  const near = there ?? all.find((each) => TALK.test(new URL(each.url).pathname));
+  const shown = near && (await attempt(async () => {
+    const window = await near.focus();
+    return there ? window : window.navigate(url);
+  }));
   return shown ?? clients.openWindow(url);
 }
 
