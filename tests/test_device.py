@@ -10,25 +10,27 @@ from tests.test_browser_refuses import HIDE
 
 # What the browser without a window has not: somebody to ask, and a push service. Both are the browser's own.
 PLATFORM = """
-let permission = localStorage.getItem("allowed") ?? "%s";
-Object.defineProperty(Notification, "permission", { get: () => permission, configurable: true });
-Notification.requestPermission = async () => {
-  localStorage.setItem("allowed", "granted");
-  return (permission = "granted");
-};
-const kept = () => JSON.parse(localStorage.getItem("stand-in"));
-const wake = (found) => found && Object.assign(found, {
-  toJSON: () => found,
-  options: { applicationServerKey: Uint8Array.from(found.key).buffer },
-  unsubscribe: async () => localStorage.removeItem("stand-in"),
-});
-PushManager.prototype.getSubscription = async () => wake(kept());
-PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
-  const found = { ...%s, key: [...applicationServerKey], userVisibleOnly };
-  localStorage.setItem("stand-in", JSON.stringify(found));
-  return wake(found);
-};
-ServiceWorkerRegistration.prototype.getNotifications = async () => [];
+if (location.protocol !== "about:") {
+  let permission = localStorage.getItem("allowed") ?? "%s";
+  Object.defineProperty(Notification, "permission", { get: () => permission, configurable: true });
+  Notification.requestPermission = async () => {
+    localStorage.setItem("allowed", "granted");
+    return (permission = "granted");
+  };
+  const kept = () => JSON.parse(localStorage.getItem("stand-in"));
+  const wake = (found) => found && Object.assign(found, {
+    toJSON: () => found,
+    options: { applicationServerKey: Uint8Array.from(found.key).buffer },
+    unsubscribe: async () => localStorage.removeItem("stand-in"),
+  });
+  PushManager.prototype.getSubscription = async () => wake(kept());
+  PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+    const found = { ...%s, key: [...applicationServerKey], userVisibleOnly };
+    localStorage.setItem("stand-in", JSON.stringify(found));
+    return wake(found);
+  };
+  ServiceWorkerRegistration.prototype.getNotifications = async () => [];
+}
 """
 # The same in the service worker: what it shows, which windows it opens and brings to the front, and when its
 # events are over.
@@ -191,7 +193,7 @@ def test_one_conversation_has_one_notification_and_what_is_over_makes_no_noise(s
     (other,) = worker.deliver(over)
     assert other["tag"] == "tete-a-tete:2"
     assert worker.deliver(over) == [other]
-    visitor.open("about:blank")
+    visitor.page.goto("about:blank")
     (gone,) = worker.deliver({**over, "tag": "tete-a-tete:2"})
     assert (gone["body"], gone["silent"], gone["renotify"]) == ("This request is gone.", True, False)
     assert gone["vibrate"] is None
@@ -265,7 +267,7 @@ def test_a_page_says_whether_it_is_looked_at_and_closes_what_is_seen(site, visit
     visitor.page.wait_for_function("shut.length >= 2")
     assert visitor.page.evaluate("shut") == [f"tete-a-tete:{talk.id}", "tete-a-tete:0"]
     await_that(visitor, is_looking)
-    visitor.open("about:blank")
+    visitor.page.goto("about:blank")
     while is_looking():
         visitor.page.evaluate("1")
 
