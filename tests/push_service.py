@@ -168,3 +168,10 @@ def _point(key: ec.EllipticCurvePublicKey) -> bytes:
 
 def _derived(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
     return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+
+
+# Of no device.
+SOME_KEYS = {
+    "p256dh": encoded(_point(ec.derive_private_key(1, CURVE).public_key())),
+    "auth": encoded(bytes(16)),
+}

@@ -31,6 +31,7 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<own>",
 )
 REPORT = "<report>"
+PUSHED = "https://push.invalid/a"
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
@@ -119,6 +120,10 @@ BODIES = {
     "books.ask": [{"remark": "?"}],
     "books.credit": [{"amount": "1", "reason": "?", "key": "?"}],
     "missed.answer": [{"answer": "?"}],
+    "push.subscribe": [{"endpoint": PUSHED, "keys": {"p256dh": "?", "auth": "?"}}],
+    "push.unsubscribe": [{"endpoint": PUSHED}],
+    "push.send_test": [{"endpoint": PUSHED}],
+    "push.look": [{"page": "?", "looking": True}],
     "desk.answer_missed": [{"answer": "?"}],
     "order.block": [{"client_id": CLIENT, "reason": "?"}],
     "order.lift": NOTHING,

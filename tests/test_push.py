@@ -321,7 +321,7 @@ def test_only_addresses_of_push_services_are_taken(server, service, client):
         }
         answer = client.post("/api/chat/push/subscribe", wrong)
         assert (answer.status, answer.json["field"]) == (400, f"keys.{name}"), value
-    fine = {**device.subscription, "endpoint": f"https://push.example.org/{device.endpoint[-8:]}"}
+    fine = {**device.subscription, "endpoint": f"https://push.invalid/{device.endpoint[-8:]}"}
     assert client.post("/api/chat/push/subscribe", fine).status == 201
 
 
