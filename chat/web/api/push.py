@@ -4,7 +4,7 @@ from typing import Annotated
 
 from flask import Blueprint, Response, request
 from flask_babel import get_locale
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from chat import push
 from chat.accounts import User
@@ -36,7 +36,8 @@ class Device(Body):
 class NewDevice(Device):
     """The same with its keys, and what it had before."""
 
-    keys: Keys
+    # In its place: the description of a body has no parts that are described elsewhere.
+    keys: Annotated[Keys, WithJsonSchema(Keys.model_json_schema())]
     replaces: Endpoint | None = None
 
 
