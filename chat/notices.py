@@ -6,6 +6,7 @@ kept, so that it is told once, whoever leads.
 
 import json
 from collections.abc import Sequence
+from gettext import NullTranslations
 from typing import NamedTuple
 
 from chat import store
@@ -94,11 +95,7 @@ def note(db: Connection, settings: Settings, device: PushRow, payload: str) -> N
     if device["role"] == "agent":
         badge += sum(each["status"] == "waiting" for each in rows)
     if asked["kind"] == "over":
-        is_own = row is not None and row["status"] != "waiting"
-        body = text.gettext("You have accepted it.") if is_own else text.gettext("This request is gone.")
-        topic = _topic(asked["chat_session_id"])
-        ttl = settings.request_seconds
-        return Note("Tête-à-tête", body, "inbox", topic, ttl, False, is_silent=True, badge=badge)
+        return _over(settings, row, text, asked["chat_session_id"], badge)
     if row is None or device["is_looking"]:
         return None
     return _of_session(db, settings, device, row, asked["kind"], badge)
@@ -125,6 +122,16 @@ def _of_session(
     name = row["client_name"] if device["role"] == "agent" else row["agent_name"]
     path = f"sessions/{row['id']}"
     return Note(name or "Tête-à-tête", body, path, _topic(row["id"]), ttl, is_urgent, badge=badge)
+
+
+def _over(
+    settings: Settings, row: CardRow | None, text: NullTranslations, chat_session_id: int, badge: int
+) -> Note:
+    """In the place of a request, which this agent has accepted or not."""
+    is_own = row is not None and row["status"] != "waiting"
+    body = text.gettext("You have accepted it.") if is_own else text.gettext("This request is gone.")
+    path, ttl = f"sessions/{chat_session_id}" if is_own else "inbox", settings.request_seconds
+    return Note("Tête-à-tête", body, path, _topic(chat_session_id), ttl, False, is_silent=True, badge=badge)
 
 
 def _topic(chat_session_id: int) -> str:
