@@ -21,8 +21,8 @@ from chat.runtime import Runtime
 from chat.store.rows import OutboxRow, PushRow
 
 # What an endpoint may be: a name, which is looked up when something is sent. No push service has a port.
-ENDPOINT = re.compile(r"https://([a-z0-9_-]+\.)+[a-z][a-z0-9-]*(:443)?/[!-~]*", re.IGNORECASE)
-ANYWHERE = re.compile(r"https?://[^\s/?#@]+/[!-~]*", re.IGNORECASE)
+ENDPOINT = re.compile(r"https://([A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*(:443)?/[!-~]*")
+ANYWHERE = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+/[!-~]*")
 LONGEST_ENDPOINT = 1000
 # Of one user: an older one is forgotten.
 DEVICES = 10

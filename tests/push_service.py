@@ -55,6 +55,13 @@ class Device:
         """The next push, once it is there."""
         return self.pushes.get(timeout=TIMEOUT_SECONDS)
 
+    def upto(self, about: object) -> list[Push]:
+        """All until the next one about this conversation, or the test: other requests ring, too."""
+        found = [self.next()]
+        while found[-1].content["tag"] != f"tete-a-tete:{about}":
+            found.append(self.next())
+        return found
+
     def decrypt(self, body: bytes) -> bytes:
         """One record of aes128gcm, for this device."""
         salt, record_size, length = body[:16], int.from_bytes(body[16:20]), body[20]

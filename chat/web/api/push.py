@@ -20,11 +20,16 @@ blueprint = Blueprint("push", __name__, url_prefix="/api/chat")
 Endpoint = Annotated[Text, Field(min_length=1, max_length=push.LONGEST_ENDPOINT)]
 
 
+def described(pattern: str, longest: int) -> WithJsonSchema:
+    """A text of this pattern; chat/push.py is what checks it."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest})
+
+
 class Keys(Body):
     """As the browser's `PushSubscription` gives them: a point of P-256 and a secret, in base64url."""
 
-    p256dh: Annotated[Text, Field(max_length=100)]
-    auth: Annotated[Text, Field(max_length=30)]
+    p256dh: Annotated[Text, described("[A-Za-z0-9_-]{87}", 87)]
+    auth: Annotated[Text, described("[A-Za-z0-9_-]{22}", 22)]
 
 
 class Device(Body):
@@ -33,9 +38,10 @@ class Device(Body):
     endpoint: Endpoint
 
 
-class NewDevice(Device):
+class NewDevice(Body):
     """The same with its keys, and what it had before."""
 
+    endpoint: Annotated[Text, described(push.ENDPOINT.pattern, push.LONGEST_ENDPOINT)]
     # In its place: the description of a body has no parts that are described elsewhere.
     keys: Annotated[Keys, WithJsonSchema(Keys.model_json_schema())]
     replaces: Endpoint | None = None
