@@ -63,7 +63,7 @@ class Notices:
 def _tell(db: Connection, found: Sequence[NoticeRow], over: Sequence[NoticeRow]) -> None:
     now = store.server.now(db)
     over = [each for each in over if store.notices.delete(db, each) and each["kind"] == "request"]
-    found = [each for each in found if store.notices.keep(db, each) and not each["is_looking"]]
+    found = [each for each in found if store.notices.keep(db, each)]
     devices = store.push.ids_of(db, [each["user_id"] for each in (*over, *found)], now)
     for notice in over:
         topic = _topic(notice["chat_session_id"])

@@ -166,21 +166,29 @@ def client_id(talk):
     return talk.client.show(talk.id)["client"]["id"]
 
 
-def test_words_are_pushed_where_a_setting_says_so(site, service, talk):
-    device = service.device(talk.client)
-    talk.agent.send(talk.id, "These words")
-    device.next()
+def test_what_is_to_be_told_is_looked_at_again_before_it_is_sent(site, service, talk):
+    """Words are in it where a setting says so."""
+    device, user_id, settings = service.device(talk.client), client_id(talk), site.runtime.settings
+    payload = json.dumps({"kind": "message", "chat_session_id": talk.id})
 
-    def noted(db, settings):
-        now = store.server.now(db)
-        device_id = store.push.own_id(db, client_id(talk), device.endpoint)
-        row = store.push.by_id(db, device_id, now)
-        payload = json.dumps({"kind": "message", "chat_session_id": talk.id})
-        return notices.note(db, settings, row, payload).body
+    def note(settings=settings):
+        def read(db):
+            device_id = store.push.own_id(db, user_id, device.endpoint)
+            row = store.push.by_id(db, device_id, store.server.now(db))
+            return notices.note(db, settings, row, payload)
 
-    settings = site.runtime.settings
-    assert site.database.read(lambda db: noted(db, settings)) == "New message"
-    assert site.database.read(lambda db: noted(db, replace(settings, push_words=True))) == "These words"
+        return site.database.read(read)
+
+    assert note() is None
+    sent = talk.agent.send(talk.id, "These words").json["messageId"]
+    assert note().body == "New message"
+    assert note(replace(settings, push_words=True)).body == "These words"
+    look(talk.client)
+    assert note() is None
+    look(talk.client, False)
+    assert note() is not None
+    read(talk, sent)
+    assert note() is None
 
 
 def test_what_does_not_arrive_is_tried_again_and_a_dead_device_forgotten(site, service, talk):

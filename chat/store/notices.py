@@ -11,7 +11,6 @@ def due(db: Connection, since: int, begun_at: int, now: int) -> list[NoticeRow]:
     was not told of it; and what waits for an agent who does not look, or not any more."""
     # Without `since` it is looked for among what has not ended, which has indexes of its own.
     revision = "s.revision" if since else "+s.revision"
-    looking = LOOKING.format(user="news.user_id")
     return db.conn.execute(
         f"""
         WITH moved AS MATERIALIZED (
@@ -32,9 +31,9 @@ def due(db: Connection, since: int, begun_at: int, now: int) -> list[NoticeRow]:
             WHERE s.status <> 'waiting' AND m.created_at > :begun_at
                 AND m.id > iif(m.sender_type = 'client', s.agent_read_id, s.client_read_id)
         )
-        SELECT *, {looking} AS is_looking FROM news
+        SELECT chat_session_id, user_id, kind, message_id FROM news
         WHERE EXISTS (SELECT 1 FROM {SIGNED_IN} WHERE p.user_id = news.user_id AND p.created_at <= at)
-            AND (kind <> 'request' OR NOT {looking})
+            AND (kind <> 'request' OR NOT {LOOKING.format(user="news.user_id")})
             AND NOT EXISTS (
                 SELECT 1 FROM notices n WHERE n.chat_session_id = news.chat_session_id
                     AND n.user_id = news.user_id AND n.kind = news.kind AND n.message_id >= news.message_id

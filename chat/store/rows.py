@@ -5,7 +5,7 @@ are minor units of the row's currency, or else of the database's. At run time a 
 for these keys.
 """
 
-from typing import Literal, NotRequired
+from typing import Literal
 
 from typing_extensions import TypedDict
 
@@ -502,13 +502,12 @@ NoticeKind = Literal["request", "accepted", "message"]
 
 
 class NoticeRow(TypedDict):
-    """What somebody is to be told of a session: of messages, up to which. Who looks knows it."""
+    """What somebody is to be told of a session: of messages, up to which."""
 
     chat_session_id: int
     user_id: int
     kind: NoticeKind
     message_id: int
-    is_looking: NotRequired[int]
 
 
 class OutboxRow(TypedDict):
