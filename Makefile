@@ -6,9 +6,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test soak lint format bench screenshots translations pin clean
 
+# The demo's own database, or the one that the environment names.
+run: export CHAT_DATABASE_URL ?= sqlite:///data/demo.db
 run: .venv/installed
-	@$(BIN)/flask --app app chat demo --once
-	@exec $(BIN)/gunicorn
+	@$(BIN)/tete-a-tete demo --once
+	@exec $(BIN)/tete-a-tete serve
 
 test: .venv/installed-dev
 	@.ci/tools
@@ -34,7 +36,7 @@ bench: .venv/installed-bench
 
 # Renew the pinned versions; needs uv.
 pin:
-	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml --group build -o requirements.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 bench/requirements.in -o bench/requirements.txt
 
@@ -45,8 +47,9 @@ clean:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.txt .venv/bin/python
+.venv/installed: requirements.txt pyproject.toml .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

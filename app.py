@@ -3,18 +3,19 @@
 import logging
 import os
 import re
+import sys
 
 from flask import Flask, Request, Response
+from flask.cli import ScriptInfo
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
 from chat import cli, push
-from chat.database.connection import check_version, sqlite3
-from chat.errors import DatabaseUnavailable
+from chat.database.connection import UnsafeSQLite, check_version, sqlite3
 from chat.notices import Notices
 from chat.outbox import Outbox
 from chat.runtime import Runtime
-from chat.settings import Settings, from_environment
+from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
@@ -69,21 +70,16 @@ class Application(Flask):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application of one process, its database at the newest schema if it is there.
+    """The application of one process; nothing is opened or made before its runtime is started.
 
-    Raises SettingError for a setting that cannot be read, UnsafeSQLite and NewerSchema where data would be
-    at risk.
+    Raises SettingError for a setting that cannot be read, and UnsafeSQLite where data would be at risk.
     """
-    settings = settings or from_environment(os.environ)
+    settings = settings or from_environment(environment(os.environ))
     if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
         log.warning(warning)
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    try:
-        runtime.prepare()
-    except DatabaseUnavailable as problem:
-        log.error("503 until the database is back: %s", problem)
     outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
     runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
     app.extensions["chat"] = runtime
@@ -97,3 +93,13 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app
+
+
+def main() -> None:
+    """The command `tete-a-tete`."""
+    try:
+        app = create_app()
+    except (SettingError, UnsafeSQLite) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(cli.Away.exit_code) from None
+    cli.chat.main(prog_name="tete-a-tete", obj=ScriptInfo(create_app=lambda: app))

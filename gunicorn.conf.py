@@ -9,9 +9,14 @@ from pathlib import Path
 # Run by path, not imported: an import here would be kept by the main process across a reload (SIGHUP), and
 # would come before gevent has patched the standard library.
 _settings_file = runpy.run_path(str(Path(__file__).parent / "chat" / "settings.py"))
-_settings = _settings_file["from_environment"](os.environ)
+try:
+    _environment = _settings_file["environment"](os.environ)
+    _settings = _settings_file["from_environment"](_environment)
+except _settings_file["SettingError"] as _error:
+    raise SystemExit(f"Error: {_error}") from None
 
 wsgi_app = "app:create_app()"
+pythonpath = str(Path(__file__).parent)
 bind = _settings.bind
 workers = _settings.workers
 worker_class = {
@@ -44,14 +49,17 @@ def on_starting(server):
     # The main process's class, for which gunicorn has no setting.
     server.__class__ = server.worker_class.arbiter
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server.log.info("Open files: %d (was %d)", hard, soft)
-    if resource.RLIM_INFINITY != hard < worker_connections + 100:
+    wanted = worker_connections + 100
+    # Not more than is wanted where there is no end: macOS refuses that.
+    raised = max(soft, wanted) if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+    server.log.info("Open files: %d (was %d)", raised, soft)
+    if raised < wanted:
         server.log.warning(
             "%d connections need more open files than the system allows; see `ulimit -Hn`",
             worker_connections,
         )
-    for name in _settings_file["unknown"](os.environ):
+    for name in _settings_file["unknown"](_environment):
         server.log.warning("%s is no setting; see docs/settings.md", name)
 
 

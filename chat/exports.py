@@ -21,7 +21,7 @@ COLUMNS = (
     *("sequence", "kind", "number", "issued_at", "session", "client_id", "client", "agents", "text"),
     *("active_seconds", "charges", "currency", "net", "vat_rate", "vat", "total", "receipt", "hash"),
 )
-MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])")
 # A spreadsheet would take such a cell for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -75,7 +75,7 @@ def _names(first: int, last: int, zone: ZoneInfo) -> Iterator[str]:
 
 def _bounds(runtime: Runtime, month: str) -> tuple[int, int]:
     """The milliseconds that it begins at and is over at."""
-    if (found := MONTH.fullmatch(month)) is None or not "1970" <= found[1] < "9999":
+    if (found := MONTH.fullmatch(month)) is None:
         raise InvalidParameter(f"month is {month!r}; it must be like 2026-11.", field="month")
     zone, year, number = ZoneInfo(runtime.settings.time_zone), int(found[1]), int(found[2])
     following = (year, number + 1) if number < 12 else (year + 1, 1)

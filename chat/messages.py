@@ -73,12 +73,14 @@ def send(
     caller: Caller = HERE,
     before: changes.Act | None = None,
     note: Callable[[Connection, int], None] | None = None,
+    is_there: bool = True,
 ) -> tuple[int, bool]:
     """Store a message, then wake all who wait for it: (message id, whether it was sent before).
 
     A key that was used before returns the first message, also after the end of the session. What must happen
-    `before`, and what `note` writes of it, happens with it or not at all. Raises what `before` raises,
-    InvalidParameter, NotFound, SessionEnded, SessionPaused, IdempotencyMismatch, TooManyRequests.
+    `before`, and what `note` writes of it, happens with it or not at all. Whoever sends is there, unless
+    somebody writes for them. Raises what `before` raises, InvalidParameter, NotFound, SessionEnded,
+    SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
     _count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
@@ -91,7 +93,7 @@ def send(
             return row, sent, None
         time, side = store.server.time(db), sessions.side_of(row, user.id)
         told: list[Change] = []
-        if time.now - min(seen_at(row, side), time.heartbeat_at) >= SEEN_AGAIN_MS:
+        if is_there and time.now - min(seen_at(row, side), time.heartbeat_at) >= SEEN_AGAIN_MS:
             told = changes.arrive(db, runtime.settings, [user.id])
             row = sessions.of_user(db, chat_session_id, user.id)
         life = sessions.life_of(db, row, runtime.settings)

@@ -34,7 +34,7 @@ def read(runtime: Runtime, actor: User, user_id: int) -> UserRow:
 
 
 def create(
-    runtime: Runtime, actor: User, role: str, name: str, email: str, rate_cents: int
+    runtime: Runtime, actor: User | None, role: str, name: str, email: str, rate_cents: int
 ) -> tuple[int, str]:
     """Somebody new, who chooses a password by the link: (their id, the link's token)."""
     audit.only_administrators(actor)
@@ -51,7 +51,7 @@ def create(
 
 def change(
     runtime: Runtime,
-    actor: User,
+    actor: User | None,
     user_id: int,
     name: str,
     headline: str,
@@ -96,7 +96,7 @@ def set_share(db: Connection, actor: User | None, agent: UserRow, percent: int |
         audit.note(db, actor, "share_changed", agent["id"], detail=" → ".join(shown).strip())
 
 
-def disable(runtime: Runtime, actor: User, user_id: int) -> None:
+def disable(runtime: Runtime, actor: User | None, user_id: int) -> None:
     """They cannot sign in, are signed out at once, and take no requests; what is open goes its way."""
     _only_for_another(actor, user_id)
 
@@ -110,7 +110,21 @@ def disable(runtime: Runtime, actor: User, user_id: int) -> None:
     runtime.hub.publish(*runtime.database.write(write))
 
 
-def enable(runtime: Runtime, actor: User, user_id: int) -> None:
+def sign_out(runtime: Runtime, actor: User | None, user_id: int) -> int:
+    """End all of somebody's sign-ins at once; how many there were."""
+    _only_for_another(actor, user_id)
+
+    def write(db: Connection) -> tuple[list[str], int]:
+        existing(store.users.by_id(db, user_id))
+        audit.note(db, actor, "signed_out", user_id)
+        return sign_ins.end(db, user_id)
+
+    ended, head = runtime.database.write(write)
+    runtime.hub.publish(ended, head)
+    return len(ended)
+
+
+def enable(runtime: Runtime, actor: User | None, user_id: int) -> None:
     """They can sign in again; raises NotFound."""
     audit.only_administrators(actor)
 
@@ -128,7 +142,7 @@ def reset_second_step(runtime: Runtime, actor: User, user_id: int) -> None:
     totp.reset(runtime, actor, user_id)
 
 
-def reset(runtime: Runtime, actor: User, user_id: int) -> str:
+def reset(runtime: Runtime, actor: User | None, user_id: int) -> str:
     """The token of a link to choose a new password; the old one works until then."""
     _only_for_another(actor, user_id)
 
@@ -141,7 +155,7 @@ def reset(runtime: Runtime, actor: User, user_id: int) -> str:
     return _with_token(runtime, write)[1]
 
 
-def invite(runtime: Runtime, actor: User, role: str) -> str:
+def invite(runtime: Runtime, actor: User | None, role: str) -> str:
     """The token of a link by which somebody signs up, once, as a client or an agent."""
     audit.only_administrators(actor)
 
@@ -196,9 +210,7 @@ def set_up(runtime: Runtime, code: str, name: str, email: str, password: str, ca
         if expected is None:
             raise NotFound
         if not secrets.compare_digest(expected.encode(), code.strip().encode()):
-            raise InvalidParameter(
-                "code is not the one that `flask --app app chat set-up` prints", field="code"
-            )
+            raise InvalidParameter("code is not the one that `tete-a-tete set-up` prints", field="code")
         user_id = accounts.insert_user(db, "admin", *checked, password_hash)
         audit.note(db, User(user_id, "admin", name, b"", None, caller.network), "user_created", user_id)
 
@@ -220,17 +232,19 @@ def _with_token(runtime: Runtime, write: Callable[[Connection, str], T]) -> tupl
     return runtime.database.write(lambda db: write(db, token)), token
 
 
-def _insert_link(db: Connection, token: str, role: str | None, user_id: int | None, actor: User) -> None:
-    now = store.server.now(db)
-    store.links.insert(db, hash_token(token), role, user_id, actor.id, now, now + LINK_DAYS * DAY_MS)
+def _insert_link(
+    db: Connection, token: str, role: str | None, user_id: int | None, actor: User | None
+) -> None:
+    now, by = store.server.now(db), actor.id if actor else None
+    store.links.insert(db, hash_token(token), role, user_id, by, now, now + LINK_DAYS * DAY_MS)
 
 
 def _link(db: Connection, token: str) -> LinkRow:
     return existing(store.links.unused(db, hash_token(token), store.server.now(db)))
 
 
-def _only_for_another(actor: User, user_id: int) -> None:
+def _only_for_another(actor: User | None, user_id: int) -> None:
     """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
     audit.only_administrators(actor)
-    if user_id == actor.id:
+    if actor and user_id == actor.id:
         raise Forbidden("Another administrator does this for you.")

@@ -89,14 +89,19 @@ class Runtime:
             raise SettingError(
                 f"CHAT_CURRENCY is {wanted}, and all amounts in this database are in {found}: start with "
                 f"CHAT_CURRENCY={found}; or, when every session has ended and no balance is left, run "
-                f"`flask --app app chat currency {wanted}` first. Nothing was changed."
+                f"`tete-a-tete currency {wanted}` first. Nothing was changed."
             )
 
     def start(self) -> None:
-        """Begin to hear the other processes; say how to set up what nobody runs yet.
+        """Prepare the database, if it is there, and begin to hear the other processes.
 
-        Raises SystemExit, having said why, where the database is in another currency.
+        Says how to set up what nobody runs yet. Raises NewerSchema; and SystemExit, having said why, where
+        the database is in another currency.
         """
+        try:
+            self.prepare()
+        except DatabaseUnavailable as problem:
+            log.error("503 until the database is back: %s", problem)
         with suppress(DatabaseUnavailable):
             try:
                 self.check_currency()
@@ -104,9 +109,7 @@ class Runtime:
                 log.critical("%s", error)
                 raise SystemExit(BOOT_ERROR) from None
             if self.database.read(server.setup_code):
-                log.warning(
-                    "There is no administrator yet; `flask --app app chat set-up` tells how to become it."
-                )
+                log.warning("There is no administrator yet; `tete-a-tete set-up` tells how to become it.")
         self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
         for companion in self.companions:
             companion.start()

@@ -6,10 +6,13 @@ gunicorn.conf.py runs this file by path, before any worker exists, so it imports
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
 PREFIX = "CHAT_"
+ENV_FILE = "CHAT_ENV_FILE"
+USUAL_ENV_FILE = "/etc/tete-a-tete.env"
 
 
 class SettingError(ValueError):
@@ -259,7 +262,7 @@ class Settings:
     currency: str = _setting(
         "EUR",
         "ISO 4217",
-        "What all amounts are in; that of the database, which `chat currency` changes.",
+        "What all amounts are in; that of the database, which `tete-a-tete currency` changes.",
         _currency,
     )
     operator_name: str = _setting("", "text", "Whose name stands on receipts; with its legal form.", str)
@@ -427,6 +430,36 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def written(value: object) -> str:
+    """A setting's value, as one would write it in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(int(value) if value in (0, 1) else value)
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are given, and below them those of the file that CHAT_ENV_FILE names.
+
+    By default that is /etc/tete-a-tete.env, if it is there. Raises SettingError for one that cannot be read.
+    """
+    path = Path(given.get(ENV_FILE, USUAL_ENV_FILE))
+    if path == Path() or (ENV_FILE not in given and not path.exists()):
+        return dict(given)
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeError) as error:
+        raise SettingError(f"{path} cannot be read: {error}") from None
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith(("#", ";")):
+            continue
+        pair = re.fullmatch(r"""\s*(?:export )?([A-Za-z_]\w*)=(["']?)(.*)\2\s*""", line)
+        if pair is None:
+            raise SettingError(f"{path}, line {number}, must be NAME=value")
+        found[pair[1]] = pair[3]
+    return {**found, ENV_FILE: str(path), **given}
+
+
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings; raises SettingError with the variable's name and what would be right."""
     values = {}
@@ -443,5 +476,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 def unknown(environment: Mapping[str, str]) -> list[str]:
     """Variables that look like a setting and are none: probably a typing error."""
-    known = {variable(setting.name) for setting in fields(Settings)}
+    known = {variable(setting.name) for setting in fields(Settings)} | {ENV_FILE}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)

@@ -18,7 +18,7 @@ from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
 from tests.faults import tally
 from tests.proxy import Proxy
-from tests.server import CLASSES, FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import CLASSES, COMMAND, PATIENCE_SECONDS, ROOT, Server
 
 COMBINATIONS = list(itertools.product(CLASSES, (1, 2)))
 # Two of them stand for both classes, for one worker and for two; the others are soaked.
@@ -157,7 +157,7 @@ def run() -> Callable[..., str]:
 
     def run_one(server: Server, *words: object) -> str:
         done = subprocess.run(
-            [*FLASK, *map(str, words)],
+            [*COMMAND, *map(str, words)],
             cwd=ROOT,
             env=server.environment,
             capture_output=True,

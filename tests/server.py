@@ -23,7 +23,7 @@ from tests.client import Client, Conversation
 from tests.time_travel import pass_time
 
 ROOT = Path(__file__).parent.parent
-FLASK = (sys.executable, "-m", "flask", "--app", "app", "chat")
+COMMAND = (str(Path(sys.executable).with_name("tete-a-tete")),)
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.01
@@ -59,6 +59,9 @@ def password_hash() -> str:
 class Server:
     """Start it with `with`; settings are given as `CHAT_` variables without the prefix, in lower case."""
 
+    command = (sys.executable, "-m", "gunicorn")
+    cwd = ROOT
+
     def __init__(self, folder: Path, **settings: object) -> None:
         self.folder = folder
         self.path = folder / "chat.db"
@@ -68,6 +71,7 @@ class Server:
         self.address = self.listener.getsockname()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CHAT_")},
+            "CHAT_ENV_FILE": "",
             # When gunicorn cuts what has not ended: so late that a test sees it.
             "GUNICORN_CMD_ARGS": f"--graceful-timeout {2 * PATIENCE_SECONDS}",
             "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
@@ -105,8 +109,8 @@ class Server:
         """Boot it."""
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn"],
-                cwd=ROOT,
+                self.command,
+                cwd=self.cwd,
                 env=self.environment,
                 pass_fds=[self.listener.fileno()],
                 stdout=log,

@@ -296,7 +296,7 @@ def test_ten_thousand_acts_are_paged_and_filtered(server, admin):
 def test_what_is_done_at_the_console_is_noted_as_such(server, admin, run):
     ida = "ida@example.net"
     run(server, "create-user", ida, "--name", "Ida", "--role", "agent", "--password", PASSWORD)
-    run(server, "set-share", ida, 65)
+    run(server, "users", "set-share", ida, 65)
     lines = run(server, "audit", "--of", ida).splitlines()
     assert [line.split("  ")[3] for line in lines] == ["share_changed", "user_created"]
     assert all("  command line  -  " in line for line in lines)

@@ -16,6 +16,7 @@ from tests.story import RATES, Story
 from tests.test_billing import agrees, lasting
 
 REFUSALS = (
+    errors.AgentAbsent,
     errors.Forbidden,
     errors.InsufficientBalance,
     errors.InvalidParameter,

@@ -14,7 +14,7 @@ from chat import exports, store
 from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.pages.visitor import Visitor
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
 from tests.story import Story
 from tests.threads import together
 
@@ -344,7 +344,7 @@ def test_a_head_of_the_past_is_asked_for(house, run):
     house.talk(house.client())
     assert "All totals" in run(house.server, "verify", "--since", head)
     done = subprocess.run(
-        [*FLASK, "verify", "--since", "0" * 64],
+        [*COMMAND, "verify", "--since", "0" * 64],
         cwd=ROOT,
         env=house.server.environment,
         capture_output=True,

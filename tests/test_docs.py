@@ -5,10 +5,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click import Group
 
 from app import create_app
 from chat import cli, errors
-from chat.settings import Settings, variable
+from chat.settings import ENV_FILE, Settings, variable, written
 from tests.server import ROOT
 
 DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
@@ -16,20 +17,11 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md"
 README = (ROOT / "README.md").read_text()
 
 
-def shown(default):
-    """A default as one would write it in the environment."""
-    if isinstance(default, tuple):
-        return ",".join(default)
-    return (
-        f"{default:g}" if isinstance(default, float) else str(int(default) if default in (0, 1) else default)
-    )
-
-
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_every_setting_is_documented(setting):
     columns = (
         f"`{variable(setting.name)}`",
-        f"`{shown(setting.default)}`",
+        f"`{written(setting.default)}`",
         setting.metadata["unit"],
         setting.metadata["help"],
     )
@@ -38,7 +30,7 @@ def test_every_setting_is_documented(setting):
 
 def test_no_setting_is_documented_that_is_none():
     named = set(re.findall(r"CHAT_[A-Z_]+", "\n".join([README, *DOCS.values()])))
-    assert named <= {variable(setting.name) for setting in fields(Settings)}
+    assert named <= {variable(setting.name) for setting in fields(Settings)} | {ENV_FILE}
 
 
 @pytest.mark.parametrize("problem", errors.catalogue(), ids=lambda problem: problem.code)
@@ -56,10 +48,18 @@ def test_every_route_is_documented(tmp_path):
     app.extensions["chat"].close()
 
 
-@pytest.mark.parametrize("name", cli.chat.commands)
+COMMANDS = {
+    f"{prefix}{name}": command
+    for prefix, group in (("", cli.chat), ("users ", cli.people.users), ("sign-ins ", cli.people.sign_ins))
+    for name, command in group.commands.items()
+    if not isinstance(command, Group)
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_documented(name):
-    row = next(line for line in DOCS["operating.md"].splitlines() if line.startswith(f"| `{name}"))
-    for parameter in cli.chat.commands[name].params:
+    row = next(line for line in DOCS["operating.md"].splitlines() if re.match(rf"\| `{name}[ `]", line))
+    for parameter in COMMANDS[name].params:
         longest = max(parameter.opts, key=len)
         if longest.startswith("--") and longest not in ("--help", "--password"):
             assert longest in row

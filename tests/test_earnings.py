@@ -282,7 +282,7 @@ def test_by_command_too(start, run):
     server = start()
     agent = server.person("agent")
     email = "agent1@example.org"
-    assert run(server, "set-share", email, 40) == f"{email}: 40 %\n"
+    assert run(server, "users", "set-share", email, 40) == f"{email}: 40 %\n"
     paid = run(server, "pay-out", email, "5.00", "--reason", "Cash", "--key", "k")
     assert paid == f"{email}: -5.00 EUR are owed\n"
     assert run(server, "pay-out", email, "5.00", "--reason", "Cash", "--key", "k") == paid

@@ -12,7 +12,7 @@ from time import sleep
 import pytest
 
 from chat.database.connection import connect
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
 from tests.threads import together
 
 ROUNDS = 4
@@ -135,7 +135,7 @@ def stored(path):
 
 def command(server, *words):
     return subprocess.run(
-        [*FLASK, *words],
+        [*COMMAND, *words],
         cwd=ROOT,
         env=server.environment,
         capture_output=True,

@@ -18,7 +18,7 @@ from chat.settings import SettingError, Settings
 from chat.web.answer import encode
 from chat.web.typed import Amount, typed
 from tests.pages.visitor import Visitor
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT, Server
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
 
 AMOUNT = TypeAdapter(Amount)
 
@@ -197,7 +197,7 @@ def test_what_it_cannot_express_is_refused_with_what_can_be(shop):
 
 def flask(server, *words):
     return subprocess.run(
-        [*FLASK, *words],
+        [*COMMAND, *words],
         cwd=ROOT,
         env=server.environment,
         capture_output=True,
@@ -224,16 +224,16 @@ def past(tmp_path):
 def test_a_start_in_another_currency_is_refused_until_it_is_changed(past, run):
     server, talk = past
     server.environment["CHAT_CURRENCY"] = "JPY"
-    refused = flask(server, "set-rate", talk.emails["agent"], "2.50")
-    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    refused = flask(server, "users", "set-rate", talk.emails["agent"], "2.50")
+    assert (refused.returncode, "Traceback" in refused.stderr) == (3, False)
     assert "start with CHAT_CURRENCY=EUR" in refused.stderr
     server.start()
     assert server.process.wait(PATIENCE_SECONDS) == 3
     assert "CHAT_CURRENCY is JPY, and all amounts in this database are in EUR" in server.log
-    assert "flask --app app chat currency JPY" in server.log
+    assert "`tete-a-tete currency JPY`" in server.log
     assert "Traceback" not in server.log
     assert run(server, "currency", "JPY").endswith("JPY\n")
-    refused = flask(server, "set-rate", talk.emails["agent"], "2.50")
+    refused = flask(server, "users", "set-rate", talk.emails["agent"], "2.50")
     assert "'2.50' must be an amount of JPY from 0 to 100000000, with no decimals" in refused.stderr
     server.start()
     old = talk.client.get(f"/api/chat/sessions/{talk.id}").body

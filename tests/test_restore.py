@@ -20,20 +20,22 @@ def back_up(server, backup):
     db.close()
 
 
-def restore(server, backup, how):
+def restore(run, server, backup, how):
     """As an operator does: the backup in the file's place, and its logs removed."""
     if how == "stopped":
         assert server.stop() == 0
+        run(server, "restore", backup)
     elif how == "killed":
         server.kill()
     else:
         server.path.unlink()
-    for suffix in ("-wal", "-shm"):
-        server.path.with_name(f"chat.db{suffix}").unlink(missing_ok=True)
+    if how != "stopped":
+        for suffix in ("-wal", "-shm"):
+            server.path.with_name(f"chat.db{suffix}").unlink(missing_ok=True)
     if how == "running":
         shutil.copyfile(backup, server.folder / "new.db")
         (server.folder / "new.db").rename(server.path)
-    else:  # Into the same file.
+    elif how == "killed":  # Into the same file.
         shutil.copyfile(backup, server.path)
     if how != "running":
         server.start()
@@ -66,7 +68,7 @@ def poll_on(ask, cursor):
         pytest.param("killed", "gevent", 2, marks=pytest.mark.soak),
     ],
 )
-def test_nobody_misses_a_message_after_a_restore(request, start, tmp_path, how, worker_class, workers):
+def test_nobody_misses_a_message_after_a_restore(request, run, start, tmp_path, how, worker_class, workers):
     """Right after the backup; and the restored history grows past where the readers were."""
     server = start(worker_class=worker_class, workers=workers)
     talk = server.conversation()
@@ -93,7 +95,7 @@ def test_nobody_misses_a_message_after_a_restore(request, start, tmp_path, how, 
     ]
     plain = talk.client.poll(talk.id, lastMessageId=last_id)
     server.wait_until_held(len(listeners) + len(polls) + 1)
-    restore(server, tmp_path / "backup.db", how)
+    restore(run, server, tmp_path / "backup.db", how)
     texts, ids = send(talk, "Après", 2 * LOST)
     assert min(ids) > max(lost_ids) == last_id
 

@@ -17,7 +17,7 @@ def commands():
     """(command, what it prints, whether five minutes have passed) for each `$` line."""
     docs = (ROOT / "docs" / "api.md").read_text()
     section = docs[docs.index("## A session from beginning to end") : docs.index("## Chat sessions")]
-    later = section.index("Five minutes later")
+    later = section.index("Then the client ends it")
     for block in re.finditer(r"```console\n(.*?)```", section, re.S):
         for step in re.finditer(r"^\$ (.*)\n((?:[^$].*\n)*)", block[1], re.M):
             yield step[1], step[2].strip(), block.start() > later

@@ -9,7 +9,7 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "push", "sweeper"},
+    {"demo", "doctor", "push", "sweeper"},
     {
         "archive",
         "balances",
@@ -42,7 +42,7 @@ LAYERS = (
     {"store"},
     {"database"},
     {"languages", "texts"},
-    {"limits", "clock", "settings", "errors", "money"},
+    {"limits", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 

@@ -12,7 +12,7 @@ from chat.accounts import insert_user
 from chat.database.migrations import m004_texts
 from chat.errors import InvalidParameter
 from tests.pages.visitor import Visitor
-from tests.server import FLASK, PATIENCE_SECONDS, ROOT
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT
 
 UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u180b\u180e\u2000\u200b\u200c\u200d\u200e\u2028\u202e\u2060\u2062\u2065"
@@ -143,7 +143,7 @@ def test_no_message_forges_a_line_of_a_terminal(site):
     talk = site.conversation()
     talk.client.send(talk.id, "ok\n2026-11-25 20:30:00  Dr Anaïs Laurent: refunded\x1b[1A\u2028x")
     talk.agent.do("end", talk.id)
-    command = (*FLASK, "tail", str(talk.id), "--url", site.url, "--token", talk.client.token)
+    command = (*COMMAND, "tail", str(talk.id), "--url", site.url, "--token", talk.client.token)
     done = subprocess.run(
         command, cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )

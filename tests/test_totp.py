@@ -186,7 +186,7 @@ def test_guessing_codes_is_limited_by_account_from_everywhere_and_no_setting_lif
     assert guess(1, codes[0]).status == 200
     # Whom somebody helps begins anew.
     assert [guess(number).status for number in range(2)] == [401, 429]
-    run(server, "reset-code", email)
+    run(server, "users", "reset-code", email)
     page = begin(visitor)
     assert codes_on(visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code()))
 
@@ -216,7 +216,7 @@ def test_an_administrator_or_the_console_resets_it(server, guarded, run):
     page = begin(visitor)
     visitor.fill(page, "/profile/second-step/confirm", code=Phone(key_on(page)).code())
     assert api(server, email, codes[1]).status == 401
-    run(server, "reset-code", email)
+    run(server, "users", "reset-code", email)
     assert api(server, email).status == 200
 
 

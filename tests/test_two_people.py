@@ -17,9 +17,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from chat.settings import Settings
 from tests.server import PASSWORD
 
 PEOPLE = ("client", "agent")
+# What each may write in a pause.
+FEW = Settings().paused_messages
 OTHER = {"client": "agent", "agent": "client"}
 MAX_SESSIONS = 3
 people = st.sampled_from(PEOPLE)
@@ -41,6 +44,16 @@ class Talk:
         """The agent's first message after accepting starts the clock."""
         self.messages.append((id, side, text))
         self.is_billed |= side == "agent" and self.status != "waiting"
+
+    def hear(self, side):
+        """(status, code) of a message; in a pause each may write a few."""
+        if self.status == "ended":
+            return 409, "session_ended"
+        if self.paused_by:
+            if self.unpaid[side] == FEW:
+                return 409, "session_paused"
+            self.unpaid[side] += 1
+        return 201, None
 
     def let_pass(self, seconds):
         if self.is_billed and self.status == "active":
@@ -74,6 +87,8 @@ class Talk:
         if action == "pause":
             if self.paused_by == OTHER[side]:
                 return 409, "wrong_status"
+            if self.status == "active":
+                self.unpaid = dict.fromkeys(PEOPLE, 0)
             self.status, self.paused_by = "paused", side
             return 200, None
         if self.paused_by == OTHER[side]:
@@ -154,8 +169,7 @@ class TwoPeople(RuleBasedStateMachine):
     def send(self, side, place, text, is_keyed):
         talk, key = self.talk(place), f"k{next(self.numbers)}"
         answer = self.people[side].send(talk.id, text, **({"client_message_id": key} if is_keyed else {}))
-        is_ended = talk.status == "ended"
-        told = self.answered(answer, *((409, "session_ended") if is_ended else (201, None)))
+        told = self.answered(answer, *talk.hear(side))
         if told:
             assert not [id for id, _, _ in talk.messages if id >= told["messageId"]]
             talk.say(side, told["messageId"], text)

@@ -57,6 +57,17 @@ class Database:
                 raise
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
+    def check(self) -> None:
+        """Raises DatabaseUnavailable where there is none to be opened, OlderSchema and NewerSchema."""
+        try:
+            db = connect(self.path)
+            try:
+                migrations.require_newest(db)
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}") from error
+
     def prepare(self) -> None:
         """Open the file for writing, if it is not."""
         self._writer.write(lambda db: None)

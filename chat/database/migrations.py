@@ -39,6 +39,21 @@ def check(db: Connection) -> None:
         )
 
 
+class OlderSchema(RuntimeError):
+    """The database was written by an older version, and must be migrated first."""
+
+
+def require_newest(db: Connection) -> None:
+    """Raises OlderSchema and NewerSchema; writes nothing."""
+    check(db)
+    applied = {each.name for each in migrations.applied(db)}
+    if pending := [each.name for each in migrations._migrations if each.name not in applied]:
+        raise OlderSchema(
+            f"The database lacks {len(pending)} of this version's migrations, from {pending[0]} on: stop the "
+            "older server, and run `migrate`, or start this version's. Nothing was changed."
+        )
+
+
 def apply(db: Connection) -> list[str]:
     """Apply what is pending and return its names; raises NewerSchema.
 
@@ -877,3 +892,9 @@ def m019_push(db: Connection) -> None:
             .rstrip("="),
         ),
     )
+
+
+@migrations()
+def m022_console(db: Connection) -> None:
+    # Nobody: somebody at the server's console.
+    _rebuild(db, "links", "created_by INTEGER NOT NULL", "created_by INTEGER", "*")

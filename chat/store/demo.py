@@ -37,3 +37,9 @@ def first_session(db: Connection, domain: str, is_open: bool) -> DemoRow | None:
 def set_password_hash(db: Connection, domain: str, password_hash: str) -> None:
     """Everybody with an email at `domain` has this password."""
     db.conn.execute("UPDATE users SET password_hash = ? WHERE email LIKE ?", (password_hash, f"%@{domain}"))
+
+
+def has_others(db: Connection, domain: str) -> bool:
+    """Whether there is anybody with another email."""
+    found = db.conn.execute("SELECT EXISTS (SELECT 1 FROM users WHERE email NOT LIKE ?)", (f"%@{domain}",))
+    return bool(found.fetchone()[0])

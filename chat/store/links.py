@@ -9,7 +9,7 @@ def insert(
     token_hash: bytes,
     role: str | None,
     user_id: int | None,
-    created_by: int,
+    created_by: int | None,
     now: int,
     expires_at: int,
 ) -> None:

@@ -37,6 +37,7 @@ AuditKind = Literal[
     "share_changed",
     "disabled",
     "enabled",
+    "signed_out",
     "password_link",
     "password_changed",
     "invited",
@@ -345,6 +346,14 @@ class UserRow(TypedDict):
     disabled_at: int | None
     totp_key: str | None
     totp_step: int
+
+
+class ValidRow(TypedDict):
+    """A sign-in that is valid."""
+
+    id: int
+    created_at: int
+    expires_at: int
 
 
 class SignedInRow(TypedDict):

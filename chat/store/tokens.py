@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chat import clock
 from chat.database.connection import Connection
-from chat.store.rows import SignedInRow
+from chat.store.rows import SignedInRow, ValidRow
 
 
 def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
@@ -27,6 +27,17 @@ def user_of(db: Connection, token_hash: bytes) -> SignedInRow | None:
         (token_hash, clock.steady()),
     ).fetchone()
     return row
+
+
+def valid_of(db: Connection, user_id: int, now: int) -> list[ValidRow]:
+    """The user's tokens that are valid at `now`, the newest first."""
+    return db.conn.execute(
+        """
+        SELECT id, created_at, expires_at FROM auth_tokens
+        WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
+        """,
+        (user_id, now),
+    ).fetchall()
 
 
 def revoke(db: Connection, token_hash: bytes, now: int, revision: int) -> bool:

@@ -83,6 +83,7 @@ AUDIT = {
     "share_changed": _("Changed the share"),
     "disabled": _("Disabled"),
     "enabled": _("Enabled"),
+    "signed_out": _("Signed somebody out"),
     "password_link": _("Made a link for a new password"),
     "password_changed": _("Changed the password"),
     "invited": _("Made an invitation"),
@@ -201,7 +202,7 @@ FIELDS = {
     "answer": _("An answer has 1 to 1000 characters."),
     "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
-    "code": _("The command “flask --app app chat set-up” prints it."),
+    "code": _("The command “tete-a-tete set-up” prints it."),
 }
 # In minor units.
 EXAMPLE = 1250

@@ -1,0 +1,162 @@
+"""What the commands share: their group, the database that is there, and how they say what is wrong."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+
+from chat import money, store, texts
+from chat.database.copies import BadCopy, InUse
+from chat.database.migrations import NewerSchema, OlderSchema
+from chat.errors import DatabaseUnavailable, Problem
+from chat.runtime import Runtime
+from chat.settings import SettingError
+from chat.store.rows import UserRow
+
+# Of units, and perhaps decimals.
+AMOUNT = r"[0-9]{1,9}(\.[0-9]{1,3})?"
+T = TypeVar("T")
+
+
+class Refused(click.ClickException):
+    """It was asked for wrongly, or cannot be done; as for an option that there is not."""
+
+    exit_code = 2
+
+
+class Away(click.ClickException):
+    """There is nothing to work on: no database, one of another version, or a setting that cannot be read."""
+
+    exit_code = 3
+
+
+@click.group(cls=AppGroup)
+@with_appcontext
+def chat() -> None:
+    """Tête-à-tête: people, money, conversations, and the server.
+
+    They exit with 0; 1 when something was checked and is wrong; 2 when it was asked for wrongly or is
+    refused; 3 when there is no database to work on.
+    """
+    click.get_current_context().call_on_close(application_runtime().close)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="As JSON, an object a line.")
+
+
+def runtime(has_currency: bool = True) -> Runtime:
+    """What a command works with: a database that is there, at this version's schema, in our currency."""
+    found = application_runtime()
+    path = found.database.path
+    if not path.exists():
+        raise Away(f"There is no database at {path}: CHAT_DATABASE_URL says where, and `migrate` makes one.")
+    or_fail(found.database.check)
+    if has_currency:
+        or_fail(found.check_currency)
+    return found
+
+
+def prepared() -> Runtime:
+    """The same, made or migrated where it has to be."""
+    found = application_runtime()
+    or_fail(found.prepare)
+    or_fail(found.check_currency)
+    return found
+
+
+def or_fail(call: Callable[[], T]) -> T:
+    """What the call gives; what it raises of ours ends the command."""
+    try:
+        return call()
+    except DatabaseUnavailable as problem:
+        raise Away(problem.detail or problem.title) from None
+    except Problem as problem:
+        raise Refused(problem.detail or problem.title) from None
+    except InUse as error:
+        raise Refused(str(error)) from None
+    except (SettingError, OlderSchema, NewerSchema, BadCopy, OSError) as error:
+        raise Away(str(error)) from None
+
+
+def user(email: str) -> UserRow:
+    """Somebody, by email."""
+    row = runtime().database.read(lambda db: store.users.by_email(db, texts.email(email)))
+    if row is None:
+        raise Refused(f"nobody has the email {email}")
+    return row
+
+
+def agent(email: str) -> UserRow:
+    """The same, of an agent."""
+    row = user(email)
+    if row["role"] != "agent":
+        raise Refused(f"{email} is no agent")
+    return row
+
+
+class Amount(click.ParamType[int]):
+    """An amount like 12.50, as minor units."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        runtime()  # It must be in its currency.
+        try:
+            return money.minor_units(Decimal(value if re.fullmatch(AMOUNT, value) else "NaN"))
+        except ValueError:
+            raise Refused(f"{value!r} must be {money.described()}") from None
+
+
+class Key(click.ParamType[str]):
+    """What is done with one is done once."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not texts.is_key(value):
+            raise Refused(f"{value!r} is no key; it has 1 to 64 printable ASCII characters")
+        return cast(str, value)
+
+
+key = click.option(
+    "--key", type=Key(), help="1 to 64 characters: what was done with it before is not done again."
+)
+
+
+def show(rows: Iterable[Mapping[str, Any]], as_json: bool) -> None:
+    """Each on a line: as JSON, or its values, those of a column below each other."""
+    found = list(rows)
+    if as_json:
+        for row in found:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    cells = [["-" if value is None else str(value) for value in row.values()] for row in found]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+
+
+def url() -> str:
+    """Where the server listens, for who asks it from this machine."""
+    bind = application_runtime().settings.bind
+    return "http://localhost" if _is_file(bind) else f"http://{bind}"
+
+
+def curl() -> str:
+    """How to ask there: a socket in the file system has no address."""
+    bind = application_runtime().settings.bind
+    return f"curl --unix-socket {bind.removeprefix('unix:')}" if _is_file(bind) else "curl"
+
+
+def _is_file(bind: str) -> bool:
+    return bind.startswith("unix:")
+
+
+def application_runtime() -> Runtime:
+    """Of the settings, whatever the database."""
+    return cast(Runtime, current_app.extensions["chat"])
