@@ -65,8 +65,8 @@ screenshots: .venv/installed-dev
 	@.ci/tools
 	$(BIN)/python -m docs.screenshots
 
-# Take new texts from the pages into translations/, and compile what is translated there.
+# Take new texts from the pages, and of the settings what they mean, into translations/, and compile what is translated there.
 translations: .venv/installed
-	$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --omit-header -o translations/messages.pot .
+	$(BIN)/pybabel -q extract -F babel.cfg -k _setting:3 --no-location --sort-output --omit-header -o translations/messages.pot .
 	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -i translations/messages.pot -d translations
 	$(BIN)/pybabel -q compile -d translations

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chat import store
+from chat import sessions, store
 from chat.accounts import User
 from chat.changes import Change, arrive, publish
 from chat.database.connection import Connection
@@ -85,22 +85,11 @@ def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
         "currency": settings.currency,
         "status": _state(row, row["open_sessions"], settings, now),
         "is_for_you": bool(row["is_for_client"]),
-        "is_online": _is_there(row, settings, now),
+        "is_online": sessions.is_there(row["seen_at"], settings, now),
         "rating": None if row["rating"] is None else round(row["rating"], 1),
         "ratings": row["ratings"],
     }
 
 
 def _state(row: AgentRow | UserRow, open_sessions: int, settings: Settings, now: int) -> Availability:
-    """`available`, or `busy` with as many sessions as they may have: who is may be asked; `absent`, whoever
-    takes requests and is not there; `away`, who takes none."""
-    if not row["is_available"]:
-        return "away"
-    if not _is_there(row, settings, now):
-        return "absent"
-    return "busy" if open_sessions >= settings.sessions_per_agent else "available"
-
-
-def _is_there(row: AgentRow | UserRow, settings: Settings, now: int) -> bool:
-    """As a bill has it, too."""
-    return now < row["seen_at"] + settings.absence_seconds * 1000
+    return sessions.availability(row["is_available"], row["seen_at"], open_sessions, settings, now)

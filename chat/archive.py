@@ -1,4 +1,4 @@
-"""Conversations to look into: transcripts, an agent's past ones with a client, an administrator's search."""
+"""Conversations to look into: transcripts, and an administrator's search."""
 
 from chat import audit, receipts, sessions, store
 from chat.accounts import User
@@ -47,13 +47,6 @@ def search(
         runtime.database.write(lambda db: audit.note(db, actor, "searched"))
     found = runtime.database.read_slowly(read)
     return found[:limit], len(found) > limit
-
-
-def of_pair(db: Connection, runtime: Runtime, agent: User, client_id: int, limit: int) -> list[TimedSession]:
-    """The agent's newest sessions with this client that have ended."""
-    time = store.server.time(db)
-    rows = store.archive.of_pair(db, client_id, agent.id, limit)
-    return [sessions.details(db, runtime, row, time) for row in rows]
 
 
 def _visible(db: Connection, user: User, chat_session_id: int) -> SessionRow:

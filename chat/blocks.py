@@ -52,7 +52,7 @@ def own(runtime: Runtime, actor: User, client_id: int) -> Block | None:
     """What `block` has done, if it is so; raises Forbidden."""
     agent_id = _for_whom(actor)
     row = runtime.database.read(lambda db: store.blocks.of_pair(db, client_id, agent_id))
-    return row and _shown(row)
+    return row and shown(row)
 
 
 def listed(
@@ -65,7 +65,7 @@ def listed(
     if actor.role != "admin" and (actor.role != "agent" or actor.id != user_id):
         raise Forbidden("Only an administrator sees what others block.")
     rows = runtime.database.read(lambda db: store.blocks.of_user(db, user_id, before_id, limit + 1))
-    return [_shown(row) for row in rows[:limit]], len(rows) > limit
+    return [shown(row) for row in rows[:limit]], len(rows) > limit
 
 
 def _for_whom(actor: User) -> int | None:
@@ -106,7 +106,8 @@ def _tell_queue(db: Connection, client_id: int) -> list[Change]:
     return [Change(topics.of_change(row, head - 1, has_message=False), head)]
 
 
-def _shown(row: BlockRow) -> Block:
+def shown(row: BlockRow) -> Block:
+    """A block, on the wire."""
     agent: Person | None = None
     if row["agent_id"] is not None:
         agent = {"id": row["agent_id"], "name": row["agent_name"] or ""}

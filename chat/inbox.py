@@ -198,6 +198,7 @@ def _card(db: Connection, runtime: Runtime, row: CardRow, time: Time) -> Card:
         "offered_rate": offered,
         "unanswered_seconds": None if since is None else (time.now - since) // 1000,
         "client_language": row["client_language"],
+        "handover_note": row["handover_note"],
         "unread": row["unread"],
         "last_message": _last_message(row),
     }

@@ -13,7 +13,7 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import SessionRow, Side, StandingRow, TermsRow, delivered_id
 from chat.store.server import Time
-from chat.wire import Increments, Participant, Session, Summary, TimedSession, Transfer
+from chat.wire import Availability, Increments, Participant, Session, Summary, TimedSession, Transfer
 
 OTHER: dict[Side, Side] = {"client": "agent", "agent": "client"}
 
@@ -119,7 +119,7 @@ def summary(db: Connection, row: SessionRow, time: Time, settings: Settings) -> 
         "agent_read_id": row["agent_read_id"],
         "client_delivered_id": row["client_delivered_id"],
         "agent_delivered_id": row["agent_delivered_id"],
-        "transfer": offer(row),
+        "transfer": offer(row, settings, now),
     }
 
 
@@ -154,7 +154,7 @@ def untimed(session: TimedSession) -> Session:
     return cast(Session, {name: value for name, value in session.items() if name != "server_time"})
 
 
-def offer(row: SessionRow) -> Transfer | None:
+def offer(row: SessionRow, settings: Settings, now: int) -> Transfer | None:
     """The dearer agent whom the client is asked about, if they are."""
     if row["transfer_agent_id"] is None or row["transfer_rate_cents"] is None:
         return None
@@ -162,7 +162,27 @@ def offer(row: SessionRow) -> Transfer | None:
         "agent_id": row["transfer_agent_id"],
         "agent_name": row["transfer_agent_name"] or "",
         "rate_per_minute": Cents(row["transfer_rate_cents"], row["currency"]),
+        "status": availability(
+            row["transfer_available"], row["transfer_seen_at"], row["transfer_open_sessions"], settings, now
+        ),
     }
+
+
+def availability(
+    is_available: int | None, seen_at: int | None, open_sessions: int, settings: Settings, now: int
+) -> Availability:
+    """`available`, or `busy` with as many sessions as they may have: who is may be asked; `absent`, whoever
+    takes requests and is not there; `away`, who takes none."""
+    if not is_available:
+        return "away"
+    if not is_there(seen_at or 0, settings, now):
+        return "absent"
+    return "busy" if open_sessions >= settings.sessions_per_agent else "available"
+
+
+def is_there(seen_at: int, settings: Settings, now: int) -> bool:
+    """As a bill has it, too."""
+    return now < seen_at + settings.absence_seconds * 1000
 
 
 def receipt_address(chat_session_id: int) -> str:

@@ -30,16 +30,22 @@ class Share(NamedTuple):
 
 
 def of_ended(
-    db: Connection, since: int, until: int, currency: str, agent_id: int | None = None
+    db: Connection,
+    since: int,
+    until: int,
+    currency: str,
+    agent_id: int | None = None,
+    client_id: int | None = None,
 ) -> Iterator[Share]:
-    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended,
-    less what was given back of them."""
-    for agent, quarter, *counts in store.statistics.earned(db, since, until, currency, agent_id):
+    """What each agent (or one, and whom they shared with) has of the sessions in this currency that ended
+    (or of a client's of them), less what was given back of them."""
+    which = (since, until, currency, agent_id, client_id)
+    for agent, quarter, *counts in store.statistics.earned(db, *which):
         tally = Tally(dict(zip(("sessions", "minutes", "cents", "share"), counts, strict=True)))
         yield Share(agent, quarter, tally)
-    for agent, quarter, cents, share in store.statistics.credited(db, since, until, currency, agent_id):
+    for agent, quarter, cents, share in store.statistics.credited(db, *which):
         yield Share(agent, quarter, Tally(cents=-cents, share=-share, credited=cents, credits=share))
-    intervals = store.statistics.transferred(db, since, until, currency, agent_id)
+    intervals = store.statistics.transferred(db, *which)
     for _, of_session in groupby(intervals, key=itemgetter("id")):
         yield from _divided(list(of_session))
 

@@ -6,7 +6,7 @@ Each is one write: settle what has happened by itself, check, change, store. Doi
 nothing and gives the same answer.
 """
 
-from chat import agents, billing, messages, sessions, store, texts
+from chat import agents, billing, messages, notes, sessions, store, texts
 from chat.accounts import User
 from chat.billing import bill, exhausted_at, next_cost
 from chat.changes import Act, Change, arrive, change, publish, save, settle_each
@@ -187,8 +187,12 @@ def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int
     return change(runtime, client, chat_session_id, act)
 
 
-def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) -> TimedSession:
-    """Hand it to another agent; if they cost more, the client is asked first."""
+def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int, text: str = "") -> TimedSession:
+    """Hand it to another agent; if they cost more, the client is asked first.
+
+    The text is for the colleague: a note of the client's. Raises InvalidParameter, too.
+    """
+    said = texts.checked(text, "text", notes.CHARACTERS, shortest=0)
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         if life.session["agent_id"] == to_id and life.session["previous_agent_id"] == agent.id:
@@ -197,8 +201,9 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int) ->
             raise NotFound
         _require(life.session, "active", "paused")
         if to_id == agent.id:
-            raise InvalidParameter("agent_id is yours; name another agent.")
+            raise InvalidParameter("agent_id is yours; name another agent.", field="agent_id")
         other = agents.available(db, runtime.settings, to_id, life.session["client_id"])
+        notes.hand_over(db, agent, life.session, to_id, said, now)
         if other["rate_cents"] > life.session["rate_cents"]:
             life.session |= {"transfer_agent_id": to_id, "transfer_rate_cents": other["rate_cents"]}
         else:
@@ -223,7 +228,7 @@ def agree_to_transfer(
             session["max_rate_cents"] = max(rate_cents, session["max_rate_cents"])
             life.transfer(agent, now)
         elif session["agent_id"] != agent_id or session["rate_cents"] > rate_cents:
-            raise OfferChanged(transfer=sessions.offer(session))
+            raise OfferChanged(transfer=sessions.offer(session, runtime.settings, now))
 
     return change(runtime, client, chat_session_id, act)
 

@@ -30,6 +30,7 @@ class Transfer(TypedDict):
     agent_id: int
     agent_name: str
     rate_per_minute: Cents
+    status: Availability
 
 
 class Increments(TypedDict):
@@ -114,12 +115,14 @@ class Card(TimedSession):
     """A session in the inbox; of a live one also the messages that changed, None if they are too many.
 
     `offered_rate` is what an agent would get a minute who accepted the request now; None of all else.
-    `unanswered_seconds`, how long a client has waited for an answer, and their language are for agents.
+    `unanswered_seconds`, how long a client has waited for an answer, their language, and what a colleague
+    wrote who handed them over are for agents.
     """
 
     offered_rate: Cents | None
     unanswered_seconds: int | None
     client_language: str | None
+    handover_note: str | None
     unread: int
     last_message: LastMessage | None
     messages: NotRequired[list[Message] | None]
@@ -155,6 +158,77 @@ class Block(TypedDict):
     agent: Person | None
     reason: str
     created_at: str
+
+
+class Note(TypedDict):
+    """What somebody keeps about a client, who never sees it.
+
+    `handed_to` is the colleague to whom the session was handed over with it.
+    """
+
+    id: int
+    author: Person
+    by: Literal["agent", "admin"]
+    is_own: bool
+    chat_session_id: int | None
+    handed_to: Person | None
+    text: str
+    created_at: str
+    edited_at: str | None
+
+
+class Kept(TypedDict):
+    """A note that was written; `duplicate` when it was there already."""
+
+    success: Literal[True]
+    note: Note
+    duplicate: NotRequired[bool]
+
+
+class Conversation(TypedDict):
+    """An earlier conversation of a client; what it cost and its rating are for whoever was in it, and for
+    administrators. `access` is what may be opened of it."""
+
+    id: int
+    created_at: str
+    status: Status
+    agent: Person
+    minutes: int
+    cost: Cents | None
+    currency: str
+    rating: int | None
+    access: Literal["conversation", "receipt"] | None
+
+
+class Paid(TypedDict):
+    """What a client paid in a currency for conversations that have ended, less what was given back."""
+
+    minutes: int
+    amount: Cents
+    currency: str
+
+
+class ClientFile(TypedDict):
+    """What is known of a client: to an agent of what they had with them, to administrators of all.
+
+    The block is the reader's own, an administrator's is for all agents; the reports about the client are the
+    reader's, or all.
+    """
+
+    client: Person
+    language: str | None
+    since: str
+    is_first: bool
+    conversation_count: int
+    paid: list[Paid]
+    block: Block | None
+    is_shut_out: bool
+    open_reports: int
+    done_reports: int
+    notes: list[Note]
+    has_more_notes: bool
+    sessions: list[Conversation]
+    has_more: bool
 
 
 class Blocks(TypedDict):

@@ -3,14 +3,18 @@ every page in every look, to be looked at.
 """
 
 import argparse
+import base64
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Page
+
 from tests.browser import Visitor, launch
 from tests.client import Client
-from tests.server import FLASK, ROOT, Server
+from tests.server import COMMAND, ROOT, Server
 
 SIZES: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1280, "height": 800}},
@@ -25,12 +29,18 @@ PAGES = {
         "conversations": "/sessions",
         "ended": "/sessions/{ended}",
         "receipt": "/sessions/{ended}/receipt",
+        "balance": "/balance",
         "profile": "/profile",
     },
+    "asker": {"waiting": "/sessions/{waiting}"},
     "agent": {
         "inbox": "/inbox",
         "conversation": "/sessions/1",
+        "file": "/sessions/1",
+        "client": "/clients/1",
+        "alerts": "/inbox",
         "request": "/sessions/{waiting}",
+        "missed": "/missed",
         "history": "/sessions",
         "replies": "/replies",
         "earnings": "/earnings",
@@ -40,6 +50,9 @@ PAGES = {
         "statistics": "/admin/statistics",
         "people": "/admin/people",
         "person": "/admin/people/2",
+        "client": "/admin/people/1",
+        "reports": "/admin/reports",
+        "audit": "/admin/audit",
         "sessions": "/admin/sessions",
         "session": "/admin/sessions/{ended}",
         "settings": "/admin/settings",
@@ -52,11 +65,34 @@ CHOSEN = (
     ("client", "conversation", "phone", "light", "en"),
     ("client", "conversation", "phone", "dark", "fr"),
     ("client", "receipt", "wide", "light", "fr"),
-    ("agent", "conversation", "wide", "light", "en"),
-    ("agent", "conversation", "wide", "dark", "fr"),
-    ("agent", "inbox", "phone", "light", "fr"),
     ("admin", "statistics", "wide", "light", "en"),
+    *(
+        (*page, size, colours, language)
+        for page in (("agent", "conversation"), ("agent", "file"), ("agent", "alerts"), ("asker", "waiting"))
+        for size in SIZES
+        for colours, language in (("light", "en"), ("dark", "fr"))
+    ),
+    ("agent", "inbox", "phone", "light", "en"),
+    ("agent", "inbox", "phone", "dark", "fr"),
 )
+QUALITY = 80
+# A browser without a window denies notifications before anybody asks.
+ASKABLE = "Object.defineProperty(Notification, 'permission', { get: () => 'default' })"
+
+
+def _show_file(page: Page) -> None:
+    if page.locator(".panel-link").is_visible():
+        page.click(".panel-link")
+    page.locator("#panel").evaluate(
+        "panel => { panel.scrollTop = panel.querySelector('[data-file]').offsetTop; }"
+    )
+
+
+# What is opened before the picture is taken.
+OPENED: dict[str, Callable[[Page], None]] = {
+    "file": _show_file,
+    "alerts": lambda page: page.click("[data-alerts] summary"),
+}
 EMAILS = {"client": "client1", "agent": "agent1", "admin": "admin"}
 TALK = (
     ("client", "Mon propriétaire veut garder le dépôt de garantie : le parquet serait usé. Il peut ?"),
@@ -92,20 +128,33 @@ def main() -> None:
                     "reduced_motion": "reduce",
                 }
                 visitor = Visitor(browser, server.url, token, **look)
+                visitor.context.add_init_script(ASKABLE)
                 visitor.open(PAGES[who][page].format(**ids))
                 visitor.page.wait_for_load_state("networkidle" if token is None else "load")
-                if who in ("client", "agent"):
+                if who in ("client", "agent", "asker"):
                     visitor.await_connection("live")
+                for file in visitor.page.locator("[data-file]").all():
+                    file.locator(".file-content").wait_for(state="attached")
+                if page in OPENED:
+                    OPENED[page](visitor.page)
                 name = f"{who}-{page}-{size}-{colours}" + ("-fr" if language == "fr" else "")
-                visitor.page.screenshot(path=(folder or ROOT / "docs" / "screenshots") / f"{name}.png")
+                file = (folder or ROOT / "docs" / "screenshots") / f"{name}.webp"
+                file.write_bytes(_picture(visitor))
                 visitor.close()
+
+
+def _picture(visitor: Visitor) -> bytes:
+    """As WebP: a quarter of a PNG."""
+    browser = visitor.context.new_cdp_session(visitor.page)
+    taken = browser.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+    return base64.b64decode(taken["data"])
 
 
 def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
     """The demo, with a conversation going on, and who may look at what."""
-    _flask(server, "demo")
+    _command(server, "demo")
     people = {
-        role: server.client(_flask(server, "token", f"{name}@demo.example").strip())
+        role: server.client(_command(server, "token", f"{name}@demo.example").strip())
         for role, name in EMAILS.items()
     }
     # In either language, as the browser asks for it.
@@ -116,16 +165,19 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
             people[role].fetch(1)
         people[side].send(1, text)
     ended = people["agent"].get("/api/chat/sessions?status=ended").json["sessions"]
-    waiting = people["agent"].get("/api/chat/sessions").json["sessions"]
+    cards = people["agent"].get("/api/chat/sessions").json["sessions"]
+    waiting = next(each for each in cards if each["status"] == "waiting" and each["agent"])
+    asker = server.database.read(lambda db: db["users"].get(waiting["client"]["id"])["email"])
+    people["asker"] = server.client(_command(server, "token", asker).strip())
     return people, {
         "ended": next(each["id"] for each in ended if each["client"]["id"] == 1 and each["rating"]),
-        "waiting": next(each["id"] for each in waiting if each["status"] == "waiting"),
+        "waiting": waiting["id"],
     }
 
 
-def _flask(server: Server, *words: str) -> str:
+def _command(server: Server, *words: str) -> str:
     done = subprocess.run(
-        [*FLASK, *words], cwd=ROOT, env=server.environment, capture_output=True, text=True, check=True
+        [*COMMAND, *words], cwd=ROOT, env=server.environment, capture_output=True, text=True, check=True
     )
     return done.stdout
 

@@ -71,6 +71,10 @@ class Office:
         new = {"role": "agent", "name": "Zoé", "email": "zoe@example.net", "rate": "2"}
         money = {"amount": "5", "reason": "Bank"}
         client, agent, talk = self.client.id, self.agent.id, self.talk.id
+        note, other = (
+            self.admin.post(f"/api/chat/clients/{client}/notes", {"text": "?"}).json["note"]["id"]
+            for _ in range(2)
+        )
         key = {"Idempotency_Key": "1"}
         receipt = f"sessions/{talk}/receipt"
         return {
@@ -132,6 +136,14 @@ class Office:
             "order.finish": [
                 (lambda: self.api(f"reports/{self.reports[0]}/done", {"note": "?"}), ["report_done"]),
                 (lambda: self.api(f"reports/{self.reports[0]}/done", {"note": "?"}), []),
+            ],
+            "clients.add": [(lambda: self.api(f"clients/{client}/notes", {"text": "?"}), [])],
+            "clients.change": [(lambda: self.api(f"clients/{client}/notes/{note}", {"text": "!"}), [])],
+            "clients.delete": [(lambda: self.api(f"clients/{client}/notes/{note}/delete"), ["note_deleted"])],
+            "files.add": [(lambda: self.form(f"/clients/{client}/notes", text="?"), [])],
+            "files.change": [(lambda: self.form(f"/clients/{client}/notes/{other}", text="!"), [])],
+            "files.delete": [
+                (lambda: self.form(f"/clients/{client}/notes/{other}/delete"), ["note_deleted"])
             ],
             "keeping.finish": [
                 (lambda: self.form(f"/admin/reports/{self.reports[1]}/done"), ["report_done"])

@@ -380,3 +380,87 @@ def test_five_conversations_and_the_queue_fit_a_screen(open_desk):
     )
     last = desk.page.locator('[data-section="active"] [data-card]').last.bounding_box()
     assert last["y"] + last["height"] <= 900
+
+
+def test_notes_are_kept_beside_the_conversation(desk):
+    name, page = NAMES[0], desk.page
+    desk.open(f"/sessions/{desk.ids[name]}")
+    client = desk.clients[name].id
+    notes, new = page.locator(".file-note .text"), page.locator(f"#note-{client}")
+    new.fill("Works at\nnight.")
+    desk.choose(NAMES[1])
+    desk.choose(name)
+    page.wait_for_function(f"() => document.getElementById('note-{client}')?.value")
+    page.reload()
+    page.wait_for_function(f"() => document.getElementById('note-{client}')?.value === 'Works at\\nnight.'")
+    page.evaluate("window.survives = 1")
+    new.press("Control+Enter")
+    notes.wait_for()
+    assert notes.all_text_contents() == ["Works at\nnight."]
+    assert (new.input_value(), new.evaluate("field => field === document.activeElement")) == ("", True)
+    page.locator(".file-acts summary").click()
+    page.locator(".file-acts textarea").fill("Works by day.")
+    page.locator(".file-acts details form button").click()
+    page.locator(".file-note .text", has_text="by day").wait_for()
+    assert page.locator(".file-acts summary").evaluate("summary => summary === document.activeElement")
+    # A refused one says why, and stays.
+    new.fill("\u200b")
+    new.press("Control+Enter")
+    page.locator(".file-content .hint.is-wrong").wait_for()
+    new.fill("Offline")
+    desk.visitor.context.set_offline(True)
+    new.press("Control+Enter")
+    page.locator("[data-unsaved]").nth(1).wait_for()
+    desk.visitor.context.set_offline(False)
+    desk.visitor.await_connection("live")
+    new.press("Control+Enter")
+    notes.nth(1).wait_for()
+    page.locator(".file-acts > form button").nth(1).click()
+    page.locator("#confirm [value=yes]").click()
+    page.locator(".file-note .text", has_text="by day").wait_for(state="detached")
+    kept = desk.agent.get(f"/api/chat/clients/{client}").json["notes"]
+    assert [(each["text"], each["chat_session_id"]) for each in kept] == [("Offline", desk.ids[name])]
+    assert desk.is_same_page()
+
+
+def test_what_a_colleague_writes_is_there_after_a_while(desk, visit):
+    name, page, admin = NAMES[0], desk.page, desk.site.person("admin")
+    client = desk.clients[name].id
+    page.clock.install()
+    for place, text in (
+        (f"/sessions/{desk.ids[name]}", "Pays on paper."),
+        (f"/clients/{client}", "In June."),
+    ):
+        desk.open(place)
+        page.locator(".file-content").wait_for()
+        admin.post(f"/api/chat/clients/{client}/notes", {"text": text})
+        page.clock.run_for(20_000)
+        page.locator(".file-note .text", has_text=text).wait_for()
+    # Nobody reads again and again for an administrator, whose readings are noted.
+    office = visit(desk.site, admin)
+    office.page.clock.install()
+    office.open(f"/clients/{client}")
+    office.page.clock.run_for(60_000)
+    office.page.fill(f"#note-{client}", "Again.")
+    office.page.press(f"#note-{client}", "Control+Enter")
+    office.page.locator(".file-note .text", has_text="Again.").wait_for()
+    found = admin.get(f"/api/chat/audit?userId={client}&kind=file_read").json["entries"]
+    assert len(found) == 2  # Opened, and shown again with the note.
+
+
+def test_the_switch_is_in_place_and_the_skip_links_lead_to_what_is_there(desk):
+    desk.open()
+    page, name = desk.page, NAMES[0]
+    assert page.locator(".skip").count() == 1
+    desk.choose(name)
+    assert page.locator(".skip").nth(1).get_attribute("href") == "#message"
+    page.fill("#message", "Half written")
+    for is_on in ("false", "true"):
+        page.locator("[data-switch] button").click()
+        page.locator(f'[data-switch] [aria-pressed="{is_on}"]:focus').wait_for()
+    assert page.input_value("#message") == "Half written"
+    assert page.url.endswith(f"/sessions/{desk.ids[name]}")
+    page.go_back()
+    page.locator(".talk.is-empty").wait_for()
+    assert page.locator(".skip").count() == 1
+    assert desk.is_same_page()

@@ -30,14 +30,15 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<entry>",
     "<own>",
 )
-REPORT = "<report>"
 PUSHED = "https://push.invalid/a"
+REPORT, NOTE = "<report>", "<note>"
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
     "reply_id": [REPLY],
     "payment_id": [NOWHERE],
     "report_id": [REPORT],
+    "note_id": [NOTE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
     "kind": ["txt", "json", "xml"],
@@ -71,6 +72,8 @@ QUERIES = {
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
     "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT, "beforeBlockId": 99}],
     "order.list_reports": [{}, {"beforeReportId": REPORT}],
+    "clients.show": [{}, {"beforeSessionId": SESSION, "beforeNoteId": NOTE}],
+    "files.show": [{}, {"session": SESSION, "part": "file"}, {"before": SESSION, "before_note": NOTE}],
     "missed.listed": [{}, {"beforeSessionId": SESSION}],
     "desk.list_missed": [{}, {"before": SESSION}],
     "order.list_acts": [{}, {"userId": CLIENT, "beforeEntryId": ENTRY}],
@@ -104,7 +107,13 @@ BODIES = {
     **dict.fromkeys(("sessions.resume", "sessions.refuse"), NOTHING),
     "sessions.agree": [{"agent_id": AGENT, "rate_per_minute": 5}],
     "sessions.limit": [{"spending_limit": 5}],
-    "sessions.transfer": [{"agent_id": AGENT}],
+    "sessions.transfer": [{"agent_id": AGENT, "text": "?"}],
+    "clients.add": [{"text": "?"}, {"text": "?", "chat_session_id": SESSION}],
+    "clients.change": [{"text": "?"}],
+    "clients.delete": NOTHING,
+    "files.add": [{"text": "?", "key": "?"}, {"text": "?", "session": SESSION}],
+    "files.change": [{"text": "?"}],
+    "files.delete": NOTHING,
     "sessions.rating": [{"rating": 1, "comment": "?"}],
     "sessions.rate": [{"rating": 1, "comment": "?"}],
     "agents.change": [{}],
@@ -163,6 +172,7 @@ OFFICE = (
     *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
+    *("clients.", "files."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 
@@ -225,7 +235,9 @@ def house(site):
     client.send(taken, canary())
     sessions["taken"] = taken
     dearer = site.person("agent", rate_cents=990)
-    agent.do("transfer", taken, agent_id=dearer.id)
+    agent.do("transfer", taken, agent_id=dearer.id, text=canary())
+    kept = agent.post(f"/api/chat/clients/{client.id}/notes", {"text": canary(), "chat_session_id": taken})
+    assert kept.status == 201
     report = client.post(f"/api/chat/sessions/{taken}/reports", {"reason": "abuse", "remark": canary()})
     assert report.status == 201
     assert agent.post("/api/chat/blocks", {"client_id": client.id, "reason": canary()}).status == 200
@@ -240,7 +252,7 @@ def house(site):
     )
     canaries += [*rows["emails"], link, client.token, agent.token, hash_token(client.token).hex()]
     everybody = {CLIENT: client.id, AGENT: other.id, ADMIN: admin.id}
-    everybody |= {REPORT: report.json["report"]["id"]}
+    everybody |= {REPORT: report.json["report"]["id"], NOTE: kept.json["note"]["id"]}
     everybody |= {MESSAGE: rows["message"], ENTRY: rows["entry"], REPLY: rows["reply"]}
     own = site.conversation()
     outsiders = {
@@ -362,6 +374,8 @@ def test_what_is_not_yours_is_as_what_does_not_exist(site, house, rules, role):
     after = [row.show(house.open_id) for row in house.owners]
     passing = ("server_time", "duration_seconds", "seconds_left", "client", "agent")
     for was, is_now in zip(before, after, strict=True):
+        for each in (was, is_now):
+            each["transfer"].pop("status")  # Who would go on is not there for ever.
         assert {**was, **dict.fromkeys(passing)} == {**is_now, **dict.fromkeys(passing)}
 
 

@@ -10,6 +10,7 @@ from tests.server import ROOT
 LAYERS = (
     {"cli", "web", "worker"},
     {"demo", "doctor", "push", "sweeper"},
+    {"clients", "transitions"},
     {
         "archive",
         "balances",
@@ -26,8 +27,8 @@ LAYERS = (
         "replies",
         "reports",
         "statistics",
-        "transitions",
     },
+    {"notes"},
     {"agents", "messages", "outbox", "receipts", "refunds", "shares", "signals", "verify"},
     {"changes"},
     {"sessions", "waiting"},

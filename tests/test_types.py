@@ -59,7 +59,8 @@ RIGHT = {
         {"agent_id": "agent", "max_rate": 5, "message": "Bonjour", "spending_limit": 5},
     ),
     "sessions.limit": ("client", {"spending_limit": 500}),
-    "sessions.transfer": ("agent", {"agent_id": "agent"}),
+    "sessions.transfer": ("agent", {"agent_id": "client", "text": "Ask about the lease."}),
+    "clients.add": ("agent", {"text": "Prefers short answers.", "chat_session_id": "open"}),
     "sessions.agree": ("client", {"agent_id": "agent", "rate_per_minute": 2.5}),
     "sessions.rate": ("client", {"rating": 5, "comment": "Merci"}),
     "agents.change": ("agent", {"available": True, "rate_per_minute": 2.5}),
@@ -80,7 +81,7 @@ RIGHT = {
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),
 }
 # Without a provider of payments; tests/test_payments.py has one.
-OFF = {"order.finish", "payments.create", "payments.show", "payments.refund"}
+OFF = {"clients.change", "order.finish", "payments.create", "payments.show", "payments.refund"}
 
 
 class Line:
@@ -145,7 +146,8 @@ def check(operation, answer, shown):
 def address(operation, ids):
     """Where an operation is asked of these people."""
     id = ids["ended" if operation["operationId"] == "sessions.rate" else "open"]
-    return operation["path"].replace("{chat_session_id}", str(id))
+    path = operation["path"].replace("{chat_session_id}", str(id))
+    return path.replace("{user_id}", str(ids["client"]))
 
 
 def test_every_body_is_tried(operations):
@@ -336,7 +338,8 @@ FORMS = {
     "agent": {
         "/availability": ("available",),
         "/replies": ("shortcut", "message"),
-        "/sessions/{open}/transfer": ("agent_id",),
+        "/sessions/{open}/transfer": ("agent_id", "text"),
+        "/clients/{client}/notes": ("text", "key", "session"),
     },
     "admin": {
         "/admin/people": ("role", "name", "email", "headline", "rate"),

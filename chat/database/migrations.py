@@ -895,6 +895,31 @@ def m019_push(db: Connection) -> None:
 
 
 @migrations()
+def m021_notes(db: Connection) -> None:
+    for statement in (
+        # What agents and administrators keep about a client, who never sees it. `for_id` is the colleague to
+        # whom the session was handed over with it. An id is not given out again: an old page may name it.
+        """
+        CREATE TABLE notes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            client_id INTEGER NOT NULL REFERENCES users (id),
+            author_id INTEGER NOT NULL REFERENCES users (id),
+            chat_session_id INTEGER REFERENCES chat_sessions (id),
+            for_id INTEGER REFERENCES users (id),
+            text TEXT NOT NULL CHECK (length(text) BETWEEN 1 AND 4000),
+            key TEXT CHECK (length(key) BETWEEN 1 AND 64),
+            created_at INTEGER NOT NULL,
+            edited_at INTEGER,
+            UNIQUE (author_id, key)
+        ) STRICT
+        """,
+        "CREATE INDEX notes_client ON notes (client_id, id)",
+        "CREATE INDEX notes_session ON notes (chat_session_id, for_id) WHERE for_id IS NOT NULL",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
 def m022_console(db: Connection) -> None:
     # Nobody: somebody at the server's console.
     _rebuild(db, "links", "created_by INTEGER NOT NULL", "created_by INTEGER", "*")

@@ -72,6 +72,7 @@ def furnish(runtime: Runtime, first: DemoSession, password_hash: str) -> None:
             _insert_people(stage, password_hash)
             # What was paid in the past was not paid from a balance.
             _replay_month(replace(stage, settings=replace(settings, prepaid=False)))
+            _keep_notes(stage)
         else:
             store.users.set_password_hash(db, admin["id"], password_hash)
         _liven(stage)
@@ -124,6 +125,14 @@ def _replay_month(stage: _Stage) -> None:
         _starts(store.server.now(stage.db), len(plan), rng), plan, strict=True
     ):
         replay(stage, client, part, at, rng)
+
+
+def _keep_notes(stage: _Stage) -> None:
+    now = store.server.now(stage.db)
+    for note in _cast()["notes"]:
+        client, author = stage.who("client", note["client"]), stage.who(note["by"], note["author"])
+        at = now - note["days"] * DAY_MS
+        store.notes.insert(stage.db, client["id"], author["id"], note["text"], at)
 
 
 def _plan(rng: Random) -> list[tuple[Callable[[_Stage, str, Any, int, Random], None], str, Any]]:

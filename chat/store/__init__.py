@@ -13,6 +13,7 @@ from chat.store import (
     ledger,
     links,
     messages,
+    notes,
     notices,
     outbox,
     payments,

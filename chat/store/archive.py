@@ -1,11 +1,12 @@
 """Chat sessions to look into again."""
 
+import json
 from collections.abc import Mapping
 
 from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
-from chat.store.sessions import COLUMNS, TABLES
+from chat.store.sessions import COLUMNS, TABLES, ids_of_client
 
 
 def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[SessionRow]:
@@ -34,16 +35,28 @@ def search(db: Connection, text: str, status: str | None, before_id: int, limit:
     )
 
 
-def of_pair(db: Connection, client_id: int, agent_id: int, limit: int) -> list[SessionRow]:
-    """The newest that this client and agent had with each other and that have ended."""
+def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> list[SessionRow]:
+    """The client's newest ones with lower ids that somebody accepted."""
     return _many(
         db,
         f"""
-        WHERE s.client_id = :client_id AND s.agent_id = :agent_id AND status = 'ended'
+        WHERE s.id IN {ids_of_client(":client_id")} AND s.id < :before_id AND s.accepted_at IS NOT NULL
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
-        {"client_id": client_id, "agent_id": agent_id},
+        {"client_id": client_id, "before_id": before_id},
     )
+
+
+def count(db: Connection, client_id: int) -> tuple[int, int, list[str]]:
+    """How many of the client's were accepted, how many of these have ended, and in which currencies."""
+    total, ended, currencies = db.conn.execute(
+        f"""
+        SELECT count(*), count(*) FILTER (WHERE status = 'ended'), json_group_array(DISTINCT currency)
+        FROM chat_sessions WHERE id IN {ids_of_client("?1")} AND accepted_at IS NOT NULL
+        """,
+        (client_id,),
+    ).fetchone()
+    return total, ended, json.loads(currencies)
 
 
 def _many(db: Connection, where: str, values: Mapping[str, object]) -> list[SessionRow]:

@@ -2,6 +2,7 @@
 
 from chat.database.connection import Connection
 from chat.store.blocks import blocked
+from chat.store.notes import HANDOVER
 from chat.store.rows import CardRow, PeerRow
 from chat.store.sessions import COLUMNS, TABLES
 
@@ -27,6 +28,7 @@ _SELECT = f"""
             ORDER BY m.id LIMIT 1
         ) AS unanswered_since,
         iif(s.client_id <> :user_id, client.language, NULL) AS client_language,
+        ({HANDOVER}) AS handover_note,
         iif(
             s.status = 'waiting' AND s.client_id <> :user_id,
             min(s.max_rate_cents, (SELECT rate_cents FROM users WHERE id = :user_id)), NULL

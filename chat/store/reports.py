@@ -2,6 +2,7 @@
 
 from chat.database.connection import Connection
 from chat.store.rows import ReportRow
+from chat.store.sessions import ids_of_client
 
 _SELECT = """
     SELECT reports.*, reporter.name AS reporter_name, reporter.role AS reporter_role,
@@ -54,6 +55,19 @@ def count_open(db: Connection) -> int:
     """How many nobody has seen to."""
     row = db.conn.execute("SELECT count(*) FROM reports WHERE (done_at IS NULL) = 1").fetchone()
     return int(row[0])
+
+
+def count_about(db: Connection, client_id: int, reporter_id: int | None) -> tuple[int, int]:
+    """What this agent (or all) reported about a client: how many are open, and how many are done."""
+    row = db.conn.execute(
+        f"""
+        SELECT count(*) FILTER (WHERE done_at IS NULL), count(done_at) FROM reports
+        WHERE chat_session_id IN {ids_of_client("?1")}
+            AND reporter_id <> ?1 AND (?2 IS NULL OR reporter_id = ?2)
+        """,
+        (client_id, reporter_id),
+    ).fetchone()
+    return row[0], row[1]
 
 
 def finish(db: Connection, report_id: int, actor_id: int, note: str, now: int) -> bool:

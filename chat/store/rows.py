@@ -54,6 +54,8 @@ AuditKind = Literal[
     "transcript_read",
     "searched",
     "report_done",
+    "file_read",
+    "note_deleted",
     "blocked",
     "unblocked",
     "currency_changed",
@@ -157,6 +159,9 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     client_name: str
     agent_name: str | None
     transfer_agent_name: str | None
+    transfer_seen_at: int | None
+    transfer_available: int | None
+    transfer_open_sessions: int
     balance_cents: int
 
 
@@ -164,12 +169,14 @@ class CardRow(SessionRow):
     """A chat session in somebody's inbox; `unread` stops at 100, `last_message` at 200 characters.
 
     `offered_cents` is what a minute of a request would bring the agent who looks at it; since
-    `unanswered_since` the client of a conversation waits for an answer.
+    `unanswered_since` the client of a conversation waits for an answer. `handover_note` is what a colleague
+    wrote who handed it over, until the agent has written in it.
     """
 
     offered_cents: int | None
     unanswered_since: int | None
     client_language: str | None
+    handover_note: str | None
     last_message: str | None
     last_sender_type: Side | None
     last_message_at: str | None
@@ -445,6 +452,22 @@ class AnswerRow(TypedDict):
     agent_name: str
     message: str
     created_at: int
+
+
+class NoteRow(TypedDict):
+    """What somebody keeps about a client; `for_id` is whom they handed the session over to with it."""
+
+    id: int
+    client_id: int
+    author_id: int
+    author_name: str
+    author_role: Literal["agent", "admin"]
+    chat_session_id: int | None
+    for_id: int | None
+    for_name: str | None
+    text: str
+    created_at: int
+    edited_at: int | None
 
 
 class AuditRow(TypedDict):

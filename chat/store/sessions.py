@@ -13,12 +13,16 @@ from chat.store.rows import ChangedRow, HeadRow, SessionRow, Side, TermsRow
 COLUMNS = """
     s.*, client.name AS client_name, client.seen_at AS client_seen_at, client.balance_cents,
     agent.name AS agent_name, coalesce(agent.seen_at, 0) AS agent_seen_at,
-    (SELECT name FROM users WHERE id = s.transfer_agent_id) AS transfer_agent_name
+    heir.name AS transfer_agent_name, heir.seen_at AS transfer_seen_at,
+    heir.is_available AS transfer_available,
+    (SELECT count(*) FROM chat_sessions o WHERE o.agent_id = s.transfer_agent_id
+        AND o.status <> 'ended' AND o.status <> 'waiting') AS transfer_open_sessions
 """
 TABLES = """
     chat_sessions s
     JOIN users client ON client.id = s.client_id
     LEFT JOIN users agent ON agent.id = s.agent_id
+    LEFT JOIN users heir ON heir.id = s.transfer_agent_id
 """
 # The columns that belong to other tables.
 _JOINED = {
@@ -28,7 +32,16 @@ _JOINED = {
     "agent_name",
     "agent_seen_at",
     "transfer_agent_name",
+    "transfer_seen_at",
+    "transfer_available",
+    "transfer_open_sessions",
 }
+
+
+def ids_of_client(client: str) -> str:
+    """SQL: the ids of all of a client's, through the indexes of the open and of the ended ones."""
+    own = f"SELECT id FROM chat_sessions WHERE client_id = {client} AND status"
+    return f"({own} <> 'ended' UNION ALL {own} = 'ended')"
 
 
 def insert(
@@ -184,11 +197,14 @@ def waiting_of_client(db: Connection, client_id: int, agent_id: int | None) -> l
 
 
 def have_met(db: Connection, client_id: int, agent_id: int) -> bool:
-    """Whether a session of the client's is the agent's, or was before a transfer."""
+    """Whether a session of the client's is the agent's, or was before any transfer."""
     row = db.conn.execute(
-        """
+        f"""
         SELECT EXISTS (
-            SELECT 1 FROM chat_sessions WHERE client_id = ?1 AND (agent_id = ?2 OR previous_agent_id = ?2)
+            SELECT 1 FROM chat_sessions s
+            WHERE s.id IN {ids_of_client("?1")} AND (agent_id = ?2 OR previous_agent_id = ?2 OR EXISTS (
+                SELECT 1 FROM billing_intervals i WHERE i.chat_session_id = s.id AND i.agent_id = ?2
+            ))
         )
         """,
         (client_id, agent_id),

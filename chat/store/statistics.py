@@ -64,7 +64,9 @@ def ended(db: Connection, since: int, until: int) -> tuple[int, ...]:
     return row
 
 
-def earned(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
+def earned(
+    db: Connection, since: int, until: int, currency: str, agent_id: int | None, client_id: int | None = None
+) -> Counts:
     """What agents (or one) earned with sessions that nobody transferred, by when they ended.
 
     (agent_id, quarter, sessions, minutes, cents, share in cents: rounded half up, once for each session); a
@@ -80,7 +82,7 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
             ), 0) + 50) / 100)
         FROM chat_sessions s
         WHERE status = 'ended' AND segment = 0 AND ended_at >= :since AND ended_at < :until
-            AND currency = :currency
+            AND currency = :currency {_of(client_id)}
             AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
@@ -88,10 +90,13 @@ def earned(db: Connection, since: int, until: int, currency: str, agent_id: int 
         until=until,
         currency=currency,
         agent_id=agent_id,
+        client_id=client_id,
     )
 
 
-def credited(db: Connection, since: int, until: int, currency: str, agent_id: int | None) -> Counts:
+def credited(
+    db: Connection, since: int, until: int, currency: str, agent_id: int | None, client_id: int | None = None
+) -> Counts:
     """What was given back of what agents (or one) had earned: (agent_id, quarter, cents, share of them)."""
     return _counts(
         db,
@@ -100,7 +105,7 @@ def credited(db: Connection, since: int, until: int, currency: str, agent_id: in
             sum(part.value ->> 'cents'), sum(part.value ->> 'share')
         FROM books, json_each(content, '$.shares') AS part
         WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
-            AND content ->> 'currency' = :currency
+            AND content ->> 'currency' = :currency {_of(client_id, "chat_session_id")}
             AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
@@ -108,11 +113,17 @@ def credited(db: Connection, since: int, until: int, currency: str, agent_id: in
         until=until,
         currency=currency,
         agent_id=agent_id,
+        client_id=client_id,
     )
 
 
 def transferred(
-    db: Connection, since: int, until: int, currency: str, agent_id: int | None
+    db: Connection,
+    since: int,
+    until: int,
+    currency: str,
+    agent_id: int | None,
+    client_id: int | None = None,
 ) -> list[ShareRow]:
     """The billed intervals, in order, of the transferred sessions that ended (or those that an agent was in).
 
@@ -134,7 +145,7 @@ def transferred(
         FROM chat_sessions s
         LEFT JOIN billing_intervals i ON i.chat_session_id = s.id AND i.reason = 'active'
         WHERE s.status = 'ended' AND s.segment > 0 AND s.ended_at >= :since AND s.ended_at < :until
-            AND s.currency = :currency
+            AND s.currency = :currency {_of(client_id, "s.id")}
             {"" if agent_id is None else whose}
         ORDER BY s.id, i.id
         """,
@@ -142,6 +153,7 @@ def transferred(
         until=until,
         currency=currency,
         agent_id=agent_id,
+        client_id=client_id,
     )
 
 
@@ -167,6 +179,12 @@ def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
         ids=json.dumps([*user_ids]),
     )
     return {row["id"]: row["name"] for row in rows}
+
+
+def _of(client_id: int | None, id: str = "s.id") -> str:
+    """SQL: and of this client's that have ended, if it is to be."""
+    own = "SELECT id FROM chat_sessions WHERE client_id = :client_id AND status = 'ended'"
+    return "" if client_id is None else f"AND {id} IN ({own})"
 
 
 def _counts(db: Connection, sql: str, **values: int | str | None) -> Counts:

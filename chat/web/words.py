@@ -100,6 +100,8 @@ AUDIT = {
     "transcript_read": _("Read a conversation"),
     "searched": _("Searched conversations"),
     "report_done": _("Handled a report"),
+    "file_read": _("Read a client's file"),
+    "note_deleted": _("Deleted a note about a client"),
     "blocked": _("Blocked for all agents"),
     "unblocked": _("Let somebody ask again"),
     "currency_changed": _("Changed the currency"),
@@ -200,9 +202,34 @@ FIELDS = {
     "reason": _("Say why, in 1 to 500 characters."),
     "remark": _("Write 1 to 2000 characters."),
     "answer": _("An answer has 1 to 1000 characters."),
+    "text": _("A note has 1 to 4000 characters."),
     "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
     "code": _("The command “tete-a-tete set-up” prints it."),
+}
+# Of settings, where it is a word.
+UNITS = {
+    "URL": _("URL"),
+    "address": _("address"),
+    "amount": _("amount"),
+    "attempts": _("attempts"),
+    "bytes": _("bytes"),
+    "days": _("days"),
+    "held polls": _("held polls"),
+    "key": _("key"),
+    "messages": _("messages"),
+    "minor units": _("minor units"),
+    "names": _("names"),
+    "per cent": _("per cent"),
+    "processes": _("processes"),
+    "proxies": _("proxies"),
+    "requests": _("requests"),
+    "s": _("s"),
+    "sessions": _("sessions"),
+    "text": _("text"),
+    "threads": _("threads"),
+    "top-ups": _("top-ups"),
+    "writes": _("writes"),
 }
 # In minor units.
 EXAMPLE = 1250
@@ -254,6 +281,7 @@ SCRIPT = {
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
     "unanswered": _("No answer for %(time)s", time="{time}"),
+    "handover": _("Handed over: %(note)s", note="{note}"),
     "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
@@ -377,5 +405,6 @@ def for_scripts(role: str) -> dict[str, Any]:
         "end_reasons": _of_reasons(END_REASONS, role),
         "pause_reasons": _of_reasons(PAUSE_REASONS, role),
         "peers": {name: str(word) for name, word in PEERS.items()},
+        **({"availabilities": {k: str(v) for k, v in AVAILABILITIES.items()}} if role == "client" else {}),
         "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
     }

@@ -5,6 +5,7 @@ import { address } from "./api.js";
 import { setTitle } from "./attention.js";
 import { start, stop } from "./conversation.js";
 import { Draft } from "./draft.js";
+import "./file.js";
 import { localise } from "./format.js";
 import { card, current, inbox, mark, remove } from "./inbox.js";
 import "./keys.js";
@@ -13,7 +14,7 @@ import { unsent } from "./outbox.js";
 import { attempt } from "./safe.js";
 
 const PLACE = new RegExp(`^${address("(inbox|sessions/\\d+)")}$`);
-const ACTION = new RegExp(`^${address("sessions/\\d+/(accept|decline|pause|resume|end|transfer)")}$`);
+const ACTION = new RegExp(`^${address("(sessions/\\d+/(accept|decline|pause|resume|end|transfer)|availability)")}$`);
 // Where there is a keyboard, and room for both.
 const WIDE = "(min-width: 48.01rem) and (hover: hover)";
 const NOTES = "main > .note:not([data-line-note])";
@@ -40,6 +41,7 @@ document.addEventListener("submit", (event) => {
   const isAsked = form.dataset.confirm && !form.dataset.confirmed; // page.js asks first
   if (isAsked || event.defaultPrevented || !isMine(new URL(form.action), ACTION)) return;
   event.preventDefault();
+  if (form.matches("[data-switch]")) return void flip(form);
   form.querySelectorAll("button").forEach((button) => { button.disabled = true; });
   go(form.action, { form });
 });
@@ -69,6 +71,16 @@ async function go(url, { form, isBack } = {}) {
   } finally {
     stream.removeEventListener("news", hear);
   }
+}
+
+// Whether requests are taken: the conversation beside it stays.
+async function flip(form) {
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+  const next = page.querySelector("[data-switch]");
+  if (!next || !isSame(page)) return form.submit();
+  form.replaceWith(next);
+  next.querySelector("button").focus();
 }
 
 function rest(isResting) {
@@ -104,6 +116,9 @@ function show(page, heard) {
   start(heard);
   heard.forEach(follow);
   showUnsent();
+  document.querySelectorAll(".skip").forEach((link) => link.remove());
+  document.body.prepend(...page.querySelectorAll(".skip"));
+  dispatchEvent(new Event("shown"));
   focus(left);
 }
 

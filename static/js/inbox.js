@@ -61,7 +61,8 @@ function show(session) {
   const set = (name, text) => { item.querySelector(`[data-${name}]`).textContent = text; };
   set("unread", session.unread);
   item.querySelector("[data-unread]").hidden = !session.unread || session.id === current();
-  set("last", session.last_message?.message ?? "");
+  const { handover_note: note } = session;
+  set("last", note ? words.handover.replace("{note}", () => note) : session.last_message?.message ?? "");
   set("status-text", statusText(session));
   item.querySelector("[data-status-text]").dataset.text = statusText(session);
   set("cost", session.accepted_at ? money(session.total_cost, session.currency) : "");

@@ -6,7 +6,7 @@ import { words } from "./live.js";
 export function measure(field) {
   const most = Number(field.dataset.most);
   const count = [...field.value.trim()].length;
-  const text = count > most ? words.too_long.replace("{count}", count - most).replace("{most}", most) : "";
+  const text = count > most ? (words.too_long ?? "").replace("{count}", count - most).replace("{most}", most) : "";
   const id = `${field.id}-too-long`;
   let note = document.getElementById(id);
   if (!note && text) {

@@ -79,11 +79,12 @@ export class SessionView {
   }
 
   // What is agreed to is what is read: who, and at which price.
-  #offer({ agent_id, agent_name, rate_per_minute }, price) {
+  #offer({ agent_id, agent_name, rate_per_minute, status }, price) {
     const set = (name, value) => this.#all(name).forEach((element) => Object.assign(element, value));
     set("transfer-name", { textContent: agent_name });
     set("transfer-rate", { textContent: words.a_minute.replace("{price}", price) });
     set("agree", { textContent: words.agree.replace("{price}", price).replace("{agent}", () => agent_name) });
+    set("transfer-status", { textContent: words.availabilities?.[status] ?? "" });
     set("offer-agent", { value: agent_id });
     set("offer-rate", { value: minorUnits(rate_per_minute) });
   }

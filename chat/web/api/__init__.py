@@ -3,6 +3,7 @@
 from chat.web.api import (
     agents,
     books,
+    clients,
     description,
     diagnosis,
     earnings,
@@ -36,6 +37,7 @@ ALL = tuple(
         order,
         missed,
         push,
+        clients,
         login,
         operation,
         diagnosis,

@@ -109,9 +109,10 @@ class Limit(Body):
 
 
 class Transfer(Body):
-    """Who goes on."""
+    """Who goes on, and a note for them that the client does not see."""
 
     agent_id: Id
+    text: Annotated[Text, WRITTEN] | None = None
 
 
 class Agreement(Body):
@@ -222,7 +223,7 @@ def limit(runtime: Runtime, user: User, session_id: int, asked: Limit) -> Respon
     refuses=(*REFUSALS, AgentUnavailable, AgentAbsent, NotForClient),
 )
 def transfer(runtime: Runtime, user: User, session_id: int, asked: Transfer) -> Response:
-    return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id))
+    return _answer(transitions.transfer(runtime, user, session_id, asked.agent_id, asked.text or ""))
 
 
 @blueprint.post(f"{SESSION}/transfer/agree")

@@ -15,9 +15,10 @@ from chat.wire import TimedSession
 
 
 class Transfer(Body):
-    """Who goes on."""
+    """Who goes on, and a note for them."""
 
     agent_id: Digits
+    text: str = ""
 
 
 class Agreement(Body):
@@ -45,7 +46,8 @@ def _limit(runtime: Runtime, user: User, session_id: int) -> TimedSession:
 
 
 def _transfer(runtime: Runtime, user: User, session_id: int) -> TimedSession:
-    return transitions.transfer(runtime, user, session_id, form(Transfer).agent_id)
+    asked = form(Transfer)
+    return transitions.transfer(runtime, user, session_id, asked.agent_id, asked.text)
 
 
 def _rate(runtime: Runtime, user: User, session_id: int) -> TimedSession:

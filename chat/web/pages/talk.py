@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from chat import agents, archive, inbox, messages, missed, replies, sessions, store
+from chat import agents, inbox, messages, missed, notes, replies, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import CrossSite, NotFound, Problem, existing
@@ -47,8 +47,7 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
         if row["agent_id"] != agent.id:  # Handed over: who had it is told to whom, and nothing else.
             return {**content, "left": {"id": session_id, "name": row["agent_name"]}}
         talk = _conversation(db, runtime, agent, session_id, before)
-        client_id = talk["session"]["client"]["id"]
-        return {**content, **talk, "past": archive.of_pair(db, runtime, agent, client_id, PAST_SESSIONS)}
+        return {**content, **talk, "handover": notes.of_handover(db, agent, session_id)}
 
     content = runtime.database.read(read)
     return page(
@@ -107,10 +106,6 @@ def _own_card(runtime: Runtime, agent: User) -> Agent:
 
 
 def _other_agents(runtime: Runtime, agent: User, session: TimedSession) -> list[Agent]:
-    """Who a conversation may be handed over to."""
+    """Who a conversation may be handed over to, once they are there and take requests."""
     cards, _ = agents.listed(runtime, 0, INBOX_SIZE, session["client"]["id"])
-    return [
-        card
-        for card in cards
-        if card["id"] != agent.id and card["status"] in ("available", "busy") and card["is_for_you"]
-    ]
+    return [card for card in cards if card["id"] != agent.id and card["is_for_you"]]
