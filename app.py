@@ -10,8 +10,10 @@ from flask.cli import ScriptInfo
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from chat import cli
+from chat import cli, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
+from chat.notices import Notices
+from chat.outbox import Outbox
 from chat.runtime import Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
@@ -78,7 +80,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    runtime.companions.append(Sweeper(runtime))
+    outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
+    runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

@@ -118,6 +118,12 @@ def _provider_url(text: str) -> str:
     return text
 
 
+def _contact(text: str) -> str:
+    if not re.fullmatch(r"|mailto:[^\s@]+@[\w-]+(\.[\w-]+)+|https://[\w-]+(\.[\w-]+)+", text):
+        raise SettingError("mailto:name@example.org or https://example.org, without a path, or nothing")
+    return text
+
+
 def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any], is_secret: bool = False) -> Any:
     metadata = {"unit": unit, "help": help, "parse": parse, "is_secret": is_secret}
     return field(default=default, repr=not is_secret, metadata=metadata)
@@ -397,6 +403,24 @@ class Settings:
         "IANA name",
         "Where the days of pages begin, like Europe/Paris; a browser with JavaScript shows its own time.",
         _time_zone,
+    )
+    push_words: bool = _setting(
+        False,
+        "0, 1",
+        "Notifications of devices show what was written; 0: who it is, and that there is something.",
+        _flag,
+    )
+    push_contact: str = _setting(
+        "",
+        "mailto: or https:",
+        "Whom push services reach when something is wrong; empty is the site that a device was added on.",
+        _contact,
+    )
+    push_anywhere: bool = _setting(
+        False,
+        "0, 1",
+        "Take push services without TLS, and at private addresses, too: for tests.",
+        _flag,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
 

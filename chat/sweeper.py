@@ -8,7 +8,7 @@ whoever reads a session computes the same.
 import logging
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from time import monotonic, sleep
@@ -57,8 +57,10 @@ T = TypeVar("T")
 class Sweeper:
     """Runs from `start` to `stop`."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, chores: Sequence[Callable[[], None]] = ()) -> None:
+        """The leader also does the `chores`, once a second: they find what is to be done, and do not wait."""
         self._runtime = runtime
+        self._chores = chores
         self._name = secrets.token_hex(8)
         # user id → when (of time.monotonic) it was last stored that they are there.
         self._stored_at: dict[int, float] = {}
@@ -99,6 +101,8 @@ class Sweeper:
         if self._leads():
             self._settle_due()
             self._delete_spent_tokens()
+            for chore in self._chores:
+                chore()
 
     def _come_back(self) -> None:
         """Store what the time since the last heartbeat did to all sessions, as at one instant."""

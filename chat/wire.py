@@ -676,6 +676,12 @@ class SignedIn(TypedDict):
     user: SignedInUser
 
 
+class PushKey(TypedDict):
+    """The server's public key for pushes, in base64url: what a browser calls `applicationServerKey`."""
+
+    public_key: str
+
+
 class Diagnosis(TypedDict):
     """A request as the server sees it; of one that was held, for how long."""
 

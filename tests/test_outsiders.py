@@ -30,6 +30,7 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<entry>",
     "<own>",
 )
+PUSHED = "https://push.invalid/a"
 REPORT, NOTE = "<report>", "<note>"
 IN_PATH = {
     "chat_session_id": [SESSION],
@@ -128,6 +129,10 @@ BODIES = {
     "books.ask": [{"remark": "?"}],
     "books.credit": [{"amount": "1", "reason": "?", "key": "?"}],
     "missed.answer": [{"answer": "?"}],
+    "push.subscribe": [{"endpoint": PUSHED, "keys": {"p256dh": "?", "auth": "?"}}],
+    "push.unsubscribe": [{"endpoint": PUSHED}],
+    "push.send_test": [{"endpoint": PUSHED}],
+    "push.look": [{"page": "?", "looking": True}],
     "desk.answer_missed": [{"answer": "?"}],
     "order.block": [{"client_id": CLIENT, "reason": "?"}],
     "order.lift": NOTHING,

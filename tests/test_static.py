@@ -81,7 +81,7 @@ def files(site):
 
 def test_a_file_with_its_version_is_kept_and_one_without_is_asked_for_each_time(site, files):
     somebody = site.client()
-    assert {path.rpartition(".")[2] for path in files} == {"js", "css", "svg"}
+    assert {path.rpartition(".")[2] for path in files} == {"js", "css", "svg", "png"}
     for path in files:
         kept = somebody.get(path)
         assert (kept.status, kept.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")

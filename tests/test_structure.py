@@ -9,7 +9,7 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "doctor", "sweeper"},
+    {"demo", "doctor", "push", "sweeper"},
     {"clients", "transitions"},
     {
         "archive",
@@ -21,6 +21,7 @@ LAYERS = (
         "exports",
         "inbox",
         "missed",
+        "notices",
         "payments",
         "people",
         "replies",
@@ -28,7 +29,7 @@ LAYERS = (
         "statistics",
     },
     {"notes"},
-    {"agents", "messages", "receipts", "refunds", "shares", "signals", "verify"},
+    {"agents", "messages", "outbox", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},
     {"sessions", "waiting", "waits"},
@@ -42,7 +43,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"texts"},
+    {"languages", "texts"},
     {"limits", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from tests.client import TIMEOUT_SECONDS
 from tests.pages.visitor import PASSWORD, Visitor
+from tests.push_service import SOME_KEYS
 from tests.streams import HANDSHAKE, WS
 
 # As JSON text, for not all of it can be made from Python's values.
@@ -71,6 +72,10 @@ RIGHT = {
     "bookkeeping.credit": ("admin", {"amount": 2.5, "reason": "Goodwill"}),
     "earnings.pay_out": ("admin", {"agent_id": "agent", "kind": "payout", "amount": 5, "reason": "Bank"}),
     "missed.answer": ("agent", {"answer": "I am here now."}),
+    "push.subscribe": ("client", {"endpoint": "https://push.invalid/a", "keys": SOME_KEYS}),
+    "push.unsubscribe": ("client", {"endpoint": "https://push.invalid/a"}),
+    "push.send_test": ("client", {"endpoint": "https://push.invalid/a"}),
+    "push.look": ("client", {"page": "one", "looking": True}),
     "order.block": ("agent", {"client_id": "client", "reason": "Insults"}),
     "order.report": ("client", {"reason": "abuse", "remark": "Insults"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),

@@ -7,6 +7,7 @@ stamps the rows that it changed with it.
 import hashlib
 import json
 import re
+from base64 import urlsafe_b64encode
 from unicodedata import normalize
 
 from sqlite_utils import Migrations
@@ -817,6 +818,80 @@ def m017_answers(db: Connection) -> None:
 def m018_reported(db: Connection) -> None:
     # How much it was the provider is asked now.
     db.conn.execute("ALTER TABLE provider_refunds DROP COLUMN units")
+
+
+@migrations()
+def m019_push(db: Connection) -> None:
+    for statement in (
+        # Who sends, to push services: the key pair of this database. The private one is 32 bytes.
+        "ALTER TABLE server ADD COLUMN push_private_key BLOB",
+        "ALTER TABLE server ADD COLUMN push_public_key TEXT NOT NULL DEFAULT ''",
+        # Which page of a sign-in is looked at, and until when that is believed.
+        "ALTER TABLE auth_tokens ADD COLUMN looking_page TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE auth_tokens ADD COLUMN looking_until INTEGER NOT NULL DEFAULT 0",
+        # AUTOINCREMENT: what waits in the outbox for one that is gone goes to no other.
+        """
+        CREATE TABLE push_subscriptions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            auth_token_id INTEGER NOT NULL REFERENCES auth_tokens (id) ON DELETE CASCADE,
+            endpoint TEXT NOT NULL UNIQUE CHECK (length(endpoint) <= 1000),
+            p256dh BLOB NOT NULL CHECK (length(p256dh) = 65),
+            auth BLOB NOT NULL CHECK (length(auth) = 16),
+            -- The site and the language of the page on which it was made.
+            site TEXT NOT NULL,
+            language TEXT NOT NULL,
+            created_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX push_subscriptions_user ON push_subscriptions (user_id, id)",
+        "CREATE INDEX push_subscriptions_token ON push_subscriptions (auth_token_id)",
+        """
+        CREATE TRIGGER push_subscriptions_end AFTER UPDATE OF revoked_at ON auth_tokens
+        WHEN new.revoked_at IS NOT NULL
+        BEGIN DELETE FROM push_subscriptions WHERE auth_token_id = new.id; END
+        """,
+        # What somebody was told of a session, so that it is told once; of messages, up to which.
+        """
+        CREATE TABLE notices (
+            chat_session_id INTEGER NOT NULL REFERENCES chat_sessions (id),
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            kind TEXT NOT NULL CHECK (kind IN ('request', 'accepted', 'message')),
+            message_id INTEGER NOT NULL,
+            PRIMARY KEY (chat_session_id, user_id, kind)
+        ) STRICT, WITHOUT ROWID
+        """,
+        # What is to be sent to others, and tried again until it has arrived or is too old.
+        """
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            target TEXT NOT NULL,
+            topic TEXT NOT NULL,
+            payload TEXT NOT NULL,
+            due_at INTEGER NOT NULL,
+            until_at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (kind, target, topic)
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_due ON outbox (due_at)",
+    ):
+        db.conn.execute(statement)
+    # Here, and not at each start: it takes 30 ms.
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    db.conn.execute(
+        "UPDATE server SET push_private_key = ?, push_public_key = ?",
+        (
+            key.private_numbers().private_value.to_bytes(32),
+            urlsafe_b64encode(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+            .decode()
+            .rstrip("="),
+        ),
+    )
 
 
 @migrations()

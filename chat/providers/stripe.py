@@ -1,27 +1,24 @@
 """Stripe Checkout, by its documented HTTP."""
 
 import hmac
-import http.client
 import json
 import logging
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any, TypeGuard
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from chat import clock
 from chat.database import native
 from chat.errors import InvalidParameter, InvalidRequest, PaymentRefused, PaymentUnavailable
 from chat.money import Cents, decimals
+from chat.providers.exchange import exchange
 from chat.providers.provider import Checkout, Event, Expired, Moved, Paid, PaidBack
 from chat.settings import Settings
 
 # Calls at a time in one process, and waiting.
 THREADS = 4
 QUEUE = 50
-LARGEST_ANSWER = 1_000_000
 TOLERANCE_MS = 300_000
 NONE: Mapping[str, str] = {}
 # The same may be asked again: it may have been done, or will be.
@@ -168,38 +165,13 @@ class Stripe:
         self, method: str, path: str, content: bytes | None, more: Mapping[str, str]
     ) -> tuple[int, bytes]:
         """One request on a connection of its own; (status, body). On a native thread."""
-        to = urlsplit(self._url)
-        kind = http.client.HTTPSConnection if to.scheme == "https" else http.client.HTTPConnection
-        connection = kind(to.netloc, timeout=self._seconds)
         headers = {"Authorization": f"Bearer {self._key}", **more}
         try:
-            connection.connect()
-            with _at_most(self._seconds, connection.sock):
-                connection.request(method, to.path + path, content, headers)
-                response = connection.getresponse()
-                return response.status, response.read(LARGEST_ANSWER)
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            answer = exchange(method, self._url + path, content, headers, self._seconds)
+        except (OSError, ValueError, HTTPException) as error:
             log.error("Stripe does not answer: %s", type(error).__name__)
             raise PaymentUnavailable from None
-        finally:
-            connection.close()
-
-
-@contextmanager
-def _at_most(seconds: float, sock: socket.socket) -> Iterator[None]:
-    """The time-out of a socket is that of each step; this is the end of all: who reads sees it."""
-
-    def cut() -> None:
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-    end = threading.Timer(seconds, cut)
-    end.daemon = True
-    end.start()
-    try:
-        yield
-    finally:
-        end.cancel()
+        return answer.status, answer.body
 
 
 def _paid_back(refund: dict[str, Any]) -> PaidBack:

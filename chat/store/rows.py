@@ -534,6 +534,43 @@ class ShareRow(TermsRow):
     ms: int
 
 
+class PushRow(TypedDict):
+    """A device that takes pushes, of a sign-in that is valid."""
+
+    id: int
+    user_id: int
+    endpoint: str
+    p256dh: bytes
+    auth: bytes
+    site: str
+    language: str
+    role: str
+    is_looking: int
+
+
+NoticeKind = Literal["request", "accepted", "message"]
+
+
+class NoticeRow(TypedDict):
+    """What somebody is to be told of a session: of messages, up to which."""
+
+    chat_session_id: int
+    user_id: int
+    kind: NoticeKind
+    message_id: int
+
+
+class OutboxRow(TypedDict):
+    """Something to be sent, and how often it was tried."""
+
+    id: int
+    kind: str
+    target: str
+    payload: str
+    until_at: int
+    attempts: int
+
+
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:
     """When that side was last seen."""
     return row["client_seen_at"] if side == "client" else row["agent_seen_at"]

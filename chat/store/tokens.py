@@ -76,3 +76,14 @@ def spent(db: Connection, expired_at: int, revoked_at: int, limit: int) -> list[
 def delete(db: Connection, token_ids: Iterable[int]) -> None:
     """For good."""
     db.conn.executemany("DELETE FROM auth_tokens WHERE id = ?", [(each,) for each in token_ids])
+
+
+def look(db: Connection, token_hash: bytes, page: str, until: int) -> None:
+    """A page of the sign-in is looked at until then; with 0 it is not any more, if no other one is."""
+    db.conn.execute(
+        """
+        UPDATE auth_tokens SET looking_page = ?2, looking_until = ?3
+        WHERE token_hash = ?1 AND (?3 OR looking_page = ?2)
+        """,
+        (token_hash, page, until),
+    )

@@ -10,7 +10,7 @@ from flask import Response, g, make_response, redirect, render_template, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from chat import inbox
+from chat import inbox, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import (
@@ -32,6 +32,7 @@ Form = TypeVar("Form", bound=Body)
 # No inline script or style, nothing from elsewhere, and no frame of others around it.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; "
     "form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SAFETY = Headers(
@@ -137,6 +138,10 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     user = visitor()
     if user and user.role != "admin" and "live" not in content and problem is None:
         content["live"] = live(user, current_runtime().database.read(lambda db: listed(db, user)))
+    if user and "live" in content:
+        content["live"]["is_told"] = current_runtime().database.read(
+            lambda db: store.push.is_told(db, user.token_hash)
+        )
     html = render_template(
         template,
         user=user,

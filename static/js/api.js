@@ -18,9 +18,9 @@ export async function get(path, query = {}, signal) {
   return request(`${path}?${new URLSearchParams(query)}`, { signal });
 }
 
-export async function post(path, content) {
+export async function post(path, content, options) {
   const headers = content === undefined ? {} : { "Content-Type": "application/json" };
-  return request(path, { method: "POST", headers, body: JSON.stringify(content) });
+  return request(path, { method: "POST", headers, body: JSON.stringify(content), ...options });
 }
 
 // The answer while it comes.

@@ -1,17 +1,25 @@
 // What asks for attention, whatever this page shows: a number in the menu, the title and on the app; and an alert, once
 // for all tabs of this browser, and none for what is looked at in one of them.
 
+import { post } from "./api.js";
+import { tidy } from "./device.js";
 import { live, stream, user, words } from "./live.js";
 import { ring, show, sound } from "./notify.js";
 import { attempt, kept, visit } from "./safe.js";
 
 const ANSWER_MS = 200; // the tab in front has answered by then
 const RING_MS = 4000;
+const SETTLED_MS = 500; // who goes from page to page says nothing in between
+const LOOKING_MS = 20_000; // believed for a little longer
 const here = () => document.querySelector("[data-talk]")?.dataset.talk;
 let { title } = document;
 const open = new Map(Object.entries(live?.open ?? {})); // id → [status, unread, last message's id]
 const asking = new Set(); // who waits to hear what the tab in front shows
 const channel = attempt(() => new BroadcastChannel(`tete-a-tete:${user.id}:alerts`));
+
+const page = Math.random().toString(36).slice(2); // its name among those of this sign-in
+let isLooking = false;
+let settling;
 
 const isShown = () => !document.hidden && document.hasFocus();
 const shows = (id) => id === here() && isShown();
@@ -29,8 +37,24 @@ if (stream) {
     }
     count();
   });
-  for (const name of ["visibilitychange", "focus"]) window.addEventListener(name, count, true);
+  for (const name of ["visibilitychange", "focus", "blur", "pagehide"]) {
+    window.addEventListener(name, () => { count(); look(); }, true);
+  }
+  look();
+  setInterval(() => isLooking && sayLooking(true), LOOKING_MS);
   setInterval(() => stream.isLeader && requests() && ring(), RING_MS);
+}
+
+// Nobody is pushed who looks: the server hears when that begins, and at once when it ends.
+function look() {
+  clearTimeout(settling);
+  if (isShown()) settling = setTimeout(() => isLooking || sayLooking(true), SETTLED_MS);
+  else if (isLooking) sayLooking(false);
+}
+
+function sayLooking(looking) {
+  isLooking = looking;
+  post("looking", { page, looking }, { keepalive: true }).catch(() => {});
 }
 
 // The page shows something else now, without having been loaded anew.
@@ -104,4 +128,5 @@ function count() {
   const total = sum(shows) + requests();
   document.title = total ? `(${total}) ${title}` : title;
   attempt(() => (total ? navigator.setAppBadge(total) : navigator.clearAppBadge()));
+  if (isShown()) tidy((id) => id !== "test" && (shows(id) || !open.get(id)?.[1] && open.get(id)?.[0] !== "waiting"));
 }

@@ -1,23 +1,23 @@
-// A sound and a notification, as far as this browser and its user allow them, and where that is chosen.
+// A sound and a notification, as far as this browser and its user allow them, and how loud.
 
 import { address } from "./api.js";
+import { isPagesOwn } from "./device.js";
 import { attempt, kept } from "./safe.js";
+import { shortened } from "./shorten.js";
 
 const ICON = document.querySelector('link[rel="icon"]').href;
-const LONGEST = 120;
 const MESSAGE = [660, 880];
 const REQUEST = [660, 880, 660, 880];
 
 const isQuiet = () => kept.get("quiet") === "1";
 const volume = () => Number(kept.get("volume") ?? 60);
-const permission = () => attempt(() => Notification.permission);
 
 export function sound() { if (!isQuiet()) attempt(() => play(MESSAGE)); }
 export function ring() { if (!isQuiet()) attempt(() => play(REQUEST)); }
 
 // One for each conversation; a later one takes the place of the one before.
 export function show(id, name, text) {
-  if (permission() !== "granted") return;
+  if (!isPagesOwn()) return;
   attempt(() => {
     const note = new Notification(name, { body: shortened(text), icon: ICON, tag: `tete-a-tete:${id}`, renotify: true });
     note.onclick = () => {
@@ -29,13 +29,6 @@ export function show(id, name, text) {
       else location.assign(address(`sessions/${id}`));
     };
   });
-}
-
-// Not in the middle of what is seen as one character.
-function shortened(text) {
-  if (text.length <= LONGEST) return text;
-  const parts = attempt(() => [...new Intl.Segmenter().segment(text.slice(0, 4 * LONGEST))].map(({ segment }) => segment)) ?? [...text];
-  return `${parts.slice(0, LONGEST).join("")}…`;
 }
 
 // Notes made here: no file to load.
@@ -63,14 +56,11 @@ function update() {
     root.hidden = false;
     root.querySelector("[data-sound]").checked = !isQuiet();
     Object.assign(root.querySelector("[data-volume]"), { value: volume(), disabled: isQuiet() });
-    root.querySelector("[data-notify]").hidden = permission() !== "default";
-    root.querySelector("[data-denied]").hidden = permission() !== "denied";
   }
 }
 
 for (const root of roots) {
   root.querySelector("[data-sound]").onchange = ({ target }) => { kept.set("quiet", target.checked ? "0" : "1"); update(); sound(); };
   root.querySelector("[data-volume]").onchange = ({ target }) => { kept.set("volume", target.value); update(); sound(); };
-  root.querySelector("[data-notify]").onclick = async () => { await attempt(() => Notification.requestPermission()); update(); };
 }
 update();

@@ -1,5 +1,6 @@
 // What every page does: times in the reader's zone, questions before what cannot be undone, the indicator.
 
+import { tidy } from "./device.js";
 import { localise } from "./format.js";
 import { measure } from "./length.js";
 import { stream, words } from "./live.js";
@@ -11,6 +12,7 @@ localise();
 
 // Drafts and what was not sent are nobody else's on a shared machine.
 document.querySelector("[data-log-out]")?.addEventListener("submit", () => {
+  tidy(() => true);
   kept.clear();
   visit.clear();
 });

@@ -7,6 +7,7 @@ from chat.web.pages import (
     clients,
     conversations,
     desk,
+    device,
     entrance,
     order,
     paying,
@@ -28,6 +29,7 @@ ALL = tuple(
         clients,
         books,
         desk,
+        device,
         statements,
         administration,
     )
