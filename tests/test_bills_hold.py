@@ -27,7 +27,7 @@ REFUSALS = (
     errors.WrongStatus,
 )
 # The soak's histories, in tests of so many each.
-SOAKED, PER_TEST = 20_000, 500
+SOAKED, PER_TEST = 2000, 200
 # What an increment costs at most.
 FIRST_CENTS = 1500
 
@@ -217,5 +217,5 @@ def test_a_bill_holds_whatever_happens(runtime):
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(1, SOAKED // PER_TEST + 1))
-def test_bills_hold_in_twenty_thousand_histories(runtime, number):
+def test_bills_hold_in_thousands_of_histories(runtime, number):
     hold(runtime, PER_TEST, number)
