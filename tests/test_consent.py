@@ -95,7 +95,12 @@ def test_agreeing_is_to_an_agent_and_a_rate(server, client, agent, session):
     first, second = (server.person("agent", name, rate_cents=400) for name in ("Me Girard", "Me Noir"))
     agent.do("transfer", session["id"], agent_id=first.id)
     shown = client.show(session["id"])["transfer"]
-    assert shown == {"agent_id": first.id, "agent_name": "Me Girard", "rate_per_minute": 4}
+    assert shown == {
+        "agent_id": first.id,
+        "agent_name": "Me Girard",
+        "rate_per_minute": 4,
+        "status": "available",
+    }
     # While the client reads it, the offer becomes another one.
     for other, cost in ((first, 9), (second, 4)):
         rate(other, cost)

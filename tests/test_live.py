@@ -292,8 +292,8 @@ def test_what_comes_between_the_page_and_its_scripts_is_there(talk, client, agen
     client.await_connection("live")
     tab = client.tab()
     waiting = []
-    tab.route("**/stream.js", lambda route: waiting.append(route))
-    with tab.expect_request("**/stream.js"):
+    tab.route("**/conversation.js", lambda route: waiting.append(route))
+    with tab.expect_request("**/conversation.js"):
         tab.goto(f"/sessions/{talk.id}", wait_until="commit")
     agent.send("meanwhile")
     client.see("meanwhile")

@@ -18,6 +18,7 @@ TOO_LARGE = 2**63
 def app(tmp_path_factory):
     path = tmp_path_factory.mktemp("app") / "chat.db"
     app = create_app(Settings(database_url=f"sqlite:///{path}", token_days=1))
+    app.extensions["chat"].prepare()
     yield app
     app.extensions["chat"].close()
 

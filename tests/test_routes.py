@@ -13,6 +13,7 @@ from tests.server import password_hash
 @pytest.fixture
 def app(tmp_path):
     app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    app.extensions["chat"].prepare()
     yield app
     app.extensions["chat"].close()
 

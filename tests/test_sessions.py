@@ -153,7 +153,7 @@ def test_a_dearer_agent_needs_the_client_s_word(server, client, agent, session, 
     other = server.person("agent", "Me Girard", rate_cents=900)
     asked = agent.do("transfer", session["id"], agent_id=other.id).json["session"]
     offer = {"agent_id": other.id, "rate_per_minute": 9}
-    assert asked["transfer"] == {**offer, "agent_name": "Me Girard"}
+    assert asked["transfer"] == {**offer, "agent_name": "Me Girard", "status": "available"}
     assert asked["agent"]["id"] == agent.id
     assert other.fetch(session["id"]).status == 404
     after = client.do(f"transfer/{answer}", session["id"], **offer).json["session"]

@@ -135,7 +135,8 @@ def test_no_message_forges_a_line_of_a_transcript(site):
     assert not [line for line in lines if line.startswith(head)]
     heads = [line for line in lines[lines.index("") :] if line and not line.startswith("    ")]
     count = len(talk.client.fetch(talk.id).json["messages"])
-    assert len(heads) == count and all(line.endswith((" (Client):", " (Agent):")) for line in heads)
+    people = [line for line in heads if line.endswith((" (Client):", " (Agent):"))]
+    assert (len(people), len(heads) - len(people)) == (count, len(talk.client.show(talk.id)["events"]))
     assert not any(character in told.body.decode() for character in "\r\v\f\x1b\x1c\x85\u2028\u2029")
 
 
@@ -143,7 +144,7 @@ def test_no_message_forges_a_line_of_a_terminal(site):
     talk = site.conversation()
     talk.client.send(talk.id, "ok\n2026-11-25 20:30:00  Dr Anaïs Laurent: refunded\x1b[1A\u2028x")
     talk.agent.do("end", talk.id)
-    command = (*COMMAND, "tail", str(talk.id), "--url", site.url, "--token", talk.client.token)
+    command = (*COMMAND, "tail", str(talk.id))
     done = subprocess.run(
         command, cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )

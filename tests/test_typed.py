@@ -72,7 +72,7 @@ def test_an_agent_who_gets_a_conversation_back_misses_nothing_of_it(site, talk, 
     [("longpoll", ""), ("longpoll", DENIED), ("ws", "")],
     ids=["longpoll", "denied", "websocket"],
 )
-def test_a_restored_backup_takes_nothing_that_is_typed(start, visit, tmp_path, transport, script):
+def test_a_restored_backup_takes_nothing_that_is_typed(start, run, visit, tmp_path, transport, script):
     server = start(transport=transport)
     talk = server.conversation()
     client = visit(server, talk.client)
@@ -86,7 +86,7 @@ def test_a_restored_backup_takes_nothing_that_is_typed(start, visit, tmp_path, t
     talk.agent.send(talk.id, "lost")
     for tab in tabs:
         client.see("lost", tab)
-    restore(server, tmp_path / "backup.db", "running")
+    restore(run, server, tmp_path / "backup.db", "running")
     talk.agent.send(talk.id, "after")
     for tab in tabs:
         client.see("after", tab)

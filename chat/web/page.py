@@ -138,7 +138,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
     user = visitor()
     if user and user.role != "admin" and "live" not in content and problem is None:
         content["live"] = live(user, current_runtime().database.read(lambda db: listed(db, user)))
-    if user and "live" in content:
+    if user and content.get("live"):
         content["live"]["is_told"] = current_runtime().database.read(
             lambda db: store.push.is_told(db, user.token_hash)
         )

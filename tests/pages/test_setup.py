@@ -31,4 +31,4 @@ def test_the_first_visitor_sets_the_server_up_once(start, run):
     again = outsider.post("/setup", {**person, "name": "Other", "email": "other@example.org"}, code=code)
     assert (again.status, outsider.token, again.posts[0]["action"]) == (404, None, "/language")
     assert outsider.open("/").path == "/"
-    assert code not in server.log and "chat set-up" in server.log
+    assert code not in server.log and "`tete-a-tete set-up`" in server.log
