@@ -6,6 +6,7 @@ import pytest
 
 from tests.proxy import Proxy
 from tests.server import CLASSES
+from tests.test_talk_page import IS_AT_END, OLDER
 
 COUNT = 50
 
@@ -166,18 +167,10 @@ def test_older_messages_come_on_scrolling_up_without_a_jump(running, talk, clien
     client.page.reload()
     client.see("line 129")
     assert client.texts() == stored(talk)[-50:]
-    before = client.page.evaluate(
-        """async () => {
-            const frame = () => new Promise(requestAnimationFrame);
-            document.querySelector("[data-log]").scrollTop = 300;
-            window.mark = document.querySelectorAll(".message")[8];
-            await frame().then(frame); // as it is drawn, and not as high as was guessed
-            return window.mark.getBoundingClientRect().top;
-        }"""
-    )
-    client.page.wait_for_function("() => document.querySelectorAll('.message').length > 60")
-    after = client.page.evaluate("() => window.mark.getBoundingClientRect().top")
-    assert abs(after - before) < 4
+    client.await_connection("live")
+    client.page.wait_for_function(f"() => {{ {IS_AT_END} return isAtEnd(); }}")
+    _, moved = client.page.evaluate(OLDER)
+    assert abs(moved) < 4
     client.page.wait_for_function(
         """() => {
             document.querySelector("[data-log]").scrollTop = 0;
