@@ -62,14 +62,20 @@ def test_who_agrees_to_what_is_no_longer_offered_is_asked_again(site, talk, visi
         site.person("agent", name, rate_cents=cents)
         for name, cents in (("Me Girard", 400), ("Me $& Noir", 950))
     )
-    page = opened(visit(site, talk.client), f"/sessions/{talk.id}")
+    visitor, asked = visit(site, talk.client), set()
+    visitor.page.on("request", lambda each: asked.add(each))
+    for name in ("requestfinished", "requestfailed"):
+        visitor.page.on(name, lambda each: asked.discard(each))
+    page = opened(visitor, f"/sessions/{talk.id}")
     talk.agent.do("transfer", talk.id, agent_id=first.id)
     old = page.get_by_role("button", name=AGREE.format("Me Girard", "€4.00"))
     old.wait_for()
     # Its line is cut: it does not hear of the second offer. What it had asked before is answered once more.
     page.route("**/api/**", lambda route: route.abort())
+    held = {each for each in asked if "/api/" in each.url}
     talk.agent.send(talk.id, "Un instant")
-    page.locator(".message", has_text="Un instant").wait_for()
+    while held & asked:
+        page.wait_for_event("requestfinished", lambda each: each in held)
     talk.agent.do("transfer", talk.id, agent_id=second.id)
     with page.expect_response(f"**/sessions/{talk.id}/agree") as sent:
         old.click()

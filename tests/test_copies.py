@@ -53,7 +53,8 @@ def test_a_backup_is_put_back_while_no_server_runs_and_clients_are_told(start, r
     talk = server.conversation()
     leave_to(server)
     copy = run(server, "backup", tmp_path / "copies").split()[0]
-    here = talk.client.fetch(talk.id).json["cursor"]
+    with closing(sqlite3.connect(copy)) as db:
+        (here,) = db.execute("SELECT head FROM revision").fetchone()
     lost = talk.agent.send(talk.id, "Perdu").json["messageId"]
     cursor = talk.client.fetch(talk.id).json["cursor"]
     done = refused(server, "restore", copy)
