@@ -52,9 +52,8 @@ def migrate() -> None:
 def backup(folder: Path | None, keep: int | None) -> None:
     """Copy the database to FOLDER, or else to `backups` beside it, and print the copy's path.
 
-    The server may go on.
-
-    The copy is checked, bills included, before it has its name; on failure nothing that was there is removed.
+    The server may go on. The copy is checked, bills included, before it has its name; where anything is wrong
+    none that was there is removed.
     """
     found = runtime()
     path = found.database.path
@@ -64,10 +63,10 @@ def backup(folder: Path | None, keep: int | None) -> None:
     wrong: list[str] = []
     or_fail(lambda: copies.take(path, copy, lambda db: wrong.extend(verify.differences(db))))
     click.echo(copy)
-    for old in copies.rotate(folder, path.stem, keep) if keep else ():
-        click.echo(f"removed {old}")
     if wrong:
         raise click.ClickException("\n".join(["the copy is whole, and its books are wrong:", *wrong]))
+    for old in copies.rotate(folder, path.stem, keep) if keep else ():
+        click.echo(f"removed {old}")
 
 
 @chat.command()
