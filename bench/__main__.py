@@ -66,8 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         found[name].add_argument("--polls", type=_even, default=200, help="held polls (200)")
         found[name].add_argument("--rate", type=float, default=50, help="sends a second (50)")
         found[name].add_argument("--doorbell", choices="01", default="1", help="CHAT_DOORBELL (1)")
-    found["reload"].add_argument("--polls", type=_even, default=2000, help="held polls (2000)")
-    found["reload"].add_argument("--rate", type=float, default=20, help="sends a second (20)")
+    for name, polls, rate in (("reload", 2000, 20), ("upgrade", 3000, 100)):
+        found[name].add_argument("--polls", type=_even, default=polls, help=f"held polls ({polls})")
+        found[name].add_argument("--rate", type=float, default=rate, help=f"sends a second ({rate})")
+    found["backup"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
+    found["backup"].add_argument("--rate", type=float, default=500, help="sends a second (500)")
+    found["backup"].add_argument("--messages", type=int, default=200_000, help="of before (200000)")
     for name in ("get", "post"):
         found[name].add_argument("--connections", type=int, default=64, help="(64)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")

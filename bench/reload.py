@@ -1,4 +1,4 @@
-"""A reload while polls are held: how long until all are held again, and what sends take meanwhile."""
+"""A reload or an upgrade while polls are held: until when all are held again, what sends take meanwhile."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from bench.measures import INTRODUCED, run
 from bench.meter import Figures, side_by_side
 from bench.readers import Reader, Record, polling
 from bench.senders import finish, send_in_turn, send_steadily
-from bench.server import Server, Session, fresh_database
+from bench.server import Inheriting, Server, Session, fresh_database
 
 LOOK_SECONDS = 0.01
 # Sends go on for so long at a time, until all polls are held.
@@ -68,6 +68,15 @@ def reload(options: Namespace) -> Figures:
         return run(_reload(options, server, sessions), options.seconds)
 
 
+def upgrade(options: Namespace) -> Figures:
+    """The same where the server is stopped and another one started on the socket that it inherits."""
+    with (
+        fresh_database(options.polls // 2) as (database, sessions),
+        Inheriting(database, options.worker_class, options.polls) as server,
+    ):
+        return run(_reload(options, server, sessions), options.seconds)
+
+
 async def _reload(options: Namespace, server: Server, sessions: list[Session]) -> Figures:
     record, pool = Record(), Pool(server.port)
     async with polling(server.port, sessions, record, Page) as readers:
@@ -78,12 +87,13 @@ async def _reload(options: Namespace, server: Server, sessions: list[Session]) -
         record.answers.clear()
         worker = (await _health(server.port))["worker"]
         began, used = perf_counter(), time.process_time()
-        server.reload()
+        replacing = asyncio.create_task(asyncio.to_thread(server.reload))
         held = asyncio.create_task(_all_held(server.port, worker, len(readers)))
         sends = []
         while not held.done():
             sends += await send_steadily(pool, record, readers, options.rate, SENDING_SECONDS)
         client = 100 * (time.process_time() - used) / (perf_counter() - began)
+        await replacing
         await finish(sends, record)
     pool.close()
     found["meanwhile"] = record.answer()

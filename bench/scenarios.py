@@ -7,6 +7,7 @@ from functools import partial
 from time import perf_counter
 
 from bench import measures
+from bench.backup import backup
 from bench.client import Connection
 from bench.client import get as get_request
 from bench.client import post as post_request
@@ -14,7 +15,7 @@ from bench.measures import run
 from bench.meter import Figures, side_by_side
 from bench.pages import pages
 from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record
-from bench.reload import reload
+from bench.reload import reload, upgrade
 from bench.server import Server, Session, fresh_database
 from bench.sockets import sockets
 from bench.storm import storm
@@ -173,5 +174,7 @@ ALL = (
     pages,
     stop,
     reload,
+    upgrade,
+    backup,
     storm,
 )

@@ -80,16 +80,18 @@ class Program:
         cores: Iterable[int] = (SERVER_CORE,),
     ) -> None:
         self.port = port
-        self._module = module
+        self._command = [sys.executable, "-m", *module]
+        self._inherited: tuple[int, ...] = ()
         self._cores = cores
         self._environment = os.environ | environment
 
     def __enter__(self) -> Self:
         # Its own session: a Ctrl-C is for the bench, which then stops it in order.
         self._main = subprocess.Popen(
-            [sys.executable, "-m", *self._module],
+            self._command,
             cwd=ROOT,
             env=self._environment,
+            pass_fds=self._inherited,
             start_new_session=True,
             preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
         )
@@ -140,7 +142,7 @@ class Program:
             if self._is_ready():
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"{self._module} is not ready (exit code {self._main.poll()})")
+        raise RuntimeError(f"{self._command} is not ready (exit code {self._main.poll()})")
 
     def _is_ready(self) -> bool:
         with closing(HTTPConnection(HOST, self.port, timeout=5)) as connection:
@@ -177,6 +179,26 @@ class Server(Program):
             **settings,
         }
         super().__init__(["gunicorn", "--log-level", "error"], port, environment, cores)
+
+
+class Inheriting(Server):
+    """Whoever starts it keeps its socket, as systemd does: what comes while none runs waits there."""
+
+    def __init__(self, database: Path, worker_class: str, polls: int) -> None:
+        super().__init__(database, worker_class, polls)
+        self._listener = socket.create_server((HOST, self.port), backlog=polls + 1000)
+        self._inherited = (self._listener.fileno(),)
+        inherit = f'exec 3<&{self._listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+        self._command = ["bash", "-c", inherit, "bash", *self._command]
+
+    def reload(self) -> None:
+        """Stop it, and start the next one."""
+        self.stop()
+        self.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._listener.close()
 
 
 def _memory_kb(process: Path) -> int:

@@ -1,10 +1,13 @@
 """Databases of earlier versions: what there was is taken over, and `verify` finds it right."""
 
+from contextlib import closing
+
 import pytest
 
 from chat import store, verify
 from chat.database import migrations
 from chat.database.connection import connect
+from chat.errors import DatabaseUnavailable
 from chat.runtime import Runtime
 from chat.settings import Settings
 
@@ -64,6 +67,29 @@ def older(tmp_path):
     yield before, now
     for each in opened:
         each.close()
+
+
+def test_before_a_migration_there_is_a_copy_of_what_there_was(older, tmp_path):
+    before, now = older
+    db = before("m007_rules")
+    for statement in BY_THE_MINUTE:
+        db.conn.execute(statement)
+    now()
+    (copy,) = tmp_path.glob("*-before-*")
+    assert (copy.name, copy.stat().st_mode & 0o777) == ("chat-before-m007_rules.db", 0o600)
+    with closing(connect(copy)) as db:
+        assert next(iter(migrations.migrations.pending(db))).name == "m007_rules"
+        assert [row["balance_cents"] for row in db.query("SELECT * FROM users")] == [400, 0, 0]
+
+
+def test_where_there_is_no_room_for_a_copy_nothing_is_migrated(older, tmp_path):
+    before, now = older
+    before("m007_rules")
+    (tmp_path / "chat-before-m007_rules.db.partial").mkdir()
+    with pytest.raises(DatabaseUnavailable):
+        now()
+    with closing(connect(tmp_path / "chat.db")) as db:
+        assert next(iter(migrations.migrations.pending(db))).name == "m007_rules"
 
 
 def test_sessions_from_before_increments_cost_what_they_did(older):

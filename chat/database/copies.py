@@ -22,7 +22,7 @@ class InUse(RuntimeError):
     """A server has the database open."""
 
 
-def take(path: Path, copy: Path, check: Callable[[Connection], object]) -> None:
+def take(path: Path, copy: Path, check: Callable[[Connection], object] = lambda db: None) -> None:
     """Write the database at `path`, as it is at one instant, to a new file that only its owner reads.
 
     Others go on reading and writing. The copy has its name once it is whole, on disk, and `check`ed. Raises
@@ -37,6 +37,15 @@ def take(path: Path, copy: Path, check: Callable[[Connection], object]) -> None:
     finally:
         partial.unlink(missing_ok=True)
     _sync(copy.parent)
+
+
+def migrate(db: Connection, path: Path) -> list[str]:
+    """Bring the database at `path`, which `db` has open, to the newest schema; the migrations applied now.
+
+    What there was is copied to a file beside it first, named for the first of them. Raises NewerSchema,
+    DatabaseUnavailable, OSError and sqlite3.Error: then nothing is changed.
+    """
+    return migrations.apply(db, lambda first: take(path, path.with_name(f"{path.stem}-before-{first}.db")))
 
 
 def rotate(folder: Path, stem: str, keep: int) -> list[Path]:

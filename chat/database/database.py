@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from chat.database import migrations, native
+from chat.database import copies, migrations, native
 from chat.database.connection import Connection, FileAway, FileConnection, connect, sqlite3
 from chat.database.writer import Writer
 from chat.errors import DatabaseUnavailable
@@ -38,6 +38,7 @@ class Database:
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied now.
 
+        What there was is copied to a file beside it first, named for the first of them.
         The file is created, readable by its owner only, unless there was one before: then it is away, and
         to answer from an empty one would be to have lost it. Raises NewerSchema, DatabaseUnavailable where
         it may come back, and OSError or sqlite3.Error where it cannot be made.
@@ -49,7 +50,7 @@ class Database:
                 heads.file.touch(0o600)
             db = connect(self.path, None if heads.was_there() else heads.file)
             try:
-                return migrations.apply(db)
+                return copies.migrate(db, self.path)
             finally:
                 db.close()
         except (sqlite3.Error, OSError) as error:

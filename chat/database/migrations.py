@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from unicodedata import normalize
 
 from sqlite_utils import Migrations
@@ -54,10 +55,11 @@ def require_newest(db: Connection) -> None:
         )
 
 
-def apply(db: Connection) -> list[str]:
-    """Apply what is pending and return its names; raises NewerSchema.
+def apply(db: Connection, keep: Callable[[str], object] = lambda first: None) -> list[str]:
+    """Apply what is pending and return its names; raises NewerSchema, and what `keep` raises.
 
-    The lock comes first: processes that boot together would otherwise apply the same one twice.
+    The lock comes first: processes that boot together would otherwise apply the same one twice. `keep` is
+    called with the first of them while nobody writes, unless the database is new.
     """
     check(db)
     # It stays so; the other connections come later.
@@ -68,6 +70,8 @@ def apply(db: Connection) -> list[str]:
     try:
         check(db)
         pending = [migration.name for migration in migrations.pending(db)]
+        if pending and list(migrations.applied(db)):
+            keep(pending[0])
         migrations.apply(db)
         db.conn.execute("COMMIT")
     except BaseException:

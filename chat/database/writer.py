@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from chat.database import connection, migrations, native
+from chat.database import connection, copies, native
 from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
 from chat.database.heads import Heads
 from chat.database.native import Call
@@ -36,6 +36,7 @@ class Writer:
 
     def __init__(self, path: Path, limit: int, on_open: Callable[[Connection], None]) -> None:
         """Up to `limit` writes may wait."""
+        self._path = path
         self.heads = Heads(path)
         self._file = FileConnection(path)
         self._on_open = on_open
@@ -99,7 +100,7 @@ class Writer:
         try:
             db = self._file.get()
             if db is not self._opened:
-                migrations.apply(db)
+                copies.migrate(db, self._path)
                 db.conn.execute("PRAGMA busy_timeout = 0")  # `_begin` waits, and nobody else meanwhile.
             _begin(db)
             if db is not self._opened:
