@@ -17,7 +17,7 @@ addEventListener("DOMContentLoaded", () => {
     for (const item of document.querySelectorAll(".message.is-other .text")) {
       window.shown[item.textContent] ??= Date.now();
     }
-  }).observe(document.querySelector("[data-messages]"), { childList: true });
+  }).observe(document.querySelector("[data-messages]"), { childList: true, subtree: true });
 });
 """
 SEND = """text => {

@@ -38,7 +38,7 @@ window.isAtEnd = () => {
 OLDER = """async () => {
     const log = document.querySelector("[data-log]");
     const first = log.querySelector(".message");
-    const count = () => log.querySelector("[data-messages]").childElementCount;
+    const count = () => log.getElementsByTagName("li").length;
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
     const where = () => first.getBoundingClientRect().top;
     const start = count();

@@ -2,7 +2,7 @@
 
 import itertools
 import subprocess
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 import pytest
 from argon2 import PasswordHasher
@@ -163,3 +163,12 @@ def test_a_link_ends_where_something_unseen_begins(site):
         ("https://good.example/", "ltr"),
         ("https://b.example/x", "ltr"),
     ]
+
+
+def test_whatever_unicode_calls_a_blank_or_a_control_is_not_seen():
+    signs = {*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
+    characters = [chr(code) for code in range(0x110000) if code not in signs]
+    hidden = [each for each in characters if category(each) in ("Cc", "Cf", "Zs", "Zl", "Zp")]
+    assert len(hidden) > 200
+    assert all(map(texts.is_blank, hidden))
+    assert not any(map(texts.is_blank, map(chr, signs)))

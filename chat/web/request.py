@@ -203,7 +203,7 @@ def written(longest: int) -> WithJsonSchema:
             "type": "string",
             "minLength": 1,
             "maxLength": longest,
-            "pattern": r"^[^\u0000]*[^\u0000\s][^\u0000]*$",
+            "pattern": f"^[^\0]*[^{texts.UNSEEN}][^\0]*$",
         }
     )
 

@@ -6,15 +6,26 @@ import { words } from "../live.js";
 const DAY_MS = 86_400_000;
 // What has a moment: a message, or something that happened.
 export const LINE = ".message, .event";
+const EDGES = { previousElementSibling: "lastElementChild", nextElementSibling: "firstElementChild" };
 
 export const before = (item, kind) => beside(item, "previousElementSibling", kind);
 export const after = (item, kind) => beside(item, "nextElementSibling", kind);
 
 // The message next to this one, or whatever else of a kind.
 function beside(item, direction, kind = ".message") {
-  let other = item[direction];
-  while (other && !other.matches(kind)) other = other[direction];
+  let other = step(item, direction);
+  while (other && !other.matches(kind)) other = step(other, direction);
   return other;
+}
+
+// From line to line, and from page to page.
+export function step(item, direction) {
+  let found = item[direction];
+  for (let page = item.parentElement; !found && page; ) {
+    page = page[direction];
+    found = page?.[EDGES[direction]];
+  }
+  return found ?? null;
 }
 
 // This one, as it stands to the one before it.
@@ -35,12 +46,21 @@ function momentOf(item) {
   return [day, item.matches(".event") ? NaN : `${day} ${at.getHours()}:${at.getMinutes()} ${item.classList.contains("is-own")}`];
 }
 
+// Put a line before another one: where a page begins with that, at the end of the page before, so that no page has
+// another beginning when an older one comes, which a browser would show as a jump.
+export function put(line, next) {
+  const pageBefore = next.previousElementSibling ? null : next.parentElement.previousElementSibling;
+  if (pageBefore) pageBefore.append(line);
+  else next.before(line);
+}
+
 // The line above it, or none.
 function setLine(item, day) {
-  const line = item.previousElementSibling?.matches("[data-day]") ? item.previousElementSibling : null;
+  const above = step(item, "previousElementSibling");
+  const line = above?.matches("[data-day]") ? above : null;
   if (line?.dataset.day === (day ?? undefined) && !!line === !!day) return;
   line?.remove();
-  if (day) item.before(build(day, item.dataset.at ? instant(item.dataset.at) : new Date()));
+  if (day) put(build(day, item.dataset.at ? instant(item.dataset.at) : new Date()), item);
 }
 
 function build(day, at) {

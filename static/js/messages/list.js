@@ -1,12 +1,22 @@
 // The list of messages and of what happened between them: each is there once and in order, whatever arrives twice or
-// late. Nothing that is done for one message depends on how many there are.
+// late. Nothing that is done for one message depends on how many there are, and what is out of view costs the browser
+// something by the page, not by the message.
 
-import { LINE, after, arrange, before } from "./days.js";
+import { LINE, after, arrange, before, put, step } from "./days.js";
 import { renew } from "./events.js";
 import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
 
+const PAGE_LINES = 50;
+
 // A message by its id, and what happened after it; one that waits to be confirmed is the newest.
 const orderOf = ({ dataset: { after, id } }) => (after ? Number(after) + 0.5 : Number(id || Infinity));
+
+// A page that is out of view is not drawn; nothing moves when it is again, for its height is known.
+function rest(page) {
+  if (!page) return;
+  page.style.containIntrinsicBlockSize = `auto ${page.offsetHeight}px`;
+  page.classList.add("is-at-rest");
+}
 
 export class MessageList {
   #root; #list; #empty; #side; #scroll; #newest; #told;
@@ -47,8 +57,8 @@ export class MessageList {
     const item = this.#take(message);
     const next = this.#newerThan(item);
     // Only what is not in its place is moved: a screen reader says again what moves.
-    const isPlaced = item.isConnected && item.nextElementSibling === next;
-    this.change(item, () => isPlaced || this.#list.insertBefore(item, next), isMine);
+    const isPlaced = item.isConnected && after(item, LINE) === next;
+    this.change(item, () => isPlaced || this.#insert(item, next), isMine);
     if (!isMine) this.#scroll.count();
     return !isPending;
   }
@@ -58,13 +68,14 @@ export class MessageList {
     this.#root.dataset.hasMore = Number(has_more);
     const items = messages.filter(({ id }) => !this.#byId.has(id)).map((message) => this.#take(message));
     const first = this.#list.querySelector(LINE);
-    const page = document.createDocumentFragment();
+    const page = this.#newPage();
     page.append(...items);
     items.forEach(arrange);
     this.#scroll.keepBelow(() => {
-      this.#list.prepend(page);
+      if (items.length) this.#list.prepend(page);
       if (first) arrange(first);
       this.#renew();
+      rest(page.nextElementSibling?.nextElementSibling);
     });
   }
 
@@ -79,12 +90,12 @@ export class MessageList {
     const first = this.#root.dataset.hasMore === "1" ? this.firstId : 0;
     const last = this.#root.dataset.isNewest === "1" ? Infinity : Math.max(0, ...this.#byId.keys());
     const events = this.#told.events.filter(({ after_message_id: id }) => id >= first && id <= last);
-    const insert = (line) => this.change(line, () => this.#list.insertBefore(line, this.#behind(line)));
+    const insert = (line) => this.change(line, () => this.#insert(line, this.#behind(line)));
     const gone = renew(this.#list.querySelectorAll(".event"), { ...this.#told, events }, insert);
     for (const line of gone) this.change(line, () => line.remove());
   }
 
-  append(item) { this.change(item, () => this.#list.append(item), true); }
+  append(item) { this.change(item, () => this.#insert(item, null), true); }
 
   remove(item) {
     this.#byKey.delete(item.dataset.key);
@@ -99,8 +110,7 @@ export class MessageList {
       act();
       if (item.isConnected) this.#note(item);
       for (const each of new Set([...left, ...around()])) if (each?.isConnected) arrange(each);
-      const last = this.#list.lastElementChild;
-      if (last?.matches("[data-day]")) last.remove(); // of what is gone
+      this.#trim();
       this.#empty.hidden = !!this.#list.querySelector(".message");
       this.#reach();
     }, isMine);
@@ -135,10 +145,33 @@ export class MessageList {
     else if (read === undefined) this.#unread.add(item);
   }
 
+  get #last() { return this.#list.lastElementChild.lastElementChild; }
+
+  #newPage() { return Object.assign(document.createElement("ol"), { className: "messages" }); }
+
+  // Before another one, or as the last one of all.
+  #insert(item, next) {
+    if (next) put(item, next);
+    else {
+      const page = this.#list.lastElementChild;
+      if (page.childElementCount >= PAGE_LINES) {
+        this.#list.append(this.#newPage());
+        rest(page.previousElementSibling);
+      }
+      this.#list.lastElementChild.append(item);
+    }
+  }
+
+  // It does not end with the day of what is gone, or a page of nothing.
+  #trim() {
+    if (this.#last?.matches("[data-day]")) this.#last.remove();
+    if (!this.#last && this.#list.childElementCount > 1) this.#list.lastElementChild.remove();
+  }
+
   // The first that is newer, or waits to be confirmed: most come last, so it is looked for from the end.
   #newerThan(item) {
     let next = null;
-    for (let each = this.#list.lastElementChild; each; each = each.previousElementSibling) {
+    for (let each = this.#last; each; each = step(each, "previousElementSibling")) {
       if (each === item || !each.matches(LINE)) continue;
       if (orderOf(each) <= orderOf(item)) break;
       next = each;
@@ -151,16 +184,16 @@ export class MessageList {
     const { after: id, at } = line.dataset;
     const message = this.#byId.get(Number(id));
     if (!message && id !== "0") return this.#newerThan(line);
-    let next = message ? message.nextElementSibling : this.#list.firstElementChild;
-    for (let each = next; each?.matches("[data-day], .event"); each = each.nextElementSibling) {
-      if (each.dataset.at <= at) next = each.nextElementSibling;
+    let next = message ? step(message, "nextElementSibling") : this.#list.firstElementChild.firstElementChild;
+    for (let each = next; each?.matches("[data-day], .event"); each = step(each, "nextElementSibling")) {
+      if (each.dataset.at <= at) next = step(each, "nextElementSibling");
     }
     return next;
   }
 
   // The keyboard passes all of them with one press: it stops at the newest, and arrows lead on from there.
   #reach() {
-    const last = this.#list.lastElementChild;
+    const last = this.#last;
     const newest = last && (last.matches(".message") ? last : before(last));
     if (newest === this.#newest) return;
     this.#newest?.querySelector("[data-copy]").setAttribute("tabindex", "-1");

@@ -26,7 +26,7 @@ export class Pager {
     try {
       const page = await get(`messages/${talk}`, { beforeMessageId, limit: PAGE_SIZE });
       this.#list.addOlder(page);
-      if (!page.has_more) this.#log.querySelector(".earlier")?.remove();
+      if (!page.has_more) this.#log.querySelector(".earlier")?.classList.add("is-over");
     } catch { /* the link stays, and scrolling asks again */ }
     this.#isLoading = false;
     setTimeout(() => this.#isLoading || this.#tell(false), SETTLED_MS);
