@@ -79,6 +79,8 @@ def test_a_page_of_history_is_as_much_work_however_long_it_is(site, visit):
         assert abs(moved) < 2
     assert len(done) == 10
     assert 100 < max(done) <= 1.2 * min(done[:-1])  # the last page is a short one
+    assert page.locator(".messages").count() == 11
+    assert page.locator(".messages:not(.is-at-rest)").count() == 2  # those that may be in view
     assert [text for text in visitor.texts() if text.startswith("line")][::499] == ["line 1", LAST]
     assert not page.locator("[data-jump-count]").is_visible()
     page.locator('[data-log][aria-busy="false"][aria-live="polite"]').wait_for()
