@@ -150,6 +150,8 @@ def test_the_composer_is_near_for_the_keyboard(site, visit):
     assert page.locator("[data-copy]:focus").evaluate(
         "e => e === [...document.querySelectorAll('[data-copy]')].at(-2)"
     )
+    talk.client.do("end", talk.id)
+    page.locator(".skip[href='#message']").wait_for(state="detached")
 
 
 def test_the_details_on_a_phone_take_the_focus_and_give_it_back(site, visit):

@@ -88,7 +88,10 @@ class Conversation {
     if (session.agent?.id !== this.#agentId) this.#showAgent(session.agent); // somebody took it, or it was handed over
     this.#view.show(session);
     if (session.events && this.#isNewest) this.#list.tell(session);
-    if (session.status === "ended") this.#showUnsent();
+    if (session.status === "ended") {
+      this.#showUnsent();
+      document.querySelector('.skip[href="#message"]')?.remove();
+    }
     this.#list.setRead(session[`${this.#other}_read_id`]);
     const rating = this.#root.querySelector("[data-rating]");
     if (rating) rating.hidden = !session.accepted_at;
