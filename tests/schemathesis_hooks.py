@@ -7,17 +7,21 @@ import schemathesis
 
 from tests.push_service import SOME_KEYS
 
+KEYS = {"p256dh": "[A-Za-z0-9_-]{87}", "auth": "[A-Za-z0-9_-]{22}"}
+
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """JSON Schema takes 3.0 for an integer; the server takes no fraction for an id. And no schema says which
-    point is on a curve."""
+    point is on a curve, or that a device keeps its keys."""
     body = case.body
     if not isinstance(body, dict):
         return
     keys = body.get("keys")
-    if isinstance(keys, dict) and re.fullmatch("[A-Za-z0-9_-]{87}", str(keys.get("p256dh"))):
-        body = {**body, "keys": {**keys, "p256dh": SOME_KEYS["p256dh"]}}
+    if isinstance(keys, dict) and all(
+        re.fullmatch(pattern, str(keys.get(name))) for name, pattern in KEYS.items()
+    ):
+        body = {**body, "keys": {**keys, **SOME_KEYS}}
     case.body = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in body.items()
