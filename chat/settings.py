@@ -127,7 +127,9 @@ def _contact(text: str) -> str:
 def _smtp_url(text: str) -> str:
     """Of a mail server; without TLS a password goes to this machine at most."""
     found = re.fullmatch(
-        r"smtps?://([^\s/?#@:]+:[^\s/?#@:]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?(\?tls=none)?", text
+        r"smtps?://([^\s/?#@:]+:[^\s/?#@:]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?(\?tls=none)?",
+        text,
+        re.ASCII,
     )
     if text and not (found and int((found[3] or ":1")[1:]) <= 65_535):
         raise SettingError(
@@ -143,14 +145,17 @@ def _smtp_url(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    address = r"[^\s<>()\[\]@,;:\"\\]+@[\w-]+(\.[\w-]+)*"
-    if text and not (re.fullmatch(rf"{address}|[^<>@,;:\"\\]+ <{address}>", text) and text.isprintable()):
+    address = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*"
+    is_one = re.fullmatch(rf"{address}|[^<>@,;:\"\\]+ <{address}>", text, re.ASCII)
+    if text and not (is_one and text.isprintable()):
         raise SettingError("chat@example.org or Name <chat@example.org>")
     return text
 
 
 def _site(text: str) -> str:
-    if not re.fullmatch(r"|https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[\w.~-]+)*/?", text):
+    if not re.fullmatch(
+        r"|https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[\w.~-]+)*/?", text, re.ASCII
+    ):
         raise SettingError("https://chat.example.org, or with a path: https://example.org/chat")
     return text.rstrip("/")
 

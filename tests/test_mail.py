@@ -15,6 +15,7 @@ from tests.mail_server import MailServer, certificate
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in
 from tests.server import Server
 from tests.test_cli import refused
+from tests.test_look import serious
 
 URL = "https://chat.example.org/talk"
 FROM = "Tête-à-tête <chat@example.org>"
@@ -164,7 +165,7 @@ SUBJECTS = {
     ),
     new_person: ("Choose a password", "Choisissez un mot de passe"),
 }
-OFF = {"en": "Turn off these mails on your profile", "fr": "Désactiver ces mails sur votre profil"}
+OFF = {"en": "Turn off these mails on your profile", "fr": "Désactiver ces e-mails dans votre profil"}
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -345,6 +346,21 @@ def test_links_are_asked_for_a_few_times_known_or_not(start, mails):
     assert next(answer.status for answer in one if answer.status != 303) == 429
     wrong = ask_link(server, "no address")
     assert (wrong.status, wrong.alert) == (400, "Enter an email address, like name@example.org.")
+
+
+def test_what_administrators_send_is_noted_and_for_themselves_there_is_the_profile(house, mails):
+    root, client = house.person("admin"), house.person("client")
+    office = Visitor(house, root)
+    assert office.post(f"/admin/people/{root.id}/mail").status == 403
+    assert office.post(f"/admin/people/{client.id}/mail").status == 303
+    assert office.post("/admin/invitations", role="agent", mail_to="noted@example.net").status == 303
+    assert office.post(f"/admin/people/{2**40}/mail").status == 404
+    entries = root.get(f"/api/chat/audit?userId={root.id}").json["entries"]
+    assert [each["kind"] for each in entries] == ["invited", "password_link"]
+    # One who has forgotten theirs is one of them.
+    ask_link(house, email_of(house, root))
+    mails.next(email_of(house, root))
+    assert root.get(f"/api/chat/audit?userId={root.id}").json["entries"][0]["kind"] == "password_link"
 
 
 def test_nobody_who_is_disabled_gets_a_link(house, mails):
@@ -545,6 +561,7 @@ def test_a_forgotten_password_in_a_browser(house, mails, visit, width):
     visitor.follow(page.get_by_role("link", name="Forgot your password?"))
     page.get_by_label("Email").fill(email)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious(page) == []
     visitor.follow(page.get_by_role("button", name="Send the link"))
     page.get_by_text("If there is an account with this address").wait_for()
     path = urlsplit(re.search(rf"{URL}(\S+)", mails.next(email).text)[1]).path
@@ -555,6 +572,7 @@ def test_a_forgotten_password_in_a_browser(house, mails, visit, width):
     visitor.open("/profile")
     visitor.follow(page.get_by_role("button", name="Turn the mails off"))
     page.get_by_role("button", name="Turn the mails on").wait_for()
+    assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

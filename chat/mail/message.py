@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, Template
 
-from chat import clock
+from chat import clock, texts
 from chat.languages import texts_in
 from chat.settings import Settings
 
@@ -40,7 +40,8 @@ class Letter(NamedTuple):
 
 
 def message(settings: Settings, letter: Letter, unique: str) -> EmailMessage:
-    """Sent again for the same `unique` thing it has the same id, by which mailboxes know it again.
+    """Sent again for the same `unique` thing it has the same id, by which mailboxes know it again; with
+    another link in it, another.
 
     Raises ValueError for an address that is none.
     """
@@ -49,15 +50,20 @@ def message(settings: Settings, letter: Letter, unique: str) -> EmailMessage:
     found["From"] = Address(name, *own.rsplit("@", 1))
     found["To"] = Address("", *address(letter.to).rsplit("@", 1))
     # A name is in one line already; here a second one would be a header.
-    found["Subject"] = " ".join(letter.subject.split())
+    found["Subject"] = re.sub(f"{texts.CONTROL.pattern}+", " ", letter.subject)
     found["Date"] = datetime.fromtimestamp(clock.wall() // 1000, UTC)
-    found["Message-ID"] = f"<{sha256(unique.encode()).hexdigest()[:32]}@{urlsplit(settings.url).hostname}>"
+    found["Message-ID"] = f"<{_id(unique, letter)}@{urlsplit(settings.url).hostname}>"
     # No machine answers it, as out of office (RFC 3834).
     found["Auto-Submitted"] = "auto-generated"
-    found["Content-Language"] = letter.language
     found.set_content(_text(letter), cte="quoted-printable")
     found.add_alternative(_template().render(letter=letter), subtype="html", cte="quoted-printable")
+    # Of the whole, and so after its parts.
+    found["Content-Language"] = letter.language
     return found
+
+
+def _id(unique: str, letter: Letter) -> str:
+    return sha256(f"{unique} {letter.button[1]}".encode()).hexdigest()[:32]
 
 
 def sender(settings: Settings) -> str:
