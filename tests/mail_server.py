@@ -152,7 +152,7 @@ class MailServer:
     def _authenticate(
         self, server: SMTP, session: Any, envelope: Any, mechanism: str, given: LoginPassword
     ) -> AuthResult:
-        return AuthResult(success=given.password == self._password)
+        return AuthResult(success=given.password == self._password, handled=False)
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_SECONDS)

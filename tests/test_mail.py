@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import subprocess
 import threading
 from urllib.parse import urlsplit
 
@@ -13,8 +14,7 @@ from chat.mail.message import Letter, message
 from chat.settings import Settings
 from tests.mail_server import MailServer, certificate
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in
-from tests.server import Server
-from tests.test_cli import refused
+from tests.server import COMMAND, PATIENCE_SECONDS, Server
 from tests.test_look import serious
 
 URL = "https://chat.example.org/talk"
@@ -53,11 +53,13 @@ def await_that(is_so):
 
 
 def waiting(server):
-    """The mails in the outbox: how often each was tried, by whom it is for."""
+    """The mails in the outbox: how often each was tried in vain, by whom it is for."""
 
     def read(db):
-        rows = db.conn.execute("SELECT target, attempts FROM outbox WHERE kind = 'mail'").fetchall()
-        return {row["target"]: row["attempts"] for row in rows}
+        # One that is being carried is due much later than one that is tried again.
+        query = "SELECT target, attempts - (due_at > ?) AS failed FROM outbox WHERE kind = 'mail'"
+        rows = db.conn.execute(query, (store.server.now(db) + 60_000,)).fetchall()
+        return {row["target"]: row["failed"] for row in rows}
 
     return server.database.read(read)
 
@@ -80,6 +82,7 @@ def have_receipt(server, **columns):
         client_id = talk.client.show(talk.id)["client"]["id"]
         server.database.write(lambda db: store.users.update(db, client_id, **columns))
     talk.agent.send(talk.id, CANARY)
+    server.advance(1)
     assert talk.client.do("end", talk.id).status == 200
     return talk.emails["client"]
 
@@ -108,7 +111,7 @@ def unread(server, language):
     talk = server.conversation()
     agent_id = talk.client.show(talk.id)["agent"]["id"]
     server.database.write(lambda db: store.users.update(db, agent_id, language=language))
-    for _ in range(4):
+    for _ in range(3):  # And what is there from the beginning.
         talk.client.send(talk.id, CANARY)
     server.advance(320, away=(agent_id,))
     return talk.emails["agent"], "/inbox"
@@ -151,7 +154,7 @@ def new_person(server, language):
 
 
 SUBJECTS = {
-    receipt: (r"Receipt \d+: €2\.50", r"Reçu \d+ : 2,50\xa0€"),
+    receipt: (r"Receipt \d+: €2\.50", r"Reçu \d+\xa0: 2,50\xa0€"),
     request: ("You missed a request of Ana Sousa", "Vous avez manqué une demande de Ana Sousa"),
     unread: ("4 unread messages", "4 messages non lus"),
     answer: (
@@ -241,14 +244,14 @@ def test_what_is_unread_is_told_once_until_the_agent_comes(house, mails):
     witness(house, mails)
     assert mails.has_none(email)  # They may come back.
     house.advance(120, away=(agent_id,))
-    assert mails.next(email).subject == "2 unread messages"
+    assert mails.next(email).subject == "3 unread messages"
     talk.client.send(talk.id, "three")
     house.advance(320, away=(agent_id,))
     witness(house, mails)
     assert mails.has_none(email)
     come()
     house.advance(320, away=(agent_id,))
-    assert mails.next(email).subject == "3 unread messages"
+    assert mails.next(email).subject == "4 unread messages"
     come(and_read=True)
     house.advance(320, away=(agent_id,))
     witness(house, mails)
@@ -356,7 +359,7 @@ def test_what_administrators_send_is_noted_and_for_themselves_there_is_the_profi
     assert office.post("/admin/invitations", role="agent", mail_to="noted@example.net").status == 303
     assert office.post(f"/admin/people/{2**40}/mail").status == 404
     entries = root.get(f"/api/chat/audit?userId={root.id}").json["entries"]
-    assert [each["kind"] for each in entries] == ["invited", "password_link"]
+    assert [each["kind"] for each in entries][:2] == ["invited", "password_link"]
     # One who has forgotten theirs is one of them.
     ask_link(house, email_of(house, root))
     mails.next(email_of(house, root))
@@ -530,7 +533,9 @@ def test_a_server_without_tls_is_sent_nothing_unless_the_setting_says_so(start):
 
 
 def doctor(server):
-    done = refused(server, "doctor", "--json")
+    """What the command says of mail, whatever it says of the rest."""
+    command = [*COMMAND, "doctor", "--json"]
+    done = subprocess.run(command, env=server.environment, capture_output=True, timeout=PATIENCE_SECONDS)
     (found,) = (each for each in map(json.loads, done.stdout.splitlines()) if each["name"] == "mail")
     return found
 

@@ -60,8 +60,9 @@ def send(runtime: Runtime, actor: User, user_id: int, language: str) -> None:
     _only_with_mail(runtime)
 
     def write(db: Connection) -> None:
+        email = existing(store.users.by_id(db, user_id))["email"]
         audit.note(db, actor, "password_link", user_id)
-        put(db, existing(store.users.by_id(db, user_id))["email"], user_id, actor, language)
+        put(db, email, user_id, actor, language)
 
     runtime.database.write(write)
 
