@@ -193,7 +193,7 @@ def test_each_kind_of_mail_is_in_the_language_of_its_reader_without_a_word(house
 
 
 def test_words_are_in_them_where_the_setting_says_so(start, mails):
-    server = start(smtp_url=mails.url(), mail_from=FROM, url=URL, mail_words=1)
+    server = start(smtp_url=mails.url(), mail_from=FROM, url=URL, mail_words=1, worker_class="gthread")
     for happen in (request, unread, answer):
         mail = mails.next(happen(server, "en")[0])
         assert CANARY in mail.text and CANARY in mail.html

@@ -6,7 +6,8 @@ from chat.store.rows import MailRow, UnreadRow
 # Of an agent: what a client wrote, and they have neither read nor answered.
 _UNREAD = """
     chat_sessions s
-    JOIN messages last ON last.id = s.last_message_id AND last.sender_type = 'client'
+    JOIN messages last ON s.last_message_id > s.agent_read_id AND last.id = s.last_message_id
+        AND last.sender_type = 'client'
     JOIN messages m ON m.chat_session_id = s.id AND m.id > s.agent_read_id AND m.sender_type = 'client'
 """
 # Open ones, and those that ended while the agent was away; each has an index of its own.
@@ -26,7 +27,7 @@ def due(db: Connection, since: int, back_by: int, unread_from: int, unread_since
         f"""
         WITH news AS (
             SELECT s.client_id AS user_id, 'receipt' AS kind, s.id AS about
-            FROM books b JOIN chat_sessions s ON s.id = b.chat_session_id
+            FROM books b INDEXED BY books_issued JOIN chat_sessions s ON s.id = b.chat_session_id
             WHERE b.kind = 'receipt' AND b.issued_at > :since
             UNION ALL
             SELECT s.agent_id, 'request', s.id
