@@ -461,20 +461,19 @@ class Settings:
     url: str = _setting(
         "",
         "URL",
-        "Where people find this site, like https://chat.example.org: how links in mails begin.",
+        "Where people find this site, like https://chat.example.org; links in mails begin with it.",
         _site,
     )
     smtp_url: str = _setting(
         "",
         "URL",
-        "The mail server: smtp://user:password@host:587 (with STARTTLS, or not at all) or smtps://…; "
-        "empty is no mail.",
+        "The mail server, with name and password; over TLS, unless it says otherwise. Empty is no mail.",
         _smtp_url,
         is_secret=True,
     )
     smtp_seconds: float = _setting(20.0, "s", "How long the mail server may take.", _seconds(0.05, 30))
     mail_from: str = _setting(
-        "", "address", "From whom mails are: chat@example.org, or Name <chat@example.org>.", _sender
+        "", "address", "The address that mails come from, with or without a name before it.", _sender
     )
     mail_words: bool = _setting(
         False,

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, Template
 
 from chat import clock, texts
-from chat.languages import texts_in
 from chat.settings import Settings
 
 # Nothing that means something to RFC 5321 or 5322, quoted or not.
@@ -83,8 +82,7 @@ def address(email: str) -> str:
 
 
 def _text(letter: Letter) -> str:
-    label = texts_in(letter.language).gettext("%(label)s: %(value)s")
-    facts = "\n".join(label % {"label": name, "value": value} for name, value in letter.facts)
+    facts = "\n".join(f"{name} · {value}" for name, value in letter.facts)
     blocks = [*letter.paragraphs, facts, "\n".join(letter.button), "-- \n" + letter.footer]
     return "\n\n".join(filter(None, blocks)) + ("\n" + "\n".join(letter.off) if letter.off else "") + "\n"
 
