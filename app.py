@@ -12,8 +12,10 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
+from chat.mail.carrier import Carrier
+from chat.mail.due import Mails
 from chat.notices import Notices
-from chat.outbox import Outbox
+from chat.outbox import Carry, Outbox
 from chat.runtime import Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
@@ -80,8 +82,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
-    runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
+    carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
+    chores = [Notices(runtime).look]
+    if settings.has_mail:
+        carriers["mail"] = Carrier(runtime)
+        chores.append(Mails(runtime).look)
+    outbox = Outbox(runtime, carriers)
+    runtime.companions += [outbox, Sweeper(runtime, (*chores, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

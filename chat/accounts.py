@@ -258,6 +258,11 @@ def change_profile(
     runtime.database.write(write)
 
 
+def set_mailed(runtime: Runtime, user: User, is_mailed: bool) -> None:
+    """Whether the user is told by mail; links that they ask for are sent all the same."""
+    runtime.database.write(lambda db: store.users.update(db, user.id, is_mailed=int(is_mailed)))
+
+
 def _is_password(runtime: Runtime, password_hash: str, password: str) -> bool:
     """Whether the hash is this password's; others are served meanwhile.
 

@@ -19,6 +19,9 @@ MINUTE_MS = 60_000
 # Three codes of a million are right at a time: ten wrong ones, and six an hour, find one in years.
 CODES = 10
 CODE_MS = 10 * MINUTE_MS
+# Links for a new password that are sent to one account: three, and six an hour, from wherever.
+LINKS = 3
+LINK_MS = 10 * MINUTE_MS
 
 
 @contextmanager
@@ -39,6 +42,12 @@ def attempt_code(runtime: Runtime, user_id: int, totp_key: str) -> Iterator[None
     runtime.database.write(lambda db: _take(db, costs, CODES * CODE_MS))
     yield
     runtime.database.write(lambda db: store.attempts.give_back(db, costs))
+
+
+def count_link(runtime: Runtime, account: str) -> None:
+    """One more that is sent to it, which need not exist: no setting lifts it. Raises TooManyRequests."""
+    costs = {_key("link", account): LINK_MS}
+    runtime.database.write(lambda db: _take(db, costs, LINKS * LINK_MS))
 
 
 def count(runtime: Runtime, caller: Caller, account: str | None = None) -> dict[bytes, int]:

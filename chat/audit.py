@@ -39,6 +39,13 @@ def only_administrators(actor: Actor | None) -> None:
         raise Forbidden("Only an administrator may do this.")
 
 
+def only_for_another(actor: Actor | None, user_id: int) -> None:
+    """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
+    only_administrators(actor)
+    if actor and user_id == actor.id:
+        raise Forbidden("Another administrator does this for you.")
+
+
 def note(
     db: Connection,
     actor: Actor | None,

@@ -13,6 +13,7 @@ from chat import clock, settings, store
 from chat.database.connection import Connection, UnsafeSQLite, check_version, sqlite3
 from chat.database.migrations import NewerSchema, OlderSchema
 from chat.errors import DatabaseUnavailable
+from chat.providers import smtp
 from chat.runtime import Runtime
 from chat.settings import Settings
 
@@ -25,6 +26,17 @@ CLOCK_MS = 5_000
 # No shared memory between machines, and so no write-ahead log: https://sqlite.org/wal.html
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs")
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+# What to do where the mail server is not reached, or not used.
+MAIL = {
+    "connect": "Are host and port in CHAT_SMTP_URL right, and may this machine go there? With port 465 it "
+    "begins with smtps://; many hosts let nothing out on port 25.",
+    "tls": "A password is sent with TLS only. If the certificate is of another name, take that name in "
+    "CHAT_SMTP_URL; a server on this machine without TLS is smtp://localhost:25?tls=none.",
+    "login": "Is the name or the password another, or a part of it not written as in URLs (@ is %40)? Many "
+    "providers want a password made for this alone.",
+    "send": "Look into the log of the mail server.",
+}
 
 
 class Finding(NamedTuple):
@@ -45,6 +57,7 @@ def examine(runtime: Runtime, environment: Mapping[str, str]) -> Iterator[Findin
     yield _files(found)
     yield _threads(found)
     yield _address(found)
+    yield _mail(found)
     yield from _database(runtime)
 
 
@@ -98,6 +111,16 @@ def _address(found: Settings) -> Finding:
         "the way, and with CHAT_PROXIES above 0 anybody says whose address is theirs."
     )
     return Finding("address", "warning", f"{found.bind} is open to other machines", advice)
+
+
+def _mail(found: Settings) -> Finding:
+    """Goes there, and says who we are; sends nothing."""
+    if not found.has_mail:
+        return Finding("mail", "ok", "none: pages tell people whom to ask")
+    try:
+        return Finding("mail", "ok", smtp.check(found))
+    except smtp.Away as error:
+        return Finding("mail", "wrong", str(error), MAIL[error.stage])
 
 
 def _database(runtime: Runtime) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What goes to others outside of any request: to push services, and whoever is to come.
+"""What goes to others outside of any request: to push services, to a mail server, and whoever is to come.
 
 Written in the transaction that makes it, carried after COMMIT by the process that leads, tried again until it
 has arrived, and given up when it is too old. Who carries may carry the same a second time: after a crash.
@@ -15,7 +15,7 @@ from chat.errors import Problem
 from chat.runtime import Runtime
 from chat.store.rows import OutboxRow
 
-# So many are carried at a time.
+# So many of a kind are carried at a time: no other kind waits for a server that is slow.
 CARRIED_TOGETHER = 8
 # Of one that is being carried nothing is heard for so long: its process has died.
 CLAIM_MS = 120_000
@@ -45,7 +45,7 @@ class Outbox:
     def __init__(self, runtime: Runtime, carriers: Mapping[str, Carry]) -> None:
         self._runtime = runtime
         self._carriers = carriers
-        self._free = threading.Semaphore(CARRIED_TOGETHER)
+        self._free = {kind: threading.Semaphore(CARRIED_TOGETHER) for kind in carriers}
         self._bell = threading.Event()
         self._stopped = False
 
@@ -66,27 +66,28 @@ class Outbox:
         while self._bell.wait() and not self._stopped:
             self._bell.clear()
             try:
-                for row in self._claimed():
-                    threading.Thread(target=self._carry, args=(row,), daemon=True).start()
+                for kind in self._carriers:
+                    for row in self._claimed(kind):
+                        threading.Thread(target=self._carry, args=(row,), daemon=True).start()
             except Problem as problem:
                 log.warning("The outbox goes on later: %s", problem)
             except Exception:
                 log.exception("The outbox failed, and goes on")
 
-    def _claimed(self) -> list[OutboxRow]:
+    def _claimed(self, kind: str) -> list[OutboxRow]:
         database, free = self._runtime.database, 0
         now = database.read(store.server.now)
-        if not database.read(lambda db: store.outbox.is_due(db, now)):
+        if not database.read(lambda db: store.outbox.is_due(db, kind, now)):
             return []
-        while free < CARRIED_TOGETHER and self._free.acquire(blocking=False):
+        while free < CARRIED_TOGETHER and self._free[kind].acquire(blocking=False):
             free += 1
         rows: list[OutboxRow] = []
         try:
             if free:
-                rows = database.write(lambda db: store.outbox.claim(db, now, now + CLAIM_MS, free))
+                rows = database.write(lambda db: store.outbox.claim(db, kind, now, now + CLAIM_MS, free))
         finally:
             for _ in range(free - len(rows)):
-                self._free.release()
+                self._free[kind].release()
         return rows
 
     def _carry(self, row: OutboxRow) -> None:
@@ -99,7 +100,7 @@ class Outbox:
             log.exception("The outbox cannot carry a %s", row["kind"])
             self._postpone(row, Later("it failed here"))
         finally:
-            self._free.release()
+            self._free[row["kind"]].release()
             self._bell.set()
 
     def _finish(self, row: OutboxRow) -> None:

@@ -8,8 +8,9 @@ from chat import accounts, audit, sign_ins, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
-from chat.errors import Forbidden, InvalidParameter, NotFound, existing
+from chat.errors import InvalidParameter, NotFound, existing
 from chat.live.hub import Caller
+from chat.mail import links
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.store.rows import LinkRow, UserRow
@@ -34,16 +35,28 @@ def read(runtime: Runtime, actor: User, user_id: int) -> UserRow:
 
 
 def create(
-    runtime: Runtime, actor: User | None, role: str, name: str, email: str, rate_cents: int
+    runtime: Runtime,
+    actor: User | None,
+    role: str,
+    name: str,
+    email: str,
+    rate_cents: int,
+    mail_in: str | None = None,
 ) -> tuple[int, str]:
-    """Somebody new, who chooses a password by the link: (their id, the link's token)."""
+    """Somebody new, who chooses a password by the link: (their id, the link's token).
+
+    With `mail_in` a language, another link is sent to them instead, and the token is of none.
+    """
     audit.only_administrators(actor)
     checked = texts.name(name), accounts.checked_email(email)
 
     def write(db: Connection, token: str) -> int:
         user_id = accounts.insert_user(db, role, *checked, accounts.NO_PASSWORD, rate_cents)
         audit.note(db, actor, "user_created", user_id, detail=role)
-        _insert_link(db, token, None, user_id, actor)
+        if mail_in:
+            links.put(db, checked[1], user_id, actor, mail_in)
+        else:
+            _insert_link(db, token, None, user_id, actor)
         return user_id
 
     return _with_token(runtime, write)
@@ -98,7 +111,7 @@ def set_share(db: Connection, actor: User | None, agent: UserRow, percent: int |
 
 def disable(runtime: Runtime, actor: User | None, user_id: int) -> None:
     """They cannot sign in, are signed out at once, and take no requests; what is open goes its way."""
-    _only_for_another(actor, user_id)
+    audit.only_for_another(actor, user_id)
 
     def write(db: Connection) -> tuple[list[str], int]:
         existing(store.users.by_id(db, user_id))
@@ -112,7 +125,7 @@ def disable(runtime: Runtime, actor: User | None, user_id: int) -> None:
 
 def sign_out(runtime: Runtime, actor: User | None, user_id: int) -> int:
     """End all of somebody's sign-ins at once; how many there were."""
-    _only_for_another(actor, user_id)
+    audit.only_for_another(actor, user_id)
 
     def write(db: Connection) -> tuple[list[str], int]:
         existing(store.users.by_id(db, user_id))
@@ -138,13 +151,13 @@ def enable(runtime: Runtime, actor: User | None, user_id: int) -> None:
 
 def reset_second_step(runtime: Runtime, actor: User, user_id: int) -> None:
     """Whoever lost their device signs in without a code, or sets it up anew where it is a must."""
-    _only_for_another(actor, user_id)
+    audit.only_for_another(actor, user_id)
     totp.reset(runtime, actor, user_id)
 
 
 def reset(runtime: Runtime, actor: User | None, user_id: int) -> str:
     """The token of a link to choose a new password; the old one works until then."""
-    _only_for_another(actor, user_id)
+    audit.only_for_another(actor, user_id)
 
     def write(db: Connection, token: str) -> None:
         existing(store.users.by_id(db, user_id))
@@ -187,6 +200,7 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
         store.users.set_password_hash(db, user["id"], password_hash)
+        store.links.drop_of_user(db, user["id"])
         audit.note(db, audit.Person(user, caller), "password_changed", user["id"])
         return user["email"], sign_ins.end(db, user["id"])
 
@@ -241,10 +255,3 @@ def _insert_link(
 
 def _link(db: Connection, token: str) -> LinkRow:
     return existing(store.links.unused(db, hash_token(token), store.server.now(db)))
-
-
-def _only_for_another(actor: User | None, user_id: int) -> None:
-    """For oneself there is the profile, which asks for the password: a stolen sign-in is no way round it."""
-    audit.only_administrators(actor)
-    if actor and user_id == actor.id:
-        raise Forbidden("Another administrator does this for you.")

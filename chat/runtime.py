@@ -47,8 +47,11 @@ class Runtime:
     """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SettingError for a currency that there is not, a limit beyond it, one of two keys."""
+        """Raises SettingError for a currency that there is not, a limit beyond it, one of two keys, and mail
+        of nobody or from nowhere."""
         self.settings = settings
+        if settings.has_mail and not (settings.mail_from and settings.url):
+            raise SettingError("CHAT_SMTP_URL wants CHAT_MAIL_FROM and CHAT_URL, too")
         try:
             money.use(settings.currency)
         except ValueError as error:

@@ -124,6 +124,42 @@ def _contact(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> str:
+    """Of a mail server; without TLS a password goes to this machine at most."""
+    found = re.fullmatch(
+        r"smtps?://([^\s/?#@:]+:[^\s/?#@:]+@)?([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?(\?tls=none)?",
+        text,
+        re.ASCII,
+    )
+    if text and not (found and int((found[3] or ":1")[1:]) <= 65_535):
+        raise SettingError(
+            "smtp://user:password@host:587, smtps://user:password@host, or smtp://localhost:25?tls=none; "
+            "signs other than letters and digits in a password are written as in URLs, @ is %40"
+        )
+    if found and found[4]:
+        if text.startswith("smtps:"):
+            raise SettingError("smtp:// where there is no TLS")
+        if found[1] and found[2] not in ("localhost", "127.0.0.1", "[::1]"):
+            raise SettingError("with TLS where a password leaves this machine: without ?tls=none")
+    return text
+
+
+def _sender(text: str) -> str:
+    address = r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)*"
+    is_one = re.fullmatch(rf"{address}|[^<>@,;:\"\\]+ <{address}>", text, re.ASCII)
+    if text and not (is_one and text.isprintable()):
+        raise SettingError("chat@example.org or Name <chat@example.org>")
+    return text
+
+
+def _site(text: str) -> str:
+    if not re.fullmatch(
+        r"|https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[\w.~-]+)*/?", text, re.ASCII
+    ):
+        raise SettingError("https://chat.example.org, or with a path: https://example.org/chat")
+    return text.rstrip("/")
+
+
 def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any], is_secret: bool = False) -> Any:
     metadata = {"unit": unit, "help": help, "parse": parse, "is_secret": is_secret}
     return field(default=default, repr=not is_secret, metadata=metadata)
@@ -422,7 +458,35 @@ class Settings:
         "Take push services without TLS, and at private addresses, too: for tests.",
         _flag,
     )
+    url: str = _setting(
+        "",
+        "URL",
+        "Where people find this site, like https://chat.example.org; links in mails begin with it.",
+        _site,
+    )
+    smtp_url: str = _setting(
+        "",
+        "URL",
+        "The mail server, with name and password; over TLS, unless it says otherwise. Empty is no mail.",
+        _smtp_url,
+        is_secret=True,
+    )
+    smtp_seconds: float = _setting(20.0, "s", "How long the mail server may take.", _seconds(0.05, 30))
+    mail_from: str = _setting(
+        "", "address", "The address that mails come from, with or without a name before it.", _sender
+    )
+    mail_words: bool = _setting(
+        False,
+        "0, 1",
+        "Mails show what was written in a conversation; 0: who it is, and that there is something.",
+        _flag,
+    )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether mails can be sent."""
+        return bool(self.smtp_url)
 
 
 def variable(name: str) -> str:

@@ -57,6 +57,7 @@ ACTIONS = {
         "block",
         "unblock",
         "reset-code",
+        "mail",
     ),
 }
 # What is asked with, by endpoint: each of these, one after the other.
@@ -151,8 +152,10 @@ BODIES = {
     "entrance.sign_up": [{"email": "no email", "password": "x"}],
     "entrance.set_up": [{"code": "?", "email": "a@nowhere.example", "password": "correct horse"}],
     "entrance.follow_link": [{"password": "x"}],
+    "entrance.ask_link": [{"email": "kanarie@nowhere.example"}],
     "entrance.choose_language": [{"language": "en"}],
     "profile.change": [{"name": ""}],
+    "profile.switch_mails": [{"mails": "0"}],
     "profile.change_password": [{"password": "wrong horse", "new_password": "correct horse"}],
     "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "rate_cents": "5", "message": "Bonjour"}],
     "conversations.send": [{"message": "Coucou"}],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from chat.runtime import Runtime
 from chat.settings import SettingError, Settings, from_environment, unknown
 
 
@@ -28,12 +29,51 @@ def test_each_is_read_in_its_own_type():
         ("CHAT_SPENDING_LIMIT", "-1", "an amount like 20.00, or empty for none"),
         ("CHAT_DATABASE_URL", "mysql://", "sqlite:///relative/path.db or sqlite:////absolute/path.db"),
         ("CHAT_BIND", "", "host:port, unix:/path/to.sock or fd://N"),
+        ("CHAT_MAIL_FROM", "a@b@example.org", "chat@example.org or Name <chat@example.org>"),
+        ("CHAT_MAIL_FROM", "A <a@example.org>\nBcc: b", "chat@example.org or Name <chat@example.org>"),
+        (
+            "CHAT_URL",
+            "chat.example.org",
+            "https://chat.example.org, or with a path: https://example.org/chat",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_with_what_would_be_right(name, value, right):
     with pytest.raises(SettingError) as error:
         from_environment({name: value})
     assert str(error.value) == f"{name} is {value!r}; it must be {right}"
+
+
+SMTP = {
+    "": "",
+    "smtp://localhost:25?tls=none": "",
+    "smtp://a:b@127.0.0.1:25?tls=none": "",
+    "smtp://chat%40example.org:p%40ss@mail.example.org:587": "",
+    "smtps://a:b@[2001:db8::1]": "",
+    "mail.example.org": "smtp://user:password@host:587",
+    "smtp://a:b@c@mail.example.org": "smtp://user:password@host:587",
+    "smtp://mail.example.org:70000": "smtp://user:password@host:587",
+    "smtp://mail.example.org/path": "smtp://user:password@host:587",
+    "smtp://a:b@mail.example.org?tls=none": "with TLS where a password leaves this machine",
+    "smtps://mail.example.org?tls=none": "smtp:// where there is no TLS",
+}
+
+
+@pytest.mark.parametrize("url", SMTP)
+def test_a_mail_server_is_told_by_a_url_that_no_error_shows(url):
+    if not SMTP[url]:
+        assert from_environment({"CHAT_SMTP_URL": url}).smtp_url == url
+        return
+    with pytest.raises(SettingError) as error:
+        from_environment({"CHAT_SMTP_URL": url})
+    assert str(error.value).startswith(f"CHAT_SMTP_URL is of another form; it must be {SMTP[url]}")
+
+
+def test_mail_wants_to_know_from_whom_and_where(tmp_path):
+    database = f"sqlite:///{tmp_path}/chat.db"
+    for more in ({}, {"mail_from": "chat@example.org"}, {"url": "https://chat.example.org"}):
+        with pytest.raises(SettingError, match="wants CHAT_MAIL_FROM and CHAT_URL"):
+            Runtime(Settings(database_url=database, smtp_url="smtps://mail.example.org", **more))
 
 
 def test_names_that_are_no_setting_are_found():

@@ -28,7 +28,7 @@ LAYERS = (
         "reports",
         "statistics",
     },
-    {"notes"},
+    {"mail", "notes"},
     {"agents", "messages", "outbox", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},

@@ -951,3 +951,27 @@ def m021_notes(db: Connection) -> None:
 def m022_console(db: Connection) -> None:
     # Nobody: somebody at the server's console.
     _rebuild(db, "links", "created_by INTEGER NOT NULL", "created_by INTEGER", "*")
+
+
+@migrations()
+def m023_mail(db: Connection) -> None:
+    for statement in (
+        # Whether somebody is told by mail; links that they ask for are sent all the same.
+        "ALTER TABLE users ADD COLUMN is_mailed INTEGER NOT NULL DEFAULT 1 CHECK (is_mailed IN (0, 1))",
+        # Whom a link was sent to; NULL is handed on by whoever made it.
+        "ALTER TABLE links ADD COLUMN mailed_to TEXT",
+        # What somebody was told by mail, so that it is told once: of a session, or an answer; or (0) what
+        # they had not read then.
+        """
+        CREATE TABLE mailed (
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            kind TEXT NOT NULL CHECK (kind IN ('receipt', 'request', 'unread', 'answer')),
+            about INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            PRIMARY KEY (user_id, kind, about)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX answers_created ON answers (created_at)",
+        "CREATE INDEX chat_sessions_over ON chat_sessions (agent_id, ended_at) WHERE status = 'ended'",
+    ):
+        db.conn.execute(statement)

@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPMessage
 from ipaddress import IPv6Address, ip_address
@@ -40,8 +40,8 @@ def exchange(
     """
     to = urlsplit(url)
     with closing(HTTPConnection(to.netloc, timeout=seconds)) as connection:
-        connection.sock = _connected(to, seconds, only_public)
-        with _at_most(seconds, connection.sock):
+        connection.sock = sock = _connected(to, seconds, only_public)
+        with at_most(seconds, lambda: sock):
             connection.request(method, to._replace(scheme="", netloc="").geturl(), content, dict(headers))
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read(LARGEST_ANSWER))
@@ -73,12 +73,16 @@ def _is_public(text: str) -> bool:
 
 
 @contextmanager
-def _at_most(seconds: float, sock: socket.socket) -> Iterator[None]:
-    """The time-out of a socket is that of each step; this is the end of all: who reads sees it."""
+def at_most(seconds: float, find: Callable[[], socket.socket | None]) -> Iterator[None]:
+    """The time-out of a socket is that of each step; this is the end of all: who reads sees it.
+
+    `find` gives the socket, which may be another one by then.
+    """
 
     def cut() -> None:
         with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+            if sock := find():
+                sock.shutdown(socket.SHUT_RDWR)
 
     end = threading.Timer(seconds, cut)
     end.daemon = True

@@ -12,6 +12,7 @@ from chat.store import (
     intervals,
     ledger,
     links,
+    mails,
     messages,
     notes,
     notices,

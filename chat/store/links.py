@@ -12,14 +12,15 @@ def insert(
     created_by: int | None,
     now: int,
     expires_at: int,
+    mailed_to: str | None = None,
 ) -> None:
     """A new link, for somebody new (`role`) or for a user."""
     db.conn.execute(
         """
-        INSERT INTO links (token_hash, role, user_id, created_by, created_at, expires_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO links (token_hash, role, user_id, created_by, created_at, expires_at, mailed_to)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
-        (token_hash, role, user_id, created_by, now, expires_at),
+        (token_hash, role, user_id, created_by, now, expires_at, mailed_to),
     )
 
 
@@ -43,3 +44,11 @@ def use(db: Connection, link_id: int, now: int) -> None:
 def drop_of_user(db: Connection, user_id: int) -> None:
     """A newer link replaces the older ones."""
     db.conn.execute("DELETE FROM links WHERE user_id = ? AND used_at IS NULL", (user_id,))
+
+
+def drop_mailed(db: Connection, mailed_to: str, created_by: int | None) -> None:
+    """The one that is sent there next replaces those that the same person had sent."""
+    db.conn.execute(
+        "DELETE FROM links WHERE mailed_to = ? AND created_by IS ? AND used_at IS NULL",
+        (mailed_to, created_by),
+    )

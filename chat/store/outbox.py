@@ -25,20 +25,21 @@ def take_back(db: Connection, kind: str, target: str, topic: str) -> bool:
     return bool(cursor.rowcount)
 
 
-def is_due(db: Connection, now: int) -> bool:
-    """Whether anything is."""
-    return db.conn.execute("SELECT 1 FROM outbox WHERE due_at <= ? LIMIT 1", (now,)).fetchone() is not None
+def is_due(db: Connection, kind: str, now: int) -> bool:
+    """Whether anything of the kind is."""
+    query = "SELECT 1 FROM outbox WHERE due_at <= ? AND kind = ? LIMIT 1"
+    return db.conn.execute(query, (now, kind)).fetchone() is not None
 
 
-def claim(db: Connection, now: int, until: int, limit: int) -> list[OutboxRow]:
+def claim(db: Connection, kind: str, now: int, until: int, limit: int) -> list[OutboxRow]:
     """What is due longest, for one process: it comes again at `until` if nothing is heard of it."""
     return db.conn.execute(
         """
         UPDATE outbox SET attempts = attempts + 1, due_at = ?2
-        WHERE id IN (SELECT id FROM outbox WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3)
+        WHERE id IN (SELECT id FROM outbox WHERE due_at <= ?1 AND kind = ?4 ORDER BY due_at LIMIT ?3)
         RETURNING id, kind, target, payload, until_at, attempts
         """,
-        (now, until, limit),
+        (now, until, limit, kind),
     ).fetchall()
 
 

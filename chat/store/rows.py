@@ -371,6 +371,7 @@ class UserRow(TypedDict):
     disabled_at: int | None
     totp_key: str | None
     totp_step: int
+    is_mailed: int
 
 
 class ValidRow(TypedDict):
@@ -465,6 +466,7 @@ class MissedRow(TypedDict):
 class AnswerRow(TypedDict):
     """What an agent wrote to one."""
 
+    id: int
     chat_session_id: int
     agent_id: int
     agent_name: str
@@ -509,6 +511,7 @@ class LinkRow(TypedDict):
     id: int
     role: str | None
     user_id: int | None
+    mailed_to: str | None
     email: str | None
     name: str | None
 
@@ -558,6 +561,25 @@ class NoticeRow(TypedDict):
     user_id: int
     kind: NoticeKind
     message_id: int
+
+
+MailKind = Literal["receipt", "request", "unread", "answer"]
+
+
+class MailRow(TypedDict):
+    """What somebody is to be told by mail: of a session, or of an answer, or (0) of all that is unread."""
+
+    user_id: int
+    kind: MailKind
+    about: int
+
+
+class UnreadRow(TypedDict):
+    """What an agent has not read of a client in a session; `last_message` stops at 200 characters."""
+
+    client_name: str
+    count: int
+    last_message: str
 
 
 class OutboxRow(TypedDict):

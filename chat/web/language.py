@@ -1,6 +1,5 @@
 """The language, the time zone and the formats of pages."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +9,6 @@ from babel import numbers
 from flask import Flask, g, request
 from flask_babel import (
     Babel,
-    format_currency,
     format_date,
     format_decimal,
     format_time,
@@ -19,8 +17,9 @@ from flask_babel import (
 )
 from markupsafe import Markup
 
+from chat import languages
 from chat.clock import text
-from chat.money import Cents, decimals
+from chat.money import decimals
 from chat.settings import Settings
 from chat.web.answer import encode
 from chat.web.links import linked
@@ -30,8 +29,6 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
 DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
 SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
-# Between a currency's code and digits stands a space, as browsers write it too.
-CODE = re.compile(r"(?<=[A-Z])(?=[0-9])")
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -67,8 +64,7 @@ def _select() -> str | None:
 
 def money(cents: int, currency: str) -> str:
     """12,50 €, 1 250 JPY: with as many decimals as the currency has."""
-    written = str(format_currency(Decimal(str(Cents(cents, currency))), currency))
-    return CODE.sub("\u00a0", written)
+    return languages.money(str(get_locale()), cents, currency)
 
 
 def unit_price(amount: str, currency: str) -> str:

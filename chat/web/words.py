@@ -242,6 +242,11 @@ UNANSWERED = {
 NOTICES = {
     "not_paid": _("Nothing was paid."),
     "saved": _("Saved."),
+    "link_sent": _(
+        "If there is an account with this address, a link for a new password is on its way. It works for an "
+        "hour."
+    ),
+    "mailed": _("The link is on its way by mail."),
     "welcome": _("Welcome!"),
     "too_late": _("That took too long. Sign in again."),
     "signed_out": _("You are signed out."),

@@ -55,6 +55,7 @@ FORMS = {
     "client": [
         "/profile",
         "/profile/password",
+        "/profile/mails",
         "/sessions",
         "/sessions/{id}/messages",
         "/sessions/{id}/report",

@@ -5,10 +5,12 @@ from dataclasses import fields
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, url_for
+from flask_babel import get_locale
 from pydantic import Field
 
 from chat import agents, archive, balances, blocks, payments, people, refunds, statistics
 from chat.errors import InvalidParameter, NotFound, Problem
+from chat.mail import links
 from chat.settings import Settings, variable
 from chat.web import words
 from chat.web.api.diagnosis import arrived
@@ -66,12 +68,14 @@ class Person(Body):
     headline: str = ""
     rate: Amount | None = None
     share: Annotated[Digits, Field(le=100)] | None = None
+    by_mail: Annotated[str, Field(pattern="^1$")] | None = None
 
 
 class Invitation(Body):
-    """For whom."""
+    """For whom; with an address it goes there by mail."""
 
     role: Annotated[str, Field(pattern="^(client|agent)$")]
+    mail_to: str = ""
 
 
 class Entry(Body):
@@ -107,15 +111,25 @@ def create_person() -> Response:
     runtime, user = current_runtime(), reader("admin")
     try:
         asked = form(Person)
-        user_id, token = people.create(runtime, user, asked.role, asked.name, asked.email, asked.rate or 0)
+        mail_in = str(get_locale()) if asked.by_mail and runtime.settings.has_mail else None
+        who = asked.role, asked.name, asked.email, asked.rate or 0
+        user_id, token = people.create(runtime, user, *who, mail_in)
     except Problem as problem:
         return _people_page(problem)
+    if mail_in:
+        return see("administration.show_person", user_id=user_id, notice="mailed")
     return _person_page(user_id, link=_link(token), status=201)
 
 
 @blueprint.post("/invitations")
 def invite() -> Response:
     runtime, user, asked = current_runtime(), reader("admin"), form(Invitation)
+    if asked.mail_to:
+        try:
+            links.invite(runtime, user, asked.role, asked.mail_to, str(get_locale()))
+        except InvalidParameter as problem:
+            return _people_page(problem)
+        return see("administration.list_people", notice="mailed")
     token = people.invite(runtime, user, asked.role)
     return _people_page(link=_link(token), status=201)
 
@@ -144,6 +158,9 @@ def act_on_person(user_id: str, action: str) -> Response:
         return _block(person_id)
     if action == "reset":
         return _person_page(person_id, link=_link(people.reset(runtime, user, person_id)))
+    if action == "mail":
+        links.send(runtime, user, person_id, str(get_locale()))
+        return see("administration.show_person", user_id=person_id, notice="mailed")
     if action == "balance":
         return _change_balance(person_id)
     if action == "payment":

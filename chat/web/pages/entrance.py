@@ -1,10 +1,20 @@
 """The way in: start, sign-in, sign-up, invitations, the first administrator; and the way out."""
 
 from flask import Blueprint, Response, request, url_for
+from flask_babel import get_locale
 from pydantic import Field
 
 from chat import accounts, people, store, totp
-from chat.errors import CodeWrong, FormExpired, InvalidCredentials, NotFound, Problem, TooManyRequests
+from chat.errors import (
+    CodeWrong,
+    FormExpired,
+    InvalidCredentials,
+    InvalidParameter,
+    NotFound,
+    Problem,
+    TooManyRequests,
+)
+from chat.mail import links
 from chat.web import language
 from chat.web.cookie import forget, keep, path
 from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
@@ -31,6 +41,12 @@ class Person(Body):
     email: str = ""
     password: str = ""
     code: str = ""
+
+
+class Forgotten(Body):
+    """Who wants a link."""
+
+    email: str = ""
 
 
 class SecondStep(Body):
@@ -86,6 +102,22 @@ def take_second_step() -> Response:
     if codes:
         return keep(page("recovery_codes.html", codes=codes, next=next_page), token)
     return keep(see_path(next_page), token)
+
+
+@blueprint.get("/forgotten")
+def forgotten_page() -> Response:
+    if not current_runtime().settings.has_mail:
+        raise NotFound
+    return page("forgotten.html")
+
+
+@blueprint.post("/forgotten")
+def ask_link() -> Response:
+    try:
+        links.ask(current_runtime(), form(Forgotten).email, str(get_locale()), caller())
+    except (InvalidParameter, TooManyRequests) as problem:
+        return page("forgotten.html", problem=problem)
+    return see("entrance.login_page", notice="link_sent")
 
 
 @blueprint.get("/signup")

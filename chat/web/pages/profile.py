@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import accounts, agents, blocks, people
 from chat.accounts import User
-from chat.errors import Problem
+from chat.errors import NotFound, Problem
 from chat.web.page import form, page, reader, see
 from chat.web.pages.paying import balance_page
 from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
@@ -34,6 +34,12 @@ class Profile(Body):
     rate: Amount | None = None
 
 
+class Mails(Body):
+    """Whether they are told by mail."""
+
+    mails: Annotated[str, Field(pattern="^[01]$")]
+
+
 class Password(Body):
     """The old and the new one."""
 
@@ -56,6 +62,15 @@ def change() -> Response:
             agents.change(runtime, user, None, asked.rate)
     except Problem as problem:
         return _page(user, problem)
+    return see("profile.show", notice="saved")
+
+
+@blueprint.post("/profile/mails")
+def switch_mails() -> Response:
+    runtime, user, asked = current_runtime(), reader("client", "agent"), form(Mails)
+    if not runtime.settings.has_mail:
+        raise NotFound
+    accounts.set_mailed(runtime, user, asked.mails == "1")
     return see("profile.show", notice="saved")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chat import agents, messages, transitions, waits
+from chat import agents, messages, store, transitions, waits
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.runtime import Runtime
@@ -41,7 +41,10 @@ def _again(runtime: Runtime, client: User, session: TimedSession) -> dict[str, A
     rates = sorted(each["rate_per_minute"] for each in there)
 
     def read(db: Connection) -> dict[str, Any]:
+        # Only a request to any agent is answered later; "" is nowhere, None that there is no mail.
+        person = store.users.by_id(db, client.id) if runtime.settings.has_mail and not mine else None
         return {
+            "mailed_to": person and (person["email"] if person["is_mailed"] else ""),
             "words_before": messages.of_request(db, client, session["id"]),
             "hours": waits.usual_hours(db, runtime.settings, mine) if mine else [],
         }
