@@ -12,6 +12,7 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
+from chat.deliveries import Deliveries
 from chat.notices import Notices
 from chat.outbox import Outbox
 from chat.runtime import Runtime
@@ -81,7 +82,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
     outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
-    runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
+    deliveries = Deliveries(runtime)
+    chores = (Notices(runtime).look, outbox.look, deliveries.look)
+    runtime.companions += [outbox, deliveries, Sweeper(runtime, chores)]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

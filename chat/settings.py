@@ -422,6 +422,12 @@ class Settings:
         "Take push services without TLS, and at private addresses, too: for tests.",
         _flag,
     )
+    webhooks_anywhere: bool = _setting(
+        False,
+        "0, 1",
+        "Webhooks may be at private addresses and without TLS, too: on this machine or in its network.",
+        _flag,
+    )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
 
 
