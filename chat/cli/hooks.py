@@ -34,7 +34,7 @@ def list_webhooks(as_json: bool) -> None:
 @click.option("--words", is_flag=True, help="With the words of messages.")
 @as_json
 def add(url: str, label: str, events: tuple[str, ...], words: bool, as_json: bool) -> None:
-    """Tell URL what happens from now on (all events, unless some are chosen), and print its secret, this once."""
+    """Tell URL what happens from now on, all events or these, and print its secret, this once."""
     chosen = cast(tuple[HookEvent, ...], events) or webhooks.EVENTS
     webhook, secret = or_fail(lambda: webhooks.add(runtime(), None, label, url, chosen, words))
     show([{"id": webhook["id"], "secret": secret}], as_json)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import webhooks
 from chat.accounts import User
-from chat.errors import Forbidden, NotFound, Overloaded
+from chat.errors import Forbidden, Overloaded
 from chat.runtime import Runtime
 from chat.store.rows import HookEvent
 from chat.web.answer import personal
@@ -114,9 +114,7 @@ def send_test(runtime: Runtime, user: User, webhook_id: int) -> Response:
 
 
 @blueprint.get(f"{ONE}/deliveries")
-@Operation(
-    "What it was sent, and how that went", {200: Deliveries}, query=Page, refuses=(Forbidden, NotFound)
-)
+@Operation("What it was sent, and how that went", {200: Deliveries}, query=Page, refuses=(Forbidden,))
 def list_deliveries(runtime: Runtime, user: User, webhook_id: int, asked: Page) -> Response:
     found, has_more = webhooks.deliveries(runtime, user, webhook_id, asked.before_id, asked.limit)
     return personal({"deliveries": found, "has_more": has_more})
