@@ -6,7 +6,7 @@ Whoever makes one shows the password, and only a person does: a token that was s
 from chat import accounts, audit, clock, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import Forbidden, InvalidParameter, NotFound
+from chat.errors import Forbidden, NotFound, TooMany
 from chat.live import topics
 from chat.live.hub import Caller
 from chat.runtime import Runtime
@@ -30,7 +30,7 @@ def create(
 ) -> tuple[str, ApiToken]:
     """A new one, told this once.
 
-    Raises Forbidden, InvalidParameter, InvalidCredentials, TooManyRequests, Overloaded.
+    Raises Forbidden, InvalidParameter, InvalidCredentials, TooMany, TooManyRequests, Overloaded.
     """
     _only_people(user)
     checked = _label(label)
@@ -66,7 +66,7 @@ def _label(label: str) -> str:
 
 def _insert(db: Connection, actor: User | None, user_id: int, label: str, days: int) -> tuple[str, ApiToken]:
     if len(_valid(db, user_id)) >= MOST:
-        raise InvalidParameter(f"There are {MOST} tokens already; revoke one first.", field="label")
+        raise TooMany(f"{MOST} tokens.")
     token = accounts.insert_token(db, user_id, days, label)
     audit.note(db, actor, "token_made", user_id, detail=label)
     return token, _shown(_valid(db, user_id)[0])

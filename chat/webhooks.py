@@ -13,7 +13,7 @@ from chat import audit, clock, store, texts
 from chat.audit import Actor
 from chat.database.connection import Connection
 from chat.deliveries import AGE_MS, MOST_WEBHOOKS
-from chat.errors import InvalidParameter, NotFound, existing
+from chat.errors import InvalidParameter, NotFound, TooMany, existing
 from chat.outbox import DAY_MS
 from chat.providers.exchange import is_public
 from chat.runtime import Runtime
@@ -47,14 +47,14 @@ def read(runtime: Runtime, actor: Actor | None, webhook_id: int) -> Webhook:
 def add(
     runtime: Runtime, actor: Actor | None, label: str, url: str, events: Sequence[HookEvent], with_words: bool
 ) -> tuple[Webhook, str]:
-    """A new one, and its secret, which is told this once; raises Forbidden, InvalidParameter."""
+    """A new one, and its secret, which is told this once; raises Forbidden, InvalidParameter, TooMany."""
     audit.only_administrators(actor)
     checked = _label(label), _url(runtime, url), _events(events)
     secret = secrets.token_bytes(SECRET_BYTES)
 
     def write(db: Connection) -> WebhookRow:
         if len(store.webhooks.listed(db)) >= MOST_WEBHOOKS:
-            raise InvalidParameter(f"There are {MOST_WEBHOOKS} webhooks already.", field="label")
+            raise TooMany(f"{MOST_WEBHOOKS} webhooks.")
         webhook_id = store.webhooks.insert(db, *checked, with_words, secret, store.server.now(db))
         audit.note(db, actor, "webhook_added", detail=checked[0])
         return _existing(db, webhook_id)

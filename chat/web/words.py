@@ -166,6 +166,7 @@ PROBLEMS = {
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
     "report_open": _("You have reported this already, and it is being looked at."),
     "already_answered": _("You have answered this request already."),
+    "too_many": _("There are as many as there can be; remove one first."),
     "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
     "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),

@@ -33,6 +33,7 @@ PAGES = {
     "/clients/{client}/file.txt": {"agent", "admin"},
     "/clients/{client}/file.json": {"agent", "admin"},
     "/profile": EVERYBODY,
+    "/profile/tokens": EVERYBODY,
     "/profile/second-step": {"agent", "admin"},
     "/admin/statistics": {"admin"},
     "/admin/people": {"admin"},
@@ -48,6 +49,7 @@ PAGES = {
     "/admin/audit?kind=signed_in&q=a": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
+    "/admin/webhooks": {"admin"},
     "/admin/books": {"admin"},
 }
 # What each role can send.
@@ -55,6 +57,7 @@ FORMS = {
     "client": [
         "/profile",
         "/profile/password",
+        "/profile/tokens",
         "/sessions",
         "/sessions/{id}/messages",
         "/sessions/{id}/report",
@@ -73,6 +76,7 @@ FORMS = {
     "admin": [
         "/admin/people",
         "/admin/invitations",
+        "/admin/webhooks",
         "/admin/people/{client}",
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
@@ -105,6 +109,9 @@ FILLED = {
     "key": "evil",
     "rate": "99",
     "share": "99",
+    "label": "evil",
+    "url": "https://evil.example/",
+    "events": "message.created",
 }
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import tokens
 from chat.accounts import User
-from chat.errors import Forbidden, InvalidCredentials, Overloaded, TooManyRequests
+from chat.errors import Forbidden, InvalidCredentials, Overloaded, TooMany, TooManyRequests
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
@@ -36,7 +36,7 @@ def listed(runtime: Runtime, user: User) -> Response:
     "Make an API token; it is told this once",
     {201: NewApiToken},
     body=NewToken,
-    refuses=(Forbidden, InvalidCredentials, TooManyRequests, Overloaded),
+    refuses=(Forbidden, InvalidCredentials, TooMany, TooManyRequests, Overloaded),
 )
 def create(runtime: Runtime, user: User, asked: NewToken) -> Response:
     token, shown = tokens.create(runtime, user, asked.label, asked.days, asked.password, caller())

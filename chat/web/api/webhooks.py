@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import webhooks
 from chat.accounts import User
-from chat.errors import Forbidden, Overloaded
+from chat.errors import Forbidden, Overloaded, TooMany
 from chat.runtime import Runtime
 from chat.store.rows import HookEvent
 from chat.web.answer import personal
@@ -60,7 +60,7 @@ def listed(runtime: Runtime, user: User) -> Response:
     "Add a webhook; its secret is told this once",
     {201: NewWebhook},
     body=NewHook,
-    refuses=(Forbidden, Overloaded),
+    refuses=(Forbidden, TooMany, Overloaded),
 )
 def add(runtime: Runtime, user: User, asked: NewHook) -> Response:
     webhook, secret = webhooks.add(runtime, user, asked.label, asked.url, asked.events, asked.with_words)
