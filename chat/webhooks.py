@@ -79,11 +79,14 @@ def change(
         "events": None if events is None else _events(events),
         "has_words": with_words,
     }
-    given = {name: value for name, value in changed.items() if value is not None}
 
     def write(db: Connection) -> WebhookRow:
         row = _existing(db, webhook_id)
-        if given:
+        if given := {
+            name: value
+            for name, value in changed.items()
+            if value not in (None, row[name])  # type: ignore[literal-required]
+        }:
             store.webhooks.update(db, webhook_id, given)
             audit.note(db, actor, "webhook_changed", detail=row["label"])
         return _existing(db, webhook_id)
@@ -100,10 +103,12 @@ def turn(runtime: Runtime, actor: Actor | None, webhook_id: int, is_on: bool) ->
 
     def write(db: Connection) -> WebhookRow:
         row, now = _existing(db, webhook_id), store.server.now(db)
-        if is_on and row["off_at"]:
+        if is_on is (row["off_at"] is None):
+            return row
+        if is_on:
             store.deliveries.give_up(db, webhook_id, now)
             store.webhooks.turn_on(db, webhook_id)
-        elif not is_on and not row["off_at"]:
+        else:
             store.webhooks.update(db, webhook_id, {"off_at": now})
         audit.note(db, actor, "webhook_changed", detail=row["label"])
         return _existing(db, webhook_id)

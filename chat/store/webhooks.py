@@ -55,7 +55,7 @@ def turn_on(db: Connection, webhook_id: int) -> None:
         """
         UPDATE webhooks SET off_at = NULL, failing_since = NULL, problem = '', status = NULL, due_at = 0,
             since_revision = ?
-        WHERE id = ? AND off_at IS NOT NULL
+        WHERE id = ?
         """,
         (since, webhook_id),
     )
