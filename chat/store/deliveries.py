@@ -99,7 +99,7 @@ def give_up(db: Connection, webhook_id: int, now: int) -> None:
     """What has waited for too long."""
     db.conn.execute(
         """
-        UPDATE deliveries SET done_at = ?2, problem = iif(problem = '', 'unreachable', problem)
+        UPDATE deliveries SET done_at = ?2, problem = iif(problem = '', 'too_old', problem)
         WHERE webhook_id = ?1 AND done_at IS NULL AND until_at < ?2
         """,
         (webhook_id, now),

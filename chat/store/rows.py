@@ -596,7 +596,7 @@ HookEvent = Literal[
     "receipt.credited",
 ]
 HookProblem = Literal[
-    "status", "timeout", "private", "unknown_host", "unreachable", "tls", "no_http", "failed"
+    "status", "timeout", "private", "unknown_host", "unreachable", "tls", "no_http", "failed", "too_old"
 ]
 
 

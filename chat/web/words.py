@@ -133,6 +133,7 @@ HOOK_PROBLEMS = {
     "unknown_host": _("There is no such host."),
     "unreachable": _("It cannot be reached."),
     "tls": _("Its certificate is not valid."),
+    "too_old": _("It waited for too long."),
     "no_http": _("What it answered is no HTTP."),
     "failed": _("It failed here; the server's log says why."),
 }
