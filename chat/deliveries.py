@@ -156,16 +156,15 @@ def _note(db: Connection, webhook: WebhookRow, delivery: DeliveryRow, outcome: O
     is_done = outcome.problem is None
     if not is_done:
         since = webhook["failing_since"] or now
-        seconds = pause_seconds(delivery["attempts"] + 1, outcome.retry_after)
-        changed = {"failing_since": since, "due_at": now + round(seconds * 1000), "claimed_until": 0}
-        is_done = changed["due_at"] > delivery["until_at"]
+        due_at = now + round(pause_seconds(delivery["attempts"] + 1, outcome.retry_after) * 1000)
+        changed = {"failing_since": since, "due_at": due_at, "claimed_until": 0}
+        is_done = due_at > delivery["until_at"]
         if outcome.status == GONE or now - since >= OFF_MS:
             changed["off_at"] = now
         _log(webhook, outcome, "off_at" in changed)
     store.deliveries.note(db, delivery["id"], now, outcome.status, problem, is_done)
-    store.webhooks.update(
-        db, webhook["id"], {**changed, "problem": problem, "status": outcome.status if problem else None}
-    )
+    changed |= {"problem": problem, "status": outcome.status if problem else None}
+    store.webhooks.update(db, webhook["id"], changed)
 
 
 def _log(webhook: WebhookRow, outcome: Outcome, is_off: bool) -> None:

@@ -121,5 +121,5 @@ class Outbox:
 
 def pause_seconds(attempts: int, wanted: int | None) -> float:
     """How long to wait after so many attempts: no less than whoever answered wants."""
-    pause = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
+    pause: float = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
     return max(wanted or 0, pause * random.uniform(0.9, 1.1))

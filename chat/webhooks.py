@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from chat import audit, clock, store, texts
@@ -17,7 +17,7 @@ from chat.errors import InvalidParameter, NotFound, TooMany, existing
 from chat.outbox import DAY_MS
 from chat.providers.exchange import is_public
 from chat.runtime import Runtime
-from chat.store.rows import DeliveryRow, HookEvent, HookProblem, WebhookRow
+from chat.store.rows import DeliveryRow, HookEvent, WebhookRow
 from chat.wire import Delivery, Webhook
 
 EVENTS: tuple[HookEvent, ...] = get_args(HookEvent)
@@ -247,22 +247,22 @@ def _shown(row: WebhookRow) -> Webhook:
         "is_on": row["off_at"] is None,
         "off_at": clock.text_or_none(row["off_at"]),
         "failing_since": clock.text_or_none(row["failing_since"]),
-        "problem": cast(HookProblem | None, row["problem"] or None),
+        "problem": row["problem"] or None,
         "status": row["status"],
         "waiting": row["waiting"],
     }
 
 
 def _shown_delivery(row: DeliveryRow) -> Delivery:
-    state = "waiting" if row["done_at"] is None else "given_up" if row["problem"] else "delivered"
+    is_over: Literal["given_up", "delivered"] = "given_up" if row["problem"] else "delivered"
     return {
         "id": row["id"],
         "event_id": row["key"],
         "type": row["type"],
         "at": clock.text(row["at"]),
-        "state": state,
+        "state": "waiting" if row["done_at"] is None else is_over,
         "attempts": row["attempts"],
         "tried_at": clock.text_or_none(row["tried_at"]),
         "status": row["status"],
         "problem": row["problem"] or None,
-    }  # type: ignore[typeddict-item]
+    }

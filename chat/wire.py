@@ -15,6 +15,7 @@ from chat.store.rows import (
     EndReason,
     HookEvent,
     HookProblem,
+    HookType,
     IntervalReason,
     Message,
     PauseReason,
@@ -741,7 +742,7 @@ class Delivery(TypedDict):
 
     id: int
     event_id: str
-    type: HookEvent | Literal["webhook.test"]
+    type: HookType
     at: str
     state: Literal["waiting", "delivered", "given_up"]
     attempts: int

@@ -95,14 +95,15 @@ def talk_through(site):
     return asked, [sent - 1, sent]
 
 
-def test_a_receiver_that_fails_three_times_gets_each_event_once_in_order_and_signed(site, add):
+def test_a_receiver_that_fails_three_times_gets_each_event_once_in_order_and_signed(site, admin, add):
     """Of two workers one tells it."""
     hook = add()
     hook.answers += [500, 429, (302, {"Location": hook.url})]
     talk_id, message_ids = talk_through(site)
     failed = []
-    for seconds in (7, 13, 25):
+    for attempt, seconds in enumerate((7, 13, 25), 1):
         failed.append(hook.next())
+        await_that(lambda attempt=attempt: listed(admin, hook)[-1]["attempts"] == attempt)
         site.advance(seconds)
     events = hook.until("receipt.issued", chat_session_id=talk_id)
     assert [each.status for each in failed] == [500, 429, 302]
@@ -409,9 +410,13 @@ def test_the_page_adds_changes_and_removes_one(site, receiver, visit, admin):
     hook.secrets.append(page.locator("[data-copied]").text_content())
     assert hook.secrets[0].startswith("whsec_")
     page.get_by_role("button", name="Send a test").click()
-    hook.until("webhook.test")
+    page.get_by_text("Sent;").wait_for()
+    event = hook.until("webhook.test")[-1]
+    hook.id = page.url.rpartition("/")[2].partition("?")[0]
+    await_that(lambda: listed(admin, hook)[0]["state"] == "delivered")
     page.reload()
-    page.get_by_text("Arrived").wait_for()
+    row = page.get_by_role("listitem").filter(has_text=event.id)
+    assert "Arrived · 204 · 1 attempt" in row.inner_text()
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("A message was sent").uncheck()
     page.get_by_role("button", name="Save").click()

@@ -118,7 +118,7 @@ def _show(found: list[Webhook], as_json: bool) -> None:
         if as_json
         else (
             {
-                **{name: each[name] for name in ("id", "label", "url")},  # type: ignore[literal-required]
+                **{name: each[name] for name in ("id", "label", "url")},
                 "state": "off" if not each["is_on"] else "failing" if each["failing_since"] else "on",
                 "problem": each["problem"],
                 "waiting": each["waiting"],

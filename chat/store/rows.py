@@ -598,6 +598,8 @@ HookEvent = Literal[
 HookProblem = Literal[
     "status", "timeout", "private", "unknown_host", "unreachable", "tls", "no_http", "failed", "too_old"
 ]
+# And what is sent to see whether it arrives.
+HookType = HookEvent | Literal["webhook.test"]
 
 
 class WebhookRow(TypedDict):
@@ -613,7 +615,7 @@ class WebhookRow(TypedDict):
     old_secret_until: int
     created_at: int
     failing_since: int | None
-    problem: str
+    problem: HookProblem | Literal[""]
     status: int | None
     off_at: int | None
     waiting: int
@@ -625,7 +627,7 @@ class DeliveryRow(TypedDict):
     id: int
     webhook_id: int
     key: str
-    type: str
+    type: HookType
     subject_id: int
     at: int
     data: str
@@ -633,7 +635,7 @@ class DeliveryRow(TypedDict):
     attempts: int
     tried_at: int | None
     status: int | None
-    problem: str
+    problem: HookProblem | Literal[""]
     done_at: int | None
 
 
