@@ -423,7 +423,7 @@ def test_the_page_adds_changes_and_removes_one(site, receiver, visit, admin):
     page.get_by_text("Saved.").wait_for()
     assert not page.get_by_label("A message was sent").is_checked()
     page.get_by_role("button", name="Remove").click()
-    page.get_by_role("dialog").get_by_role("button", name="Go on").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     page.get_by_text("Deleted.").wait_for()
 
 
