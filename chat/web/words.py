@@ -235,7 +235,7 @@ FIELDS = {
     "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
     "label": _("A label has 1 to 100 characters."),
-    "url": _("Enter an address like https://example.org/hook, which is not a private one."),
+    "url": _("Enter a public address that begins with https."),
     "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
 }
