@@ -146,7 +146,7 @@ def _claim(db: Connection) -> list[int]:
 
 
 def _next(db: Connection, webhook_id: int) -> tuple[WebhookRow | None, DeliveryRow | None]:
-    return store.webhooks.by_id(db, webhook_id), store.deliveries.first(db, webhook_id)
+    return store.webhooks.on(db, webhook_id), store.deliveries.first(db, webhook_id)
 
 
 def _note(db: Connection, webhook: WebhookRow, delivery: DeliveryRow, outcome: Outcome) -> None:

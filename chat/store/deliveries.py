@@ -71,25 +71,20 @@ def put(db: Connection, webhook_id: int, kind: str, now: int, until_at: int) -> 
 
 
 def first(db: Connection, webhook_id: int) -> DeliveryRow | None:
-    """What is to be sent next, if the webhook is on."""
+    """What is to be sent next."""
     row: DeliveryRow | None = db.conn.execute(
-        """
-        SELECT * FROM deliveries WHERE webhook_id = ?1 AND done_at IS NULL
-            AND EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND off_at IS NULL)
-        ORDER BY id LIMIT 1
-        """,
-        (webhook_id,),
+        "SELECT * FROM deliveries WHERE webhook_id = ? AND done_at IS NULL ORDER BY id LIMIT 1", (webhook_id,)
     ).fetchone()
     return row
 
 
 def note(db: Connection, delivery_id: int, now: int, status: int | None, problem: str, is_done: bool) -> None:
-    """How an attempt went."""
+    """How an attempt went, of what has not arrived otherwise."""
     db.conn.execute(
         """
         UPDATE deliveries SET attempts = attempts + 1, tried_at = ?2, status = ?3, problem = ?4,
             done_at = iif(?5, ?2, NULL)
-        WHERE id = ?1
+        WHERE id = ?1 AND done_at IS NULL
         """,
         (delivery_id, now, status, problem, is_done),
     )

@@ -27,6 +27,14 @@ def by_id(db: Connection, webhook_id: int) -> WebhookRow | None:
     return row
 
 
+def on(db: Connection, webhook_id: int) -> WebhookRow | None:
+    """The same, if it is on; how much waits is not counted, for this is asked for each delivery."""
+    row: WebhookRow | None = db.conn.execute(
+        "SELECT *, 0 AS waiting FROM webhooks WHERE id = ? AND off_at IS NULL", (webhook_id,)
+    ).fetchone()
+    return row
+
+
 def insert(
     db: Connection, label: str, url: str, events: str, has_words: bool, secret: bytes, now: int
 ) -> int:
