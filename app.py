@@ -12,6 +12,7 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
+from chat.deliveries import Deliveries
 from chat.mail.carrier import Carrier
 from chat.mail.due import Mails
 from chat.notices import Notices
@@ -83,12 +84,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
-    chores = [Notices(runtime).look]
+    deliveries = Deliveries(runtime)
+    chores = [Notices(runtime).look, deliveries.look]
     if settings.has_mail:
         carriers["mail"] = Carrier(runtime)
         chores.append(Mails(runtime).look)
     outbox = Outbox(runtime, carriers)
-    runtime.companions += [outbox, Sweeper(runtime, (*chores, outbox.look))]
+    runtime.companions += [outbox, deliveries, Sweeper(runtime, (*chores, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

@@ -43,7 +43,10 @@ _NO_ACCOUNT = (
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is signed in, with which token, and from which address (`limits.network`) as far as it is known."""
+    """Who is signed in, with which token, and from which address (`limits.network`) as far as it is known.
+
+    With an API token it is a program of theirs.
+    """
 
     id: int
     role: str
@@ -51,6 +54,7 @@ class User:
     token_hash: bytes
     language: str | None = None
     address: str = ""
+    is_program: bool = False
 
 
 def hash_token(token: str) -> bytes:
@@ -58,11 +62,18 @@ def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def authenticate(db: Connection, *token_hashes: bytes) -> User:
-    """The user of the first token that is valid; raises NotAuthenticated."""
+def authenticate(db: Connection, *token_hashes: bytes, is_browser: bool = False) -> User:
+    """The user of the first token that is valid; raises NotAuthenticated.
+
+    In a cookie of a browser an API token is none.
+    """
     for token_hash in token_hashes:
-        if row := store.tokens.user_of(db, token_hash):
-            return User(row["id"], row["role"], row["name"], token_hash, row["language"])
+        row = store.tokens.user_of(db, token_hash)
+        if row and not (is_browser and row["label"]):
+            is_program = row["label"] is not None
+            return User(
+                row["id"], row["role"], row["name"], token_hash, row["language"], is_program=is_program
+            )
     raise NotAuthenticated
 
 
@@ -202,10 +213,10 @@ def issue_token(runtime: Runtime, user_id: int) -> str:
     return runtime.database.write(write)
 
 
-def insert_token(db: Connection, user_id: int, days: int) -> str:
-    """A new token of 256 random bits, of which the database keeps the hash."""
+def insert_token(db: Connection, user_id: int, days: int, label: str | None = None) -> str:
+    """A new token of 256 random bits, of which the database keeps the hash; with a label an API token."""
     token, now = secrets.token_urlsafe(32), store.server.now(db)
-    store.tokens.insert(db, user_id, hash_token(token), now, now + days * DAY_MS)
+    store.tokens.insert(db, user_id, hash_token(token), now, now + days * DAY_MS, label)
     return token
 
 
@@ -227,8 +238,10 @@ def log_out(runtime: Runtime, *token_hashes: bytes) -> None:
         runtime.hub.publish([topics.of_sign_in(each) for each in revoked], head)
 
 
-def change_password(runtime: Runtime, user: User, old: str, new: str, caller: Caller) -> None:
-    """Replace it, and end all other sign-ins.
+def change_password(
+    runtime: Runtime, user: User, old: str, new: str, caller: Caller, with_api_tokens: bool = False
+) -> None:
+    """Replace it, and end all other sign-ins, and API tokens if that is wanted.
 
     Raises InvalidCredentials, InvalidParameter, TooManyRequests, Overloaded.
     """
@@ -238,7 +251,7 @@ def change_password(runtime: Runtime, user: User, old: str, new: str, caller: Ca
     def replace(db: Connection) -> tuple[list[str], int]:
         store.users.set_password_hash(db, user.id, password_hash)
         audit.note(db, user, "password_changed", user.id)
-        return sign_ins.end(db, user.id, but=user.token_hash)
+        return sign_ins.end(db, user.id, user.token_hash, with_api_tokens)
 
     runtime.hub.publish(*runtime.database.write(replace))
 

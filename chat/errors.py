@@ -140,6 +140,10 @@ class AlreadyAnswered(Problem):
     code, status, title = "already_answered", 409, "You have answered this request already."
 
 
+class TooMany(Problem):
+    code, status, title = "too_many", 409, "There are as many as there can be; remove one first."
+
+
 class OfferChanged(Problem):
     code, status = "offer_changed", 409
     title = "What is offered is not this, or no longer; look at `transfer`, and answer again."

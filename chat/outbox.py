@@ -109,8 +109,7 @@ class Outbox:
             database.write(lambda db: store.outbox.finish(db, row, store.server.now(db)))
 
     def _postpone(self, row: OutboxRow, problem: Later) -> None:
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** (row["attempts"] - 1), LONGEST_PAUSE_SECONDS)
-        seconds = max(problem.seconds or 0, pause * random.uniform(0.9, 1.1))
+        seconds = pause_seconds(row["attempts"], problem.seconds)
         database = self._runtime.database
         with suppress(Problem):
             due_at = database.read(store.server.now) + round(seconds * 1000)
@@ -119,3 +118,9 @@ class Outbox:
                 self._finish(row)
             else:
                 database.write(lambda db: store.outbox.postpone(db, row["id"], due_at))
+
+
+def pause_seconds(attempts: int, wanted: int | None) -> float:
+    """How long to wait after so many attempts: no less than whoever answered wants."""
+    pause: float = min(FIRST_PAUSE_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_PAUSE_SECONDS)
+    return max(wanted or 0, pause * random.uniform(0.9, 1.1))

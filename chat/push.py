@@ -33,7 +33,6 @@ THREADS = 8
 SIGNED_SECONDS = 12 * 3600
 # The length of what is encrypted tells little.
 PADDED = 512
-LONGEST_RETRY_SECONDS = 86_400
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ class Carrier:
         if answer.status in (404, 410):
             self._forget(device)
         elif answer.status in (408, 429) or answer.status >= 500:
-            raise Later(f"{host} answers {answer.status}", _retry_after(answer))
+            raise Later(f"{host} answers {answer.status}", answer.retry_after())
         elif answer.status >= 300:
             log.error("%s refuses a push: %d %r", host, answer.status, answer.body[:200])
 
@@ -216,9 +215,3 @@ def _decoded(text: str, length: int, field: str) -> bytes:
 
 def _encoded(content: bytes) -> str:
     return urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _retry_after(answer: Answer) -> int | None:
-    """In seconds, which a date is not."""
-    text = answer.headers.get("Retry-After", "")
-    return min(int(text), LONGEST_RETRY_SECONDS) if text.isascii() and text.isdigit() else None

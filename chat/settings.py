@@ -481,6 +481,12 @@ class Settings:
         "Mails show what was written in a conversation; 0: who it is, and that there is something.",
         _flag,
     )
+    webhooks_anywhere: bool = _setting(
+        False,
+        "0, 1",
+        "Webhooks may be at private addresses and without TLS, too: on this machine or in its network.",
+        _flag,
+    )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
 
     @property

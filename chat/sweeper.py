@@ -30,6 +30,8 @@ BEAT_MS = 5_000
 LEASE_MS = 15_000
 # A user who stays connected is stored so often; with the ticks below well under CHAT_ABSENCE_SECONDS.
 SEEN_SECONDS = 10.0
+# That an API token is in use is stored so often.
+USED_MS = 60_000
 # All users of a busy process are spread over so many ticks; well under SEEN_SECONDS.
 SPREAD_TICKS = 8
 # In one transaction, which keeps sends waiting for a few ms.
@@ -97,6 +99,7 @@ class Sweeper:
         and deletes tokens that sign nobody in."""
         self._runtime.presence.expire()
         self._store_seen()
+        self._store_used()
         self._store_delivered()
         if self._leads():
             self._settle_due()
@@ -154,6 +157,14 @@ class Sweeper:
             self._stored_at = {
                 user_id: at for user_id, at in self._stored_at.items() if now - at < 3 * SEEN_SECONDS
             }
+
+    def _store_used(self) -> None:
+        database, used = self._runtime.database, self._runtime.presence.take_used()
+        if not used:
+            return
+        now = database.read(store.server.now)
+        if unnoted := database.read(lambda db: store.tokens.unnoted(db, used, now - USED_MS)):
+            database.write(lambda db: store.tokens.use(db, unnoted, now))
 
     def _last_stored(self, user_id: int) -> float:
         return self._stored_at.get(user_id, LONG_AGO)

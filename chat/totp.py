@@ -86,7 +86,7 @@ def set_up(
             return False
         store.second_steps.replace(db, user["id"], key, [_hash(each) for each in codes])
         audit.note(db, audit.Person(user, caller), "totp_on", user["id"])
-        ended.append(sign_ins.end(db, user["id"], but))
+        ended.append(sign_ins.end(db, user["id"], but, with_api_tokens=False))
         return True
 
     _attempt(runtime, user, caller, write)

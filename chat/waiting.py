@@ -72,6 +72,8 @@ def follow(
         tell_waiter(waiter)
         while True:
             deadline = monotonic() + seconds
+            if user.is_program:
+                runtime.presence.use(user.token_hash)
             page = runtime.database.read(reader.begin)
             is_woken = True
             while isinstance(page, int) or (is_woken and not reader.is_news(page)):

@@ -13,6 +13,9 @@ from chat.money import Cents
 from chat.store.rows import (
     AuditKind,
     EndReason,
+    HookEvent,
+    HookProblem,
+    HookType,
     IntervalReason,
     Message,
     PauseReason,
@@ -674,6 +677,85 @@ class SignedIn(TypedDict):
 
     token: str
     user: SignedInUser
+
+
+class ApiToken(TypedDict):
+    """A token for programs; when it was used, to the minute."""
+
+    id: int
+    label: str
+    created_at: str
+    used_at: str | None
+    expires_at: str
+
+
+class ApiTokens(TypedDict):
+    """One's own that are valid, the newest first."""
+
+    tokens: list[ApiToken]
+
+
+class NewApiToken(Done):
+    """The token itself is told this once."""
+
+    token: str
+    api_token: ApiToken
+
+
+class Webhook(TypedDict):
+    """Where events are sent; `problem` and `status` are of the last attempt, if that failed."""
+
+    id: int
+    label: str
+    url: str
+    events: list[HookEvent]
+    with_words: bool
+    created_at: str
+    is_on: bool
+    off_at: str | None
+    failing_since: str | None
+    problem: HookProblem | None
+    status: int | None
+    waiting: int
+
+
+class Webhooks(TypedDict):
+    """All of them."""
+
+    webhooks: list[Webhook]
+
+
+class ChangedWebhook(Done):
+    """The webhook, as it is then."""
+
+    webhook: Webhook
+
+
+class NewWebhook(ChangedWebhook):
+    """Its secret is told this once."""
+
+    secret: str
+
+
+class Delivery(TypedDict):
+    """An event that a webhook is sent; `event_id` is what it is told as `webhook-id`."""
+
+    id: int
+    event_id: str
+    type: HookType
+    at: str
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    tried_at: str | None
+    status: int | None
+    problem: HookProblem | None
+
+
+class Deliveries(TypedDict):
+    """A page of them, the newest first."""
+
+    deliveries: list[Delivery]
+    has_more: bool
 
 
 class PushKey(TypedDict):

@@ -64,7 +64,7 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Iterator[Server]:
     """Two workers, for people with browsers and devices; each test brings its own."""
-    with Server(tmp_path_factory.mktemp("site"), workers=2, push_anywhere=1) as running:
+    with Server(tmp_path_factory.mktemp("site"), workers=2, push_anywhere=1, webhooks_anywhere=1) as running:
         yield running
 
 

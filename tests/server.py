@@ -6,11 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from argon2 import PasswordHasher
@@ -28,6 +29,8 @@ PASSWORD = "correct horse"
 PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.01
 CLASSES = ("gevent", "gthread")
+
+T = TypeVar("T")
 
 
 def mostly(*kinds: Any) -> Any:
@@ -54,6 +57,15 @@ def mostly(*kinds: Any) -> Any:
 def password_hash() -> str:
     """Everybody's, made once."""
     return PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(PASSWORD)
+
+
+def await_that(condition: Callable[[], T]) -> T:
+    """Ask until it is so."""
+    deadline = monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert monotonic() < deadline
+        sleep(PAUSE_SECONDS)
+    return found
 
 
 class Server:

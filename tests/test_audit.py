@@ -145,8 +145,45 @@ class Office:
             "files.delete": [
                 (lambda: self.form(f"/clients/{client}/notes/{other}/delete"), ["note_deleted"])
             ],
+            **self.webhooks(),
             "keeping.finish": [
                 (lambda: self.form(f"/admin/reports/{self.reports[1]}/done"), ["report_done"])
+            ],
+        }
+
+    def webhooks(self):
+        """The same of what is done with webhooks."""
+        asked = {"label": "Books", "url": "https://hooks.invalid/a", "events": ["receipt.credited"]}
+        hook, other = (self.admin.post("/api/chat/webhooks", asked).json["webhook"]["id"] for _ in range(2))
+        assert self.admin.post(f"/api/chat/webhooks/{hook}/test").status == 200
+        again = self.admin.get(f"/api/chat/webhooks/{hook}/deliveries").json["deliveries"][0]["id"]
+        changed, form = ["webhook_changed"], {**asked, "events": "receipt.credited"}
+        return {
+            "webhooks.add": [(lambda: self.api("webhooks", asked), ["webhook_added"])],
+            "webhooks.change": [
+                (lambda: self.api(f"webhooks/{hook}", {"label": "New"}), changed),
+                (lambda: self.api(f"webhooks/{hook}", {"label": "New"}), []),
+            ],
+            "webhooks.turn_off": [
+                (lambda: self.api(f"webhooks/{hook}/off"), changed),
+                (lambda: self.api(f"webhooks/{hook}/off"), []),
+            ],
+            "webhooks.turn_on": [(lambda: self.api(f"webhooks/{hook}/on"), changed)],
+            "webhooks.rotate": [(lambda: self.api(f"webhooks/{hook}/rotate"), changed)],
+            "webhooks.send_test": [(lambda: self.api(f"webhooks/{hook}/test"), [])],
+            "webhooks.send_again": [(lambda: self.api(f"webhooks/{hook}/deliveries/{again}/again"), [])],
+            "hooks.send_again": [(lambda: self.form(f"/admin/webhooks/{hook}/deliveries/{again}/again"), [])],
+            "webhooks.remove": [(lambda: self.api(f"webhooks/{hook}/delete"), ["webhook_removed"])],
+            "hooks.add": [(lambda: self.form("/admin/webhooks", **form), ["webhook_added"])],
+            "hooks.change": [
+                (lambda: self.form(f"/admin/webhooks/{other}", **{**form, "label": "New"}), changed)
+            ],
+            "hooks.act": [
+                (lambda: self.form(f"/admin/webhooks/{other}/off"), changed),
+                (lambda: self.form(f"/admin/webhooks/{other}/on"), changed),
+                (lambda: self.form(f"/admin/webhooks/{other}/rotate"), changed),
+                (lambda: self.form(f"/admin/webhooks/{other}/test"), []),
+                (lambda: self.form(f"/admin/webhooks/{other}/delete"), ["webhook_removed"]),
             ],
         }
 

@@ -50,7 +50,10 @@ def test_every_route_is_documented(tmp_path):
 
 COMMANDS = {
     f"{prefix}{name}": command
-    for prefix, group in (("", cli.chat), ("users ", cli.people.users), ("sign-ins ", cli.people.sign_ins))
+    for prefix, group in (
+        ("", cli.chat),
+        *((f"{name} ", each) for name, each in cli.chat.commands.items() if isinstance(each, Group)),
+    )
     for name, command in group.commands.items()
     if not isinstance(command, Group)
 }

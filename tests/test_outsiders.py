@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from app import create_app
-from chat import people
+from chat import people, tokens, webhooks
 from chat.accounts import User, hash_token
 from chat.settings import Settings
 from tests.client import Client
@@ -31,7 +31,7 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<own>",
 )
 PUSHED = "https://push.invalid/a"
-REPORT, NOTE = "<report>", "<note>"
+REPORT, NOTE, TOKEN, HOOK = "<report>", "<note>", "<token>", "<hook>"
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
@@ -39,6 +39,9 @@ IN_PATH = {
     "payment_id": [NOWHERE],
     "report_id": [REPORT],
     "note_id": [NOTE],
+    "token_id": [TOKEN],
+    "webhook_id": [HOOK],
+    "delivery_id": [NOWHERE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
     "kind": ["txt", "json", "xml"],
@@ -59,6 +62,7 @@ ACTIONS = {
         "reset-code",
         "mail",
     ),
+    "hooks.act": ("on", "off", "test", "rotate", "delete"),
 }
 # What is asked with, by endpoint: each of these, one after the other.
 QUERIES = {
@@ -80,6 +84,7 @@ QUERIES = {
     "order.list_acts": [{}, {"userId": CLIENT, "beforeEntryId": ENTRY}],
     "keeping.list_acts": [{"q": "kanarie"}],
     "keeping.list_reports": [{}, {"before": REPORT}],
+    "webhooks.list_deliveries": [{}, {"beforeDeliveryId": 99}],
     "earnings.show": [{}, {"agentId": AGENT}],
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
@@ -143,6 +148,20 @@ BODIES = {
     "keeping.block": [{"reason": "?"}],
     "keeping.lift": NOTHING,
     "keeping.finish": [{"note": "?"}],
+    "tokens.create": [{"label": "?", "password": "wrong horse"}],
+    "tokens.revoke": NOTHING,
+    "api_tokens.create": [{"label": "?", "password": "wrong horse"}],
+    "api_tokens.revoke": NOTHING,
+    "webhooks.add": [{"label": "?", "url": "https://hooks.invalid/a", "events": ["message.created"]}],
+    "webhooks.change": [{"label": "?"}],
+    **dict.fromkeys(
+        (f"webhooks.{name}" for name in ("turn_on", "turn_off", "rotate", "remove", "send_test")), NOTHING
+    ),
+    "webhooks.send_again": NOTHING,
+    "hooks.add": [{"label": "?", "url": "https://hooks.invalid/a", "events": "message.created"}],
+    "hooks.change": [{"label": "?"}],
+    "hooks.act": NOTHING,
+    "hooks.send_again": NOTHING,
     "login.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.take_second_step": [{"step": "?", "code": "123456"}],
@@ -175,9 +194,10 @@ OFFICE = (
     *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
-    *("clients.", "files."),
+    *("clients.", "files.", "webhooks.", "hooks."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
+ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.")
 
 
 @dataclass
@@ -244,6 +264,11 @@ def house(site):
     report = client.post(f"/api/chat/sessions/{taken}/reports", {"reason": "abuse", "remark": canary()})
     assert report.status == 201
     assert agent.post("/api/chat/blocks", {"client_id": client.id, "reason": canary()}).status == 200
+    token, shown = tokens.issue(site.runtime, client.id, canary(), 30)
+    hook, secret = webhooks.add(
+        site.runtime, None, canary(), "https://hooks.invalid/a", webhooks.EVENTS, True
+    )
+    webhooks.turn(site.runtime, None, hook["id"], False)
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
     rows = site.database.read(
         lambda db: {
@@ -254,8 +279,10 @@ def house(site):
         }
     )
     canaries += [*rows["emails"], link, client.token, agent.token, hash_token(client.token).hex()]
+    canaries += [token, secret]
     everybody = {CLIENT: client.id, AGENT: other.id, ADMIN: admin.id}
     everybody |= {REPORT: report.json["report"]["id"], NOTE: kept.json["note"]["id"]}
+    everybody |= {TOKEN: shown["id"], HOOK: hook["id"]}
     everybody |= {MESSAGE: rows["message"], ENTRY: rows["entry"], REPLY: rows["reply"]}
     own = site.conversation()
     outsiders = {
@@ -385,7 +412,7 @@ def test_what_is_not_yours_is_as_what_does_not_exist(site, house, rules, role):
 @pytest.mark.parametrize("role", ["client", "agent"])
 def test_the_office_is_for_administrators(house, rules, role):
     who = house.outsiders[role]
-    office = [rule for rule in rules if rule.endpoint.startswith(("administration.", "diagnosis."))]
+    office = [rule for rule in rules if rule.endpoint.startswith(ADMINISTRATORS)]
     assert len(office) > 10
     for rule in office:
         for method, path, query, body in asked(rule):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from jsonschema import Draft202012Validator
 
+from chat import webhooks
 from tests.client import TIMEOUT_SECONDS
 from tests.pages.visitor import PASSWORD, Visitor
 from tests.push_service import SOME_KEYS
@@ -78,10 +79,23 @@ RIGHT = {
     "push.look": ("client", {"page": "one", "looking": True}),
     "order.block": ("agent", {"client_id": "client", "reason": "Insults"}),
     "order.report": ("client", {"reason": "abuse", "remark": "Insults"}),
+    "tokens.create": ("client", {"label": "Export", "days": 30, "password": PASSWORD}),
+    "webhooks.add": (
+        "admin",
+        {
+            "label": "Export",
+            "url": "https://hooks.invalid/a",
+            "events": ["message.created"],
+            "with_words": False,
+        },
+    ),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),
 }
 # Without a provider of payments; tests/test_payments.py has one.
 OFF = {"clients.change", "order.finish", "payments.create", "payments.show", "payments.refund"}
+OFF |= {"webhooks.change"}
+# What a client may not even ask.
+OF_ADMINISTRATORS = ("diagnosis", "webhooks")
 
 
 class Line:
@@ -125,7 +139,9 @@ def people(site):
     shown = talk.client.show(talk.id)
     tokens = {"client": talk.client.token, "agent": talk.agent.token, "admin": site.person("admin").token}
     ids = {"open": talk.id, "ended": ended.id, "agent": shown["agent"]["id"], "client": shown["client"]["id"]}
-    return tokens, ids | {"ended_token": ended.client.token}
+    yield tokens, ids | {"ended_token": ended.client.token}
+    for each in webhooks.listed(site.runtime, None):
+        webhooks.remove(site.runtime, None, each["id"])
 
 
 def check(operation, answer, shown):
@@ -147,7 +163,7 @@ def address(operation, ids):
     """Where an operation is asked of these people."""
     id = ids["ended" if operation["operationId"] == "sessions.rate" else "open"]
     path = operation["path"].replace("{chat_session_id}", str(id))
-    return path.replace("{user_id}", str(ids["client"]))
+    return path.replace("{user_id}", str(ids["client"])).replace("{webhook_id}", str(ids["open"]))
 
 
 def test_every_body_is_tried(operations):
@@ -193,7 +209,9 @@ def test_a_parameter_takes_what_it_is_described_to_take(line, operations, people
     for name, operation in operations.items():
         if name in OFF:
             continue
-        headers = {"Authorization": f"Bearer {tokens['admin' if name.startswith('diagnosis') else 'client']}"}
+        headers = {
+            "Authorization": f"Bearer {tokens['admin' if name.startswith(OF_ADMINISTRATORS) else 'client']}"
+        }
         if operation["responses"].keys() & {"101"}:
             headers |= {key.replace("_", "-"): value for key, value in HANDSHAKE.items()}
         named = [each for each in operation["parameters"] if each["in"] == "query"]

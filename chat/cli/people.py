@@ -2,7 +2,7 @@
 
 import click
 
-from chat import accounts, audit, clock, money, people, store, totp
+from chat import accounts, audit, clock, money, people, store, tokens, totp
 from chat.accounts import ROLES
 from chat.cli.group import Amount, agent, as_json, chat, or_fail, runtime, show, url, user
 
@@ -108,6 +108,44 @@ def token(email: str) -> None:
     click.echo(accounts.issue_token(runtime(), user(email)["id"]))
 
 
+@chat.group("tokens")
+def api_tokens() -> None:
+    """What programs of people sign in with."""
+
+
+@api_tokens.command("list")
+@click.argument("email")
+@as_json
+def list_tokens(email: str, as_json: bool) -> None:
+    """Print those of EMAIL that are valid: id, label, since when, last used when, until when."""
+    show(tokens.listed(runtime(), user(email)["id"]), as_json)
+
+
+@api_tokens.command("create")
+@click.argument("email")
+@click.option("--label", required=True, help="What it is for.")
+@click.option(
+    "--days", type=click.IntRange(1, tokens.MOST_DAYS), default=tokens.USUAL_DAYS, show_default=True
+)
+@as_json
+def create_token(email: str, label: str, days: int, as_json: bool) -> None:
+    """Print a new token for programs of EMAIL, this once."""
+    made, shown = or_fail(lambda: tokens.issue(runtime(), user(email)["id"], label, days))
+    if as_json:
+        show([{"token": made, **shown}], as_json)
+    else:
+        click.echo(made)
+
+
+@api_tokens.command("revoke")
+@click.argument("email")
+@click.argument("token_id", type=click.IntRange(1))
+def revoke_token(email: str, token_id: int) -> None:
+    """End one of EMAIL's at once, by its id, and what is held with it."""
+    or_fail(lambda: tokens.withdraw(runtime(), user(email)["id"], token_id))
+    click.echo(f"{email}: {token_id} revoked")
+
+
 @chat.group("sign-ins")
 def sign_ins() -> None:
     """Where people are signed in."""
@@ -132,7 +170,7 @@ def list_sign_ins(email: str, as_json: bool) -> None:
 @sign_ins.command("end")
 @click.argument("email")
 def end_sign_ins(email: str) -> None:
-    """End all of EMAIL's at once; what they have open tells them so."""
+    """End all of EMAIL's at once, and revoke all API tokens; what they have open tells them so."""
     click.echo(f"{email}: {or_fail(lambda: people.sign_out(runtime(), None, user(email)['id']))} ended")
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from unicodedata import normalize
 
 from sqlite_utils import Migrations
@@ -70,7 +70,7 @@ def apply(db: Connection, keep: Callable[[str], object] = lambda first: None) ->
     try:
         check(db)
         pending = [migration.name for migration in migrations.pending(db)]
-        if pending and list(migrations.applied(db)):
+        if pending and migrations.applied(db):
             keep(pending[0])
         migrations.apply(db)
         db.conn.execute("COMMIT")
@@ -975,3 +975,128 @@ def m023_mail(db: Connection) -> None:
         "CREATE INDEX chat_sessions_over ON chat_sessions (agent_id, ended_at) WHERE status = 'ended'",
     ):
         db.conn.execute(statement)
+
+
+@migrations()
+def m024_api_tokens(db: Connection) -> None:
+    for statement in (
+        # With a label it is for a program and no sign-in; when it was used is kept to the minute.
+        "ALTER TABLE auth_tokens ADD COLUMN label TEXT CHECK (length(label) BETWEEN 1 AND 100)",
+        "ALTER TABLE auth_tokens ADD COLUMN used_at INTEGER",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m024_webhooks(db: Connection) -> None:
+    for statement in (
+        # Up to which message webhooks were told, while there are any.
+        "ALTER TABLE server ADD COLUMN hooked_message_id INTEGER NOT NULL DEFAULT 0",
+        # `events` are types with blanks between. It is told what is newer than `since_revision`, by one
+        # process at a time, until `claimed_until`, and not before `due_at`. `problem` is of the last attempt.
+        """
+        CREATE TABLE webhooks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            label TEXT NOT NULL CHECK (length(label) BETWEEN 1 AND 100),
+            url TEXT NOT NULL CHECK (length(url) <= 1000),
+            events TEXT NOT NULL,
+            has_words INTEGER NOT NULL CHECK (has_words IN (0, 1)),
+            secret BLOB NOT NULL,
+            old_secret BLOB NOT NULL DEFAULT x'',
+            old_secret_until INTEGER NOT NULL DEFAULT 0,
+            created_at INTEGER NOT NULL,
+            since_revision INTEGER NOT NULL,
+            due_at INTEGER NOT NULL DEFAULT 0,
+            claimed_until INTEGER NOT NULL DEFAULT 0,
+            failing_since INTEGER,
+            problem TEXT NOT NULL DEFAULT '',
+            status INTEGER,
+            off_at INTEGER
+        ) STRICT
+        """,
+        # What happened, but for messages, which are found by their ids: until it is queued for each webhook.
+        """
+        CREATE TABLE happenings (
+            id INTEGER PRIMARY KEY,
+            type TEXT NOT NULL,
+            subject_id INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            data TEXT NOT NULL,
+            revision INTEGER NOT NULL
+        ) STRICT
+        """,
+        # The queue of each webhook, in the order of ids; what is done stays for a while, without a problem if
+        # it has arrived. `key` tells receivers what they have had.
+        """
+        CREATE TABLE deliveries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            webhook_id INTEGER NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+            key TEXT NOT NULL UNIQUE,
+            type TEXT NOT NULL,
+            subject_id INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            data TEXT NOT NULL,
+            until_at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            tried_at INTEGER,
+            status INTEGER,
+            problem TEXT NOT NULL DEFAULT '',
+            done_at INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id)",
+        "CREATE INDEX deliveries_waiting ON deliveries (webhook_id, id) WHERE done_at IS NULL",
+        "CREATE INDEX deliveries_done ON deliveries (done_at) WHERE done_at IS NOT NULL",
+        *_happenings(),
+    ):
+        db.conn.execute(statement)
+
+
+def _happenings() -> Iterator[str]:
+    """The triggers: in the transaction that changes a status, and in no other."""
+    is_told = "EXISTS (SELECT 1 FROM webhooks WHERE off_at IS NULL)"
+    session = (
+        "json_object('id', new.id, 'status', new.status, 'pause_reason', new.pause_reason, 'end_reason', "
+        "new.end_reason, 'client_id', new.client_id, 'agent_id', new.agent_id)"
+    )
+    insert = "INSERT INTO happenings (type, subject_id, at, data, revision)"
+    yield f"""
+        CREATE TRIGGER happenings_created AFTER INSERT ON chat_sessions WHEN {is_told} BEGIN
+            {insert} VALUES ('session.created', new.id, new.created_at, {session}, new.revision);
+        END
+        """
+    # A change of several tells the first of these.
+    for name, condition, at in (
+        ("ended", "old.status <> 'ended' AND new.status = 'ended'", "ended_at"),
+        ("accepted", "old.status = 'waiting' AND new.status IN ('active', 'paused')", "accepted_at"),
+        (
+            "handed_over",
+            "old.status IN ('active', 'paused') AND new.status <> 'ended' AND old.agent_id <> new.agent_id",
+            "agent_since",
+        ),
+        (
+            "paused",
+            "old.status = 'active' AND new.status = 'paused' AND old.agent_id = new.agent_id",
+            "paused_at",
+        ),
+        (
+            "resumed",
+            "old.status = 'paused' AND new.status = 'active' AND old.agent_id = new.agent_id",
+            "active_since",
+        ),
+    ):
+        yield f"""
+        CREATE TRIGGER happenings_{name} AFTER UPDATE OF status, agent_id ON chat_sessions
+        WHEN {condition} AND {is_told} BEGIN
+            {insert} VALUES
+                ('session.{name}', new.id, coalesce(new.{at}, new.created_at), {session}, new.revision);
+        END
+        """
+    for name, kind in (("issued", "receipt"), ("credited", "credit")):
+        yield f"""
+        CREATE TRIGGER happenings_{name} AFTER INSERT ON books
+        WHEN new.content ->> 'kind' = '{kind}' AND {is_told} BEGIN
+            {insert} SELECT 'receipt.{name}', new.sequence, new.content ->> 'issued_at', '{{}}', head
+            FROM revision;
+        END
+        """

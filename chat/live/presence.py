@@ -39,6 +39,7 @@ class Presence:
         self._relay = relay
         self._lock = threading.Lock()
         self._seen: set[int] = set()
+        self._used: set[bytes] = set()
         # (chat session, side) → until when, and who is told.
         self._typing: dict[tuple[int, Side], tuple[float, int]] = {}
         self._delivered: dict[int, dict[Side, int]] = {}
@@ -52,6 +53,16 @@ class Presence:
         with self._lock:
             seen, self._seen = self._seen, set()
         return seen | self._hub.waiting_users()
+
+    def use(self, token_hash: bytes) -> None:
+        """A program made a request with this token, or has one held."""
+        self._used.add(token_hash)
+
+    def take_used(self) -> set[bytes]:
+        """The tokens of programs that were used since the last call."""
+        with self._lock:
+            used, self._used = self._used, set()
+        return used
 
     def deliver(self, chat_session_id: int, side: Side, message_id: int) -> None:
         """Their client has everything up to this message."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPMessage
 from ipaddress import IPv6Address, ip_address
+from time import monotonic
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 LARGEST_ANSWER = 1_000_000
+LONGEST_RETRY_SECONDS = 86_400
 
 
 class NotPublic(OSError):
@@ -24,6 +26,11 @@ class Answer(NamedTuple):
     headers: HTTPMessage
     body: bytes
 
+    def retry_after(self) -> int | None:
+        """In how many seconds they want to be asked again, which a date is not."""
+        text = self.headers.get("Retry-After", "")
+        return min(int(text), LONGEST_RETRY_SECONDS) if text.isascii() and text.isdigit() else None
+
 
 def exchange(
     method: str,
@@ -32,40 +39,50 @@ def exchange(
     headers: Mapping[str, str],
     seconds: float,
     only_public: bool = False,
+    largest: int = LARGEST_ANSWER,
 ) -> Answer:
     """On a connection of its own, within so many seconds; a redirect is an answer.
 
-    `only_public` is for addresses that people give us: the machine that answers to the name, and not the
-    name, decides. Raises OSError (NotPublic), ValueError, HTTPException.
+    Of its body no more is read than `largest`. `only_public` is for addresses that people give us: the
+    machine that answers to the name, and not the name, decides. Raises OSError (NotPublic), ValueError,
+    HTTPException.
     """
     to = urlsplit(url)
     with closing(HTTPConnection(to.netloc, timeout=seconds)) as connection:
         connection.sock = sock = _connected(to, seconds, only_public)
         with at_most(seconds, lambda: sock):
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
             connection.request(method, to._replace(scheme="", netloc="").geturl(), content, dict(headers))
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read(LARGEST_ANSWER))
+            return Answer(response.status, response.headers, response.read(largest))
 
 
 def _connected(to: SplitResult, seconds: float, only_public: bool) -> socket.socket:
-    """With TLS where the scheme says so, to one of the addresses that were looked at."""
-    is_safe = to.scheme == "https"
+    """To one of the addresses that were looked at, within so many seconds; TLS, where the scheme says so, is
+    still to be begun."""
+    is_safe, end = to.scheme == "https", monotonic() + seconds
     host, port = to.hostname or "", to.port or (443 if is_safe else 80)
     problem = OSError(f"{host} has no address")
     for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         there = str(address[0])
-        if only_public and not _is_public(there):
+        if only_public and not is_public(there):
             raise NotPublic(f"{host} is at {there}")
         try:
-            sock = socket.create_connection((there, port), seconds)
+            sock = socket.create_connection((there, port), max(0.1, end - monotonic()))
         except OSError as error:
             problem = error
             continue
-        return ssl.create_default_context().wrap_socket(sock, server_hostname=host) if is_safe else sock
+        sock.settimeout(seconds)
+        if not is_safe:
+            return sock
+        tls = ssl.create_default_context()
+        return tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
     raise problem
 
 
-def _is_public(text: str) -> bool:
+def is_public(text: str) -> bool:
+    """Whether an address is of no machine, or network, of ours."""
     address = ip_address(text)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped

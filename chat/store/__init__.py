@@ -7,6 +7,7 @@ from chat.store import (
     audit,
     blocks,
     books,
+    deliveries,
     demo,
     inbox,
     intervals,
@@ -30,4 +31,5 @@ from chat.store import (
     statistics,
     tokens,
     users,
+    webhooks,
 )

@@ -87,6 +87,12 @@ def newest(db: Connection) -> BookRow | None:
     return row
 
 
+def by_sequence(db: Connection, sequence: int) -> BookRow:
+    """An entry that there is."""
+    row: BookRow = db.conn.execute("SELECT * FROM books WHERE sequence = ?", (sequence,)).fetchone()
+    return row
+
+
 def receipt(db: Connection, chat_session_id: int) -> BookRow | None:
     """A session's receipt, if it has one."""
     rows = of_session(db, "receipt", chat_session_id)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chat.database.connection import Connection
-from chat.store.rows import Message, SentRow, Side
+from chat.store.rows import Message, SaidRow, SentRow, Side
 
 _SELECT = """
     SELECT m.id, m.chat_session_id, m.sender_type, m.sender_id, users.name AS sender_name, m.message,
@@ -102,6 +102,12 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
         """,
         (chat_session_id, sender_id, client_message_id),
     ).fetchone()
+    return row
+
+
+def said(db: Connection, message_id: int) -> SaidRow:
+    """A message, as it was sent."""
+    row: SaidRow = db.conn.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
     return row
 
 

@@ -60,6 +60,10 @@ AuditKind = Literal[
     "unblocked",
     "currency_changed",
     "token_made",
+    "token_revoked",
+    "webhook_added",
+    "webhook_changed",
+    "webhook_removed",
     "message_sent",
     "demo_made",
 ]
@@ -382,13 +386,22 @@ class ValidRow(TypedDict):
     expires_at: int
 
 
+class TokenRow(ValidRow):
+    """A token for a program that is valid."""
+
+    label: str
+    used_at: int | None
+    token_hash: bytes
+
+
 class SignedInRow(TypedDict):
-    """Whom a token signs in."""
+    """Whom a token signs in; one with a label is a program's."""
 
     id: int
     role: str
     name: str
     language: str | None
+    label: str | None
 
 
 class PayeeRow(TypedDict):
@@ -591,6 +604,72 @@ class OutboxRow(TypedDict):
     payload: str
     until_at: int
     attempts: int
+
+
+HookEvent = Literal[
+    "message.created",
+    "session.created",
+    "session.accepted",
+    "session.paused",
+    "session.resumed",
+    "session.handed_over",
+    "session.ended",
+    "receipt.issued",
+    "receipt.credited",
+]
+HookProblem = Literal[
+    "status", "timeout", "private", "unknown_host", "unreachable", "tls", "no_http", "failed", "too_old"
+]
+# And what is sent to see whether it arrives.
+HookType = HookEvent | Literal["webhook.test"]
+
+
+class WebhookRow(TypedDict):
+    """Where events are sent: `events` has blanks between, `waiting` is how many are to be sent."""
+
+    id: int
+    label: str
+    url: str
+    events: str
+    has_words: int
+    secret: bytes
+    old_secret: bytes
+    old_secret_until: int
+    created_at: int
+    failing_since: int | None
+    problem: HookProblem | Literal[""]
+    status: int | None
+    off_at: int | None
+    waiting: int
+
+
+class DeliveryRow(TypedDict):
+    """An event that a webhook is sent, about a session, a message or an entry of the books."""
+
+    id: int
+    webhook_id: int
+    key: str
+    type: HookType
+    subject_id: int
+    at: int
+    data: str
+    until_at: int
+    attempts: int
+    tried_at: int | None
+    status: int | None
+    problem: HookProblem | Literal[""]
+    done_at: int | None
+
+
+class SaidRow(TypedDict):
+    """A message, as it was sent."""
+
+    id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_id: int
+    message: str
+    created_at: int
 
 
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:

@@ -1,25 +1,29 @@
-"""Sign-in tokens; only the SHA-256 of one is kept."""
+"""Tokens of sign-ins, and those with a label, of programs; only the SHA-256 of one is kept."""
 
 from collections.abc import Iterable
 
 from chat import clock
 from chat.database.connection import Connection
-from chat.store.rows import SignedInRow, ValidRow
+from chat.store.rows import SignedInRow, TokenRow, ValidRow
 
 
-def insert(db: Connection, user_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
+def insert(
+    db: Connection, user_id: int, token_hash: bytes, now: int, expires_at: int, label: str | None = None
+) -> None:
     """A new token, by its hash."""
     db.conn.execute(
-        "INSERT INTO auth_tokens (user_id, token_hash, created_at, expires_at) VALUES (?, ?, ?, ?)",
-        (user_id, token_hash, now, expires_at),
+        """
+        INSERT INTO auth_tokens (user_id, token_hash, created_at, expires_at, label) VALUES (?, ?, ?, ?, ?)
+        """,
+        (user_id, token_hash, now, expires_at, label),
     )
 
 
 def user_of(db: Connection, token_hash: bytes) -> SignedInRow | None:
-    """The user whom a token signs in that is valid now."""
+    """The user whom a token signs in that is valid now, and its label."""
     row: SignedInRow | None = db.conn.execute(
         """
-        SELECT users.id, users.role, users.name, users.language FROM auth_tokens
+        SELECT users.id, users.role, users.name, users.language, label FROM auth_tokens
         JOIN users ON users.id = auth_tokens.user_id
         WHERE token_hash = ? AND revoked_at IS NULL AND disabled_at IS NULL
             AND expires_at > ? + (SELECT clock_offset FROM server)
@@ -30,14 +34,41 @@ def user_of(db: Connection, token_hash: bytes) -> SignedInRow | None:
 
 
 def valid_of(db: Connection, user_id: int, now: int) -> list[ValidRow]:
-    """The user's tokens that are valid at `now`, the newest first."""
+    """The user's sign-ins that are valid at `now`, the newest first."""
     return db.conn.execute(
         """
         SELECT id, created_at, expires_at FROM auth_tokens
-        WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
+        WHERE user_id = ? AND label IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
         """,
         (user_id, now),
     ).fetchall()
+
+
+def labelled(db: Connection, user_id: int, now: int) -> list[TokenRow]:
+    """The user's tokens for programs that are valid at `now`, the newest first."""
+    return db.conn.execute(
+        """
+        SELECT id, label, created_at, used_at, expires_at, token_hash FROM auth_tokens
+        WHERE user_id = ? AND label IS NOT NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY id DESC
+        """,
+        (user_id, now),
+    ).fetchall()
+
+
+def unnoted(db: Connection, token_hashes: Iterable[bytes], used_at: int) -> list[bytes]:
+    """Those of which no use is stored since then."""
+    found = []
+    for each in token_hashes:
+        query = "SELECT 1 FROM auth_tokens WHERE token_hash = ? AND coalesce(used_at, 0) < ?"
+        if db.conn.execute(query, (each, used_at)).fetchone():
+            found.append(each)
+    return found
+
+
+def use(db: Connection, token_hashes: Iterable[bytes], now: int) -> None:
+    """They are in use."""
+    rows = [(now, each) for each in token_hashes]
+    db.conn.executemany("UPDATE auth_tokens SET used_at = ? WHERE token_hash = ?", rows)
 
 
 def revoke(db: Connection, token_hash: bytes, now: int, revision: int) -> bool:
@@ -49,14 +80,17 @@ def revoke(db: Connection, token_hash: bytes, now: int, revision: int) -> bool:
     return bool(cursor.rowcount)
 
 
-def revoke_all(db: Connection, user_id: int, now: int, revision: int, but: bytes = b"") -> list[bytes]:
-    """The hashes of the user's tokens that were valid until now, other than `but`."""
+def revoke_all(
+    db: Connection, user_id: int, now: int, revision: int, but: bytes = b"", with_labelled: bool = True
+) -> list[bytes]:
+    """The hashes of the user's tokens that were valid until now, other than `but`; of sign-ins, or of all."""
     rows = db.conn.execute(
         """
         UPDATE auth_tokens SET revoked_at = ?, revision = ?
-        WHERE user_id = ? AND token_hash <> ? AND revoked_at IS NULL RETURNING token_hash
+        WHERE user_id = ? AND token_hash <> ? AND (label IS NULL OR ?) AND revoked_at IS NULL
+        RETURNING token_hash
         """,
-        (now, revision, user_id, but),
+        (now, revision, user_id, but, with_labelled),
     ).fetchall()
     return [row[0] for row in rows]
 

@@ -83,12 +83,13 @@ def set_available(db: Connection, user_id: int, is_available: bool) -> None:
 
 
 def leave(db: Connection, token_hash: bytes, now: int) -> None:
-    """Whose token this was takes no requests, if no other one signs them in."""
+    """Whose token this was takes no requests, if they are signed in nowhere else."""
     db.conn.execute(
         """
         UPDATE users SET is_available = 0 WHERE id = (SELECT user_id FROM auth_tokens WHERE token_hash = ?)
             AND NOT EXISTS (
-                SELECT 1 FROM auth_tokens WHERE user_id = users.id AND revoked_at IS NULL AND expires_at > ?
+                SELECT 1 FROM auth_tokens
+                WHERE user_id = users.id AND label IS NULL AND revoked_at IS NULL AND expires_at > ?
             )
         """,
         (token_hash, now),

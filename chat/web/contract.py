@@ -18,6 +18,7 @@ from chat.web.request import (
     caller,
     check_content,
     current_runtime,
+    note_use,
     parsed_body,
     parsed_query,
     path_id,
@@ -108,5 +109,5 @@ class Again:
         return given
 
     def _answer(self, client: Caller, query_string: str, content: Any) -> Answer:
-        self.runtime.presence.see(self.user.id)
+        note_use(self.runtime, self.user)
         return self.view(client, *self.read(query_string, content))

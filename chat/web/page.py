@@ -59,11 +59,13 @@ START = {"client": "asking.listed", "agent": "desk.show", "admin": "administrati
 
 
 def visitor() -> User | None:
-    """Who looks at the page, if they are signed in."""
+    """Who looks at the page, if they are signed in; a program looks at none."""
     if "user" not in g:
         try:
             g.user = signed_in() if cookies() else None
         except NotAuthenticated:
+            g.user = None
+        if g.user and g.user.is_program:
             g.user = None
     user: User | None = g.user
     return user

@@ -56,13 +56,21 @@ def signed_in() -> User:
     A page names whom it was made for: the cookie is the browser's, and another tab may change it.
     """
     runtime, token_hashes = current_runtime(), [accounts.hash_token(token) for token in tokens()]
-    user = runtime.database.read(lambda db: accounts.authenticate(db, *token_hashes))
+    is_browser = "Authorization" not in request.headers
+    user = runtime.database.read(lambda db: accounts.authenticate(db, *token_hashes, is_browser=is_browser))
     meant = request.headers.get("Chat-User") or request.args.get("chat_user")
     if meant is not None and meant != str(user.id):
         raise OtherUser(name=user.name)
-    runtime.presence.see(user.id)
+    note_use(runtime, user)
     # Whose acts are noted.
     return replace(user, address=caller().network) if user.role == "admin" else user
+
+
+def note_use(runtime: Runtime, user: User) -> None:
+    """They are there; a program's token is in use."""
+    runtime.presence.see(user.id)
+    if user.is_program:
+        runtime.presence.use(user.token_hash)
 
 
 def signed_in_here() -> User:
@@ -206,6 +214,11 @@ def written(longest: int) -> WithJsonSchema:
             "pattern": f"^[^\0]*[^{texts.UNSEEN}][^\0]*$",
         }
     )
+
+
+def described(pattern: str, longest: int) -> WithJsonSchema:
+    """A text of this pattern; the domain is what checks it."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest})
 
 
 WRITTEN = written(MAX_CHARACTERS)

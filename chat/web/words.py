@@ -105,9 +105,37 @@ AUDIT = {
     "blocked": _("Blocked for all agents"),
     "unblocked": _("Let somebody ask again"),
     "currency_changed": _("Changed the currency"),
-    "token_made": _("Made a sign-in token"),
+    "token_made": _("Made a token"),
+    "token_revoked": _("Revoked a token"),
+    "webhook_added": _("Added a webhook"),
+    "webhook_changed": _("Changed a webhook"),
+    "webhook_removed": _("Removed a webhook"),
     "message_sent": _("Wrote a message for somebody"),
     "demo_made": _("Made a demonstration"),
+}
+HOOKS = {
+    "message.created": _("A message was sent"),
+    "session.created": _("A conversation was asked for"),
+    "session.accepted": _("An agent accepted"),
+    "session.paused": _("A conversation was paused"),
+    "session.resumed": _("A conversation went on"),
+    "session.handed_over": _("A conversation was handed over"),
+    "session.ended": _("A conversation ended"),
+    "receipt.issued": _("A receipt was issued"),
+    "receipt.credited": _("A credit note was written"),
+    "webhook.test": _("Test"),
+}
+DELIVERIES = {"waiting": _("Waiting"), "delivered": _("Arrived"), "given_up": _("Given up")}
+HOOK_PROBLEMS = {
+    "status": _("It answered with another status than 2xx."),
+    "timeout": _("It did not answer in time."),
+    "private": _("It is at a private address, which CHAT_WEBHOOKS_ANYWHERE does not allow."),
+    "unknown_host": _("There is no such host."),
+    "unreachable": _("It cannot be reached."),
+    "tls": _("Its certificate is not valid."),
+    "too_old": _("It waited for too long."),
+    "no_http": _("What it answered is no HTTP."),
+    "failed": _("It failed here; the server's log says why."),
 }
 PROBLEMS = {
     "internal_error": _("Something went wrong on the server."),
@@ -139,6 +167,7 @@ PROBLEMS = {
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
     "report_open": _("You have reported this already, and it is being looked at."),
     "already_answered": _("You have answered this request already."),
+    "too_many": _("There are as many as there can be; remove one first."),
     "rate_changed": _("A minute costs more by now than what was shown. This is the price now; ask again."),
     "offer_changed": _("What is offered is no longer what was shown. Look at it, and answer again."),
     "spending_limit_reached": _("The spending limit is used up; raise it first."),
@@ -205,6 +234,9 @@ FIELDS = {
     "text": _("A note has 1 to 4000 characters."),
     "note": _("At most 2000 characters."),
     "month": _("A month is written like 2026-11."),
+    "label": _("A label has 1 to 100 characters."),
+    "url": _("Enter a public address that begins with https."),
+    "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
 }
 # Of settings, where it is a word.
@@ -251,6 +283,11 @@ NOTICES = {
     "too_late": _("That took too long. Sign in again."),
     "signed_out": _("You are signed out."),
     "password": _("The password is changed; other devices are signed out."),
+    "revoked": _("Revoked. Whatever used it is signed out."),
+    "password_and_tokens": _(
+        "The password is changed; other devices are signed out, and API tokens revoked."
+    ),
+    "sent": _("Sent; how it went is below in a moment."),
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
     "asked": _("Sent."),

@@ -33,6 +33,7 @@ PAGES = {
     "/clients/{client}/file.txt": {"agent", "admin"},
     "/clients/{client}/file.json": {"agent", "admin"},
     "/profile": EVERYBODY,
+    "/profile/tokens": EVERYBODY,
     "/profile/second-step": {"agent", "admin"},
     "/admin/statistics": {"admin"},
     "/admin/people": {"admin"},
@@ -48,6 +49,7 @@ PAGES = {
     "/admin/audit?kind=signed_in&q=a": {"admin"},
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
+    "/admin/webhooks": {"admin"},
     "/admin/books": {"admin"},
 }
 # What each role can send.
@@ -56,6 +58,7 @@ FORMS = {
         "/profile",
         "/profile/password",
         "/profile/mails",
+        "/profile/tokens",
         "/sessions",
         "/sessions/{id}/messages",
         "/sessions/{id}/report",
@@ -74,6 +77,7 @@ FORMS = {
     "admin": [
         "/admin/people",
         "/admin/invitations",
+        "/admin/webhooks",
         "/admin/people/{client}",
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
@@ -106,6 +110,9 @@ FILLED = {
     "key": "evil",
     "rate": "99",
     "share": "99",
+    "label": "evil",
+    "url": "https://evil.example/",
+    "events": "message.created",
 }
 
 

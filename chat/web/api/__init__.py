@@ -19,6 +19,8 @@ from chat.web.api import (
     signals,
     sockets,
     streaming,
+    tokens,
+    webhooks,
 )
 
 ALL = tuple(
@@ -38,7 +40,9 @@ ALL = tuple(
         missed,
         push,
         clients,
+        webhooks,
         login,
+        tokens,
         operation,
         diagnosis,
         description,

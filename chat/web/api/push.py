@@ -12,17 +12,12 @@ from chat.errors import Forbidden, NotFound, Overloaded
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
-from chat.web.request import Body, Text
+from chat.web.request import Body, Text, described
 from chat.wire import Done, PushKey
 
 blueprint = Blueprint("push", __name__, url_prefix="/api/chat")
 
 Endpoint = Annotated[Text, Field(min_length=1, max_length=push.LONGEST_ENDPOINT)]
-
-
-def described(pattern: str, longest: int) -> WithJsonSchema:
-    """A text of this pattern; chat/push.py is what checks it."""
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest})
 
 
 class Keys(Body):

@@ -14,6 +14,8 @@ from chat.web.pages import (
     profile,
     second_step,
     statements,
+    tokens,
+    webhooks,
 )
 
 ALL = tuple(
@@ -22,6 +24,7 @@ ALL = tuple(
         entrance,
         profile,
         second_step,
+        tokens,
         paying,
         asking,
         conversations,
@@ -32,5 +35,6 @@ ALL = tuple(
         device,
         statements,
         administration,
+        webhooks,
     )
 )

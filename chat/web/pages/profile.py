@@ -5,12 +5,12 @@ from typing import Annotated
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import accounts, agents, blocks, people
+from chat import accounts, agents, blocks, people, tokens
 from chat.accounts import User
 from chat.errors import NotFound, Problem
 from chat.web.page import form, page, reader, see
 from chat.web.pages.paying import balance_page
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Flag, Query, caller, current_runtime, query
 from chat.web.typed import Amount
 
 blueprint = Blueprint("profile", __name__)
@@ -45,6 +45,7 @@ class Password(Body):
 
     password: str = ""
     new_password: str = ""
+    with_tokens: Flag = False
 
 
 @blueprint.get("/profile")
@@ -79,10 +80,12 @@ def change_password() -> Response:
     runtime, user = current_runtime(), reader()
     try:
         asked = form(Password)
-        accounts.change_password(runtime, user, asked.password, asked.new_password, caller())
+        accounts.change_password(
+            runtime, user, asked.password, asked.new_password, caller(), asked.with_tokens
+        )
     except Problem as problem:
         return _page(user, problem)
-    return see("profile.show", notice="password")
+    return see("profile.show", notice="password_and_tokens" if asked.with_tokens else "password")
 
 
 @blueprint.get("/balance")
@@ -98,6 +101,7 @@ def _page(user: User, problem: Problem | None = None) -> Response:
         "profile.html",
         problem=problem,
         person=people.own(runtime, user),
+        tokens=tokens.listed(runtime, user.id),
         blocks=own,
         has_more=has_more,
     )
