@@ -84,8 +84,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    proxied = Proxied(app.wsgi_app, settings.proxies)
     if settings.proxies:
-        app.wsgi_app = Proxied(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = proxied  # type: ignore[method-assign]
+    # For the worker, which writes a line for each request.
+    app.extensions["client"] = proxied.client
     problems.register(app)
     language.register(app, settings)
     app.extensions["static"] = static.register(app)

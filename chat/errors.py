@@ -229,6 +229,11 @@ class DatabaseUnavailable(Problem):
     retry_after = 3
 
 
+class NotReady(Problem):
+    code, status, title = "not_ready", 503, "This server is not ready; `checks` says why."
+    retry_after = 3
+
+
 def existing(row: T | None) -> T:
     """The row; raises NotFound when there is none."""
     if row is None:

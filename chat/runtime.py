@@ -6,7 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Protocol, cast
 
-from chat import books, money
+from chat import books, counts, money
 from chat.database import native
 from chat.database.connection import Connection, path_of
 from chat.database.database import Database
@@ -67,6 +67,7 @@ class Runtime:
             settings.max_waiters_per_user,
             settings.max_waiters_per_address,
             self._ring_news,
+            counts.add,
         )
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
@@ -139,7 +140,7 @@ class Runtime:
 
     def _hear_news(self, words: list[str]) -> None:
         generation, *topics = words
-        self.hub.wake(topics, int(generation))
+        self.hub.wake(topics, int(generation), "doorbell")
 
     def _ring_typing(self, typing: Typing) -> None:
         self.doorbell.ring(

@@ -423,6 +423,25 @@ class Settings:
         _flag,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
+    log_format: str = _setting(
+        "text",
+        "text, json",
+        "How lines of the log are written: for people, or an object a line.",
+        _choice("text", "json"),
+    )
+    log_level: str = _setting(
+        "info",
+        "debug, info, warning, error",
+        "What is logged: from this level on.",
+        _choice("debug", "info", "warning", "error"),
+    )
+    metrics_token: str = _setting(
+        "",
+        "token",
+        "Who sends it as a bearer token sees /metrics; without one whoever asks on this machine, not by a proxy.",
+        _secret,
+        is_secret=True,
+    )
 
 
 def variable(name: str) -> str:

@@ -30,6 +30,11 @@ def is_due(db: Connection, now: int) -> bool:
     return db.conn.execute("SELECT 1 FROM outbox WHERE due_at <= ? LIMIT 1", (now,)).fetchone() is not None
 
 
+def waiting(db: Connection) -> dict[str, int]:
+    """How many of each kind there are, due or not."""
+    return dict(db.conn.execute("SELECT kind, count(*) FROM outbox GROUP BY kind").fetchall())
+
+
 def claim(db: Connection, now: int, until: int, limit: int) -> list[OutboxRow]:
     """What is due longest, for one process: it comes again at `until` if nothing is heard of it."""
     return db.conn.execute(

@@ -82,6 +82,11 @@ class WebSocket:
         while (left := until - monotonic()) > 0:
             self._read(left)
 
+    @property
+    def waited(self) -> float:
+        """For how many seconds it waited for news, until now."""
+        return self._waiter.waited if self._waiter else 0
+
     def leave(self) -> None:
         """To the server, which closes it; nobody reads or writes any more."""
         _watch.remove(self._connection.fileno())
@@ -135,6 +140,7 @@ class Upgraded(Response):
         except OSError:
             pass  # It is gone.
         finally:
+            connection.note_waited(ws.waited)
             ws.leave()
         # The server is to answer nothing, and to read no further request.
         raise BrokenPipeError(errno.EPIPE, "The WebSocket is closed.")
