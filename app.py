@@ -10,11 +10,11 @@ from flask.cli import ScriptInfo
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from chat import cli, push
+from chat import cli, logs, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
 from chat.notices import Notices
 from chat.outbox import Outbox
-from chat.runtime import Runtime
+from chat.runtime import BOOT_ERROR, Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
@@ -98,10 +98,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def serve() -> Flask:
+    """The application for gunicorn; what keeps it from starting is told in a line."""
+    try:
+        return create_app()
+    except (SettingError, UnsafeSQLite) as error:
+        log.critical("%s", error)
+        raise SystemExit(BOOT_ERROR) from None
+
+
 def main() -> None:
     """The command `tete-a-tete`."""
     try:
-        app = create_app()
+        settings = from_environment(environment(os.environ))
+        handler = logging.StreamHandler()
+        handler.setFormatter(logs.formatter(settings.log_format))
+        logs.configure([handler], max(logging.WARNING, logging.getLevelName(settings.log_level.upper())))
+        app = create_app(settings)
     except (SettingError, UnsafeSQLite) as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(cli.Away.exit_code) from None

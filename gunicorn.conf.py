@@ -15,7 +15,7 @@ try:
 except _settings_file["SettingError"] as _error:
     raise SystemExit(f"Error: {_error}") from None
 
-wsgi_app = "app:create_app()"
+wsgi_app = "app:serve()"
 pythonpath = str(Path(__file__).parent)
 bind = _settings.bind
 workers = _settings.workers

@@ -1,7 +1,7 @@
 """What is counted: plain numbers in memory that a server's processes share, without a lock or a file.
 
 gunicorn's main process makes the memory when it imports this, and forks; each worker adds to a part of it,
-and whoever is asked reads them all. When a worker has died, however it died, its part goes on with another one:
+and whoever is asked reads them all. When a worker has died, however it died, its part goes on with another:
 what only grows goes on growing, and what is so now (`GAUGES`) is gone. Elsewhere a part is nobody's.
 """
 

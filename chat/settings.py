@@ -438,7 +438,7 @@ class Settings:
     metrics_token: str = _setting(
         "",
         "token",
-        "Who sends it as a bearer token sees /metrics; without one whoever asks on this machine, not by a proxy.",
+        "Whoever sends it as a bearer token sees /metrics; empty: whoever asks on this machine, by no proxy.",
         _secret,
         is_secret=True,
     )

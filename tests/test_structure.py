@@ -19,7 +19,9 @@ LAYERS = (
         "currency",
         "earnings",
         "exports",
+        "health",
         "inbox",
+        "metrics",
         "missed",
         "notices",
         "payments",
@@ -43,8 +45,8 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"languages", "texts"},
-    {"limits", "clock", "settings", "errors", "money", "version"},
+    {"counts", "languages", "texts"},
+    {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 
