@@ -64,10 +64,9 @@ HISTOGRAMS = (
     Histogram("commit_seconds", "COMMIT of the writer, with its fsync.", _TIMES, 1e-6),
     Histogram("write_group", "Writes in one transaction.", (1, 2, 4, 8, 16, 32)),
 )
-# What an histogram has beside its buckets.
+# What a histogram has behind its buckets, in this order.
 ABOVE, SUM = "above", "sum"
 
-_bounds = {each.name: each.bounds for each in HISTOGRAMS}
 _slots = {
     key: slot
     for slot, key in enumerate(
@@ -77,6 +76,7 @@ _slots = {
         ]
     )
 }
+_histograms = {each.name: (each.bounds, _slots[each.name, each.bounds[0]]) for each in HISTOGRAMS}
 _gauge_slots = [_slots[each.name, value] for each in GAUGES for value in each.values]
 # Whole cache lines: no two processors write into the same one.
 _SIZE = -(-len(_slots) // 8) * 8
@@ -120,9 +120,8 @@ def add(name: str, value: str = "", number: int = 1) -> None:
 
 def observe(name: str, amount: int) -> None:
     """One more of a histogram."""
-    bounds = _bounds[name]
-    at = bisect_left(bounds, amount)
-    bucket, total, own = _slots[name, bounds[at] if at < len(bounds) else ABOVE], _slots[name, SUM], _own
+    bounds, first = _histograms[name]
+    bucket, total, own = first + bisect_left(bounds, amount), first + len(bounds) + 1, _own
     own[bucket] += 1
     own[total] += amount
 

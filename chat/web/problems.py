@@ -120,4 +120,5 @@ def _answer_unexpected(error: Exception) -> Response:
 def _unexpected(error: Exception) -> Problem:
     """The number is what somebody can tell the operator."""
     log.error("A request failed", exc_info=error)
-    return Problem(request_id=request_id())
+    number = request_id()
+    return Problem(**({"request_id": number} if number else {}))
