@@ -20,6 +20,8 @@ PARTS = 256
 # Of the last so many revisions it is known when they were committed: several seconds of a full server.
 COMMITS = 4096
 INTEGER_BYTES = 8
+# What a histogram has behind its buckets.
+ABOVE, SUM = "above", "sum"
 NS_PER_US = 1000
 
 
@@ -39,6 +41,10 @@ class Histogram(NamedTuple):
     help: str
     bounds: tuple[int, ...]
     unit: float = 1
+
+    def parts(self) -> tuple[str | int, ...]:
+        """What it has a number for, in the order in which they stand in memory."""
+        return (*self.bounds, ABOVE, SUM)
 
 
 # Of microseconds: from 0.5 ms to 10 s.
@@ -64,18 +70,11 @@ HISTOGRAMS = (
     Histogram("commit_seconds", "COMMIT of the writer, with its fsync.", _TIMES, 1e-6),
     Histogram("write_group", "Writes in one transaction.", (1, 2, 4, 8, 16, 32)),
 )
-# What a histogram has behind its buckets, in this order.
-ABOVE, SUM = "above", "sum"
-
-_slots = {
-    key: slot
-    for slot, key in enumerate(
-        [
-            *((each.name, value) for each in (*COUNTERS, *GAUGES) for value in each.values),
-            *((each.name, key) for each in HISTOGRAMS for key in (*each.bounds, ABOVE, SUM)),
-        ]
-    )
-}
+_keys: list[tuple[str, str | int]] = [
+    *((each.name, value) for each in (*COUNTERS, *GAUGES) for value in each.values),
+    *((each.name, part) for each in HISTOGRAMS for part in each.parts()),
+]
+_slots = {key: slot for slot, key in enumerate(_keys)}
 _histograms = {each.name: (each.bounds, _slots[each.name, each.bounds[0]]) for each in HISTOGRAMS}
 _gauge_slots = [_slots[each.name, value] for each in GAUGES for value in each.values]
 # Whole cache lines: no two processors write into the same one.

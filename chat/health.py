@@ -27,15 +27,17 @@ def _database(runtime: Runtime) -> dict[str, str]:
     try:
         time = database.read(store.server.time)
     except DatabaseUnavailable:
-        return {"read": "it cannot be read", "file": database.displaced() or OK}
-    found = {"file": OK}
-    if displaced := database.displaced():
-        found["file"] = f"{displaced} is not the file that is open"
+        return {"read": "it cannot be read", "file": _file(database.displaced())}
+    found = {"file": _file(database.displaced())}
     if failure := database.failure():
         found["write"] = failure
     elif is_out(time, runtime.settings):
         found["write"] = f"no heartbeat for {(time.now - time.heartbeat_at) // 1000} s"
     return found
+
+
+def _file(displaced: str) -> str:
+    return f"{displaced} is not the file that is open" if displaced else OK
 
 
 def _space(runtime: Runtime) -> str:

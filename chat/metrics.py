@@ -89,9 +89,10 @@ def _gauge(name: str, help: str, label: str = "", values: Mapping[str, float] = 
 def _histogram(totals: Totals, histogram: counts.Histogram) -> Metric:
     """Its buckets count what is below each bound, as Prometheus wants it."""
     name, below, buckets = histogram.name, 0, list[tuple[str, float]]()
-    for bound in (*histogram.bounds, ABOVE):
+    for bound in histogram.bounds:
         below += totals[name, bound]
-        buckets.append(("+Inf" if bound == ABOVE else f"{float(bound) * histogram.unit:g}", below))
+        buckets.append((f"{bound * histogram.unit:g}", below))
+    buckets.append(("+Inf", below + totals[name, ABOVE]))
     family = HistogramMetricFamily(f"{PREFIX}_{name}", histogram.help, labels=[])
     family.add_metric([], buckets=buckets, sum_value=totals[name, SUM] * histogram.unit)
     return family

@@ -85,6 +85,8 @@ class Sweeper:
             if is_alone:
                 try:
                     self._come_back()
+                except Problem as problem:
+                    log.error("An outage before this start is not stored, and may be billed: %s", problem)
                 except Exception:
                     log.exception("An outage before this start is not stored, and may be billed")
 

@@ -52,7 +52,8 @@ def test_what_happens_is_counted(start, worker_class, workers):
         assert poll.result().texts == stream.texts(1) == socket.texts(1) == ["Bonjour"]
         after = metrics(server)
     assert after["chat_sends_total"] == before["chat_sends_total"] + 1
-    assert [after[f"chat_deliveries_total {kind}"] for kind in counts.KINDS] == [1, 1, 1]
+    told = [f"chat_deliveries_total {kind}" for kind in counts.KINDS]
+    assert [after[name] - before[name] for name in told] == [1, 1, 1]
     assert after["chat_delivery_seconds_count"] == after["chat_delivery_seconds_bucket +Inf"] == 3
     assert sum(after[f"chat_wakes_total {source}"] for source in counts.SOURCES) >= 3
     assert after["chat_commit_seconds_count"] > before["chat_commit_seconds_count"]
@@ -90,7 +91,8 @@ def test_requests_that_nobody_took_and_the_outbox_are_counted(start):
     client.ask(message="Bonjour")
     assert metrics(server)["chat_sessions waiting"] == 1
     server.advance(121)
-    client.ask(message="Encore")
+    while not metrics(server)["chat_requests_missed_total expired"]:
+        threading.Event().wait(0.05)
     server.database.write(
         lambda db: db.conn.execute(
             "INSERT INTO outbox (kind, target, topic, payload, due_at, until_at) VALUES "
@@ -98,7 +100,7 @@ def test_requests_that_nobody_took_and_the_outbox_are_counted(start):
         )
     )
     found = metrics(server)
-    assert found["chat_requests_missed_total expired"] == 1
+    assert (found["chat_requests_missed_total expired"], found["chat_sessions ended"]) == (1, 1)
     assert found["chat_outbox_waiting push"] == 1
 
 

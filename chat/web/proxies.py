@@ -1,10 +1,11 @@
 """Who asks through a proxy."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from werkzeug.datastructures import Headers
 from werkzeug.http import parse_list_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -24,7 +25,7 @@ TOLD_BY_PROXIES = (
 )
 
 
-def told_by_proxies(headers: Mapping[str, str]) -> dict[str, str]:
+def told_by_proxies(headers: Headers) -> dict[str, str]:
     """Those of the headers that are there."""
     return {name: headers[name] for name in TOLD_BY_PROXIES if name in headers}
 
