@@ -116,9 +116,9 @@ def configure(handlers: list[logging.Handler], level: int) -> None:
 class Trouble:
     """Something that goes on failing: told at once, when its cause is another, and once in a while."""
 
-    def __init__(self, log: logging.Logger, message: str) -> None:
-        """`message` has a place for the cause."""
-        self._log, self._message = log, message
+    def __init__(self, log: logging.Logger, message: str, end: str = "") -> None:
+        """`message` has a place for the cause; `end` tells that it is over."""
+        self._log, self._message, self._end = log, message, end
         self._cause, self._until = "", 0.0
 
     def tell(self, error: BaseException) -> None:
@@ -127,6 +127,12 @@ class Trouble:
         if cause != self._cause or now >= self._until:
             self._cause, self._until = cause, now + AGAIN_SECONDS
             self._log.error(self._message, cause)
+
+    def over(self) -> None:
+        """It has not failed; cheap where it did not before."""
+        if self._cause:
+            self._cause = ""
+            self._log.warning(self._end)
 
 
 def _indented(text: str) -> str:

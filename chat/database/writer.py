@@ -47,7 +47,9 @@ class Writer:
         self.inode = self.log_inode = 0
         # Why the last transaction could not be written; empty if it was.
         self.failure = ""
-        self._trouble = Trouble(log, "Nothing can be written, what wants to is answered 503: %s")
+        self._trouble = Trouble(
+            log, "Nothing can be written, who wants to is answered 503: %s", "Writes go on"
+        )
         self._limit = limit
         self._starting = threading.Lock()
         # Made when it is started: in a worker that is after gevent has made it one for greenlets.
@@ -126,6 +128,7 @@ class Writer:
                 self._opened, self.inode = db, self._file.inode
                 self.log_inode = inode_of(log_of(self._path))
             self.failure = ""
+            self._trouble.over()
         except BaseException as error:
             self._fail(calls, error)
 

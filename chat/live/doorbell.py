@@ -165,7 +165,7 @@ class PollLoop:
         self._file = FileConnection(path)
         self._version: tuple[Connection, int] | None = None
         self._head = 0
-        self._trouble = Trouble(log, "What others change is not seen: %s")
+        self._trouble = Trouble(log, "What others change is not seen: %s", "What others change is seen again")
 
     def skip(self) -> None:
         """What is there now is not news; where nothing can be read, all of it will be."""
@@ -181,6 +181,7 @@ class PollLoop:
         try:
             db = self._file.get()
             version = (db, db.conn.execute("PRAGMA data_version").fetchone()[0])
+            self._trouble.over()
             if version == self._version:
                 return
             found = revision.changes(db, self._head)

@@ -72,13 +72,15 @@ class Answer(wsgi.Response):
     def _flush(self, data: bytes) -> None:
         head, self._head = self._head, b""
         if data := head + data:
-            sent = self.sock.send(data)  # Most goes at once, and sendall would ask how large the buffer is.
-            if sent < len(data):
-                began = monotonic()
-                try:
+            began = monotonic()
+            try:
+                sent = self.sock.send(
+                    data
+                )  # Most goes at once, and sendall would ask how large the buffer is.
+                if sent < len(data):
                     self.sock.sendall(data[sent:])
-                finally:
-                    self.req.waited += monotonic() - began
+            finally:
+                self.req.waited += monotonic() - began
 
 
 def environ(base: dict[str, Any], connection: Connection, request: Request) -> dict[str, Any]:
