@@ -133,7 +133,7 @@ class Writer:
             self._fail(calls, error)
 
     def _fail(self, calls: list[Call], error: BaseException) -> None:
-        self.failure = str(error) or type(error).__name__
+        self.failure = _cause(error)
         if isinstance(error, sqlite3.Error | OSError):
             self._trouble.tell(error)
         else:
@@ -146,6 +146,13 @@ class Writer:
     def _commit(self, db: Connection) -> None:
         self.heads.reserve(db)
         db.conn.execute("COMMIT")
+
+
+def _cause(error: BaseException) -> str:
+    """For whoever asks from outside: without a path."""
+    if isinstance(error, OSError):
+        return error.strerror or "the file is away"
+    return str(error) or type(error).__name__
 
 
 def log_of(path: Path) -> Path:

@@ -74,9 +74,8 @@ class Answer(wsgi.Response):
         if data := head + data:
             began = monotonic()
             try:
-                sent = self.sock.send(
-                    data
-                )  # Most goes at once, and sendall would ask how large the buffer is.
+                # Most goes at once, and sendall would ask how large the buffer is.
+                sent = self.sock.send(data)
                 if sent < len(data):
                     self.sock.sendall(data[sent:])
             finally:
