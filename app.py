@@ -10,14 +10,14 @@ from flask.cli import ScriptInfo
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from chat import cli, push
+from chat import cli, logs, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
 from chat.deliveries import Deliveries
 from chat.mail.carrier import Carrier
 from chat.mail.due import Mails
 from chat.notices import Notices
 from chat.outbox import Carry, Outbox
-from chat.runtime import Runtime
+from chat.runtime import BOOT_ERROR, Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
@@ -93,8 +93,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     runtime.companions += [outbox, deliveries, Sweeper(runtime, (*chores, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    proxied = Proxied(app.wsgi_app, settings.proxies)
     if settings.proxies:
-        app.wsgi_app = Proxied(app.wsgi_app, settings.proxies)  # type: ignore[method-assign]
+        app.wsgi_app = proxied  # type: ignore[method-assign]
+    # For the worker, which writes a line for each request.
+    app.extensions["client"] = proxied.client
     problems.register(app)
     language.register(app, settings)
     app.extensions["static"] = static.register(app)
@@ -104,10 +107,23 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def serve() -> Flask:
+    """The application for gunicorn; what keeps it from starting is told in a line."""
+    try:
+        return create_app()
+    except (SettingError, UnsafeSQLite) as error:
+        log.critical("%s", error)
+        raise SystemExit(BOOT_ERROR) from None
+
+
 def main() -> None:
     """The command `tete-a-tete`."""
     try:
-        app = create_app()
+        settings = from_environment(environment(os.environ))
+        handler = logging.StreamHandler()
+        handler.setFormatter(logs.formatter(settings.log_format))
+        logs.configure([handler], max(logging.WARNING, logging.getLevelName(settings.log_level.upper())))
+        app = create_app(settings)
     except (SettingError, UnsafeSQLite) as error:
         print(f"Error: {error}", file=sys.stderr)
         raise SystemExit(cli.Away.exit_code) from None

@@ -15,7 +15,7 @@ try:
 except _settings_file["SettingError"] as _error:
     raise SystemExit(f"Error: {_error}") from None
 
-wsgi_app = "app:create_app()"
+wsgi_app = "app:serve()"
 pythonpath = str(Path(__file__).parent)
 bind = _settings.bind
 workers = _settings.workers
@@ -39,6 +39,10 @@ forwarder_headers = ""
 control_socket_disable = True
 logger_class = "chat.worker.log.Logger"
 accesslog = "-" if _settings.access_log else None
+_LINE = '%(h)s - - %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" worked=%(worked)sms waited=%(waited)sms %(id)s'
+# Of JSON it is the name, for all logs: see chat/worker/log.py.
+access_log_format = "json" if _settings.log_format == "json" else _LINE
+loglevel = _settings.log_level
 proc_name = "tete-a-tete"
 
 
@@ -61,6 +65,11 @@ def on_starting(server):
         )
     for name in _settings_file["unknown"](_environment):
         server.log.warning("%s is no setting; see docs/settings.md", name)
+
+
+def child_exit(server, worker):
+    """However it died."""
+    worker.reaped()
 
 
 def post_fork(server, worker):

@@ -6,7 +6,7 @@ settle what has happened by itself → act → store → COMMIT → publish
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
-from chat import books, sessions, store
+from chat import books, counts, sessions, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import InsufficientBalance, existing
@@ -68,6 +68,7 @@ def change(
 def publish(runtime: Runtime, changes: Iterable[Change]) -> None:
     """Tell all who wait, after COMMIT."""
     for each in changes:
+        counts.committed(each.head)
         runtime.hub.publish(each.topics, each.head)
 
 

@@ -233,6 +233,11 @@ class DatabaseUnavailable(Problem):
     retry_after = 3
 
 
+class NotReady(Problem):
+    code, status, title = "not_ready", 503, "This server is not ready; `checks` says why."
+    retry_after = 3
+
+
 def existing(row: T | None) -> T:
     """The row; raises NotFound when there is none."""
     if row is None:
@@ -242,4 +247,7 @@ def existing(row: T | None) -> T:
 
 def catalogue() -> list[type[Problem]]:
     """Every error that an answer can carry."""
-    return [Problem, *Problem.__subclasses__(), TooManyTopUps]
+    found: list[type[Problem]] = [Problem]
+    for kind in found:
+        found += kind.__subclasses__()
+    return found

@@ -42,6 +42,11 @@ class Inbox:
         """Whether anything changed."""
         return bool(self.sessions or self.removed)
 
+    @property
+    def revisions(self) -> list[int]:
+        """Of the messages, where they are told."""
+        return [each["revision"] for card in self.sessions for each in card.get("messages") or ()]
+
 
 def fetch(
     db: Connection,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Hashable
 from time import sleep
 from typing import NamedTuple
 
-from chat import accounts, changes, sessions, store, texts, timeline, waiting
+from chat import accounts, changes, counts, sessions, store, texts, timeline, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -63,6 +63,11 @@ class Page(NamedTuple):
     is_news: bool
     was_held: bool = False
 
+    @property
+    def revisions(self) -> list[int]:
+        """Of the messages."""
+        return [message["revision"] for message in self.messages]
+
 
 def send(
     runtime: Runtime,
@@ -110,6 +115,8 @@ def send(
         return row, message_id, [*told, *changes.save(db, life, head)]
 
     row, message_id, told = runtime.database.write(write)
+    if told is not None:
+        counts.add("sends")
     runtime.presence.type(row, sessions.side_of(row, user.id), False)
     changes.publish(runtime, told or ())
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.

@@ -70,7 +70,7 @@ class Outbox:
                     for row in self._claimed(kind):
                         threading.Thread(target=self._carry, args=(row,), daemon=True).start()
             except Problem as problem:
-                log.warning("The outbox goes on later: %s", problem)
+                log.debug("The outbox goes on later: %s", problem)  # The database has told why.
             except Exception:
                 log.exception("The outbox failed, and goes on")
 

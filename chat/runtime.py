@@ -4,12 +4,13 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import Protocol, cast
+from typing import NoReturn, Protocol, cast
 
-from chat import books, money
+from chat import books, counts, money
 from chat.database import native
-from chat.database.connection import Connection, path_of
+from chat.database.connection import Connection, path_of, sqlite3
 from chat.database.database import Database
+from chat.database.migrations import NewerSchema
 from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
@@ -70,6 +71,7 @@ class Runtime:
             settings.max_waiters_per_user,
             settings.max_waiters_per_address,
             self._ring_news,
+            counts.add,
         )
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
@@ -98,19 +100,20 @@ class Runtime:
     def start(self) -> None:
         """Prepare the database, if it is there, and begin to hear the other processes.
 
-        Says how to set up what nobody runs yet. Raises NewerSchema; and SystemExit, having said why, where
-        the database is in another currency.
+        Says how to set up what nobody runs yet. Raises SystemExit, having said why, where the database is a
+        newer version's or in another currency, and where none can be made.
         """
         try:
             self.prepare()
         except DatabaseUnavailable as problem:
             log.error("503 until the database is back: %s", problem)
+        except (NewerSchema, sqlite3.Error, OSError) as error:
+            _give_up(error)
         with suppress(DatabaseUnavailable):
             try:
                 self.check_currency()
             except SettingError as error:
-                log.critical("%s", error)
-                raise SystemExit(BOOT_ERROR) from None
+                _give_up(error)
             if self.database.read(server.setup_code):
                 log.warning("There is no administrator yet; `tete-a-tete set-up` tells how to become it.")
         self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
@@ -142,7 +145,7 @@ class Runtime:
 
     def _hear_news(self, words: list[str]) -> None:
         generation, *topics = words
-        self.hub.wake(topics, int(generation))
+        self.hub.wake(topics, int(generation), "doorbell")
 
     def _ring_typing(self, typing: Typing) -> None:
         self.doorbell.ring(
@@ -152,6 +155,11 @@ class Runtime:
     def _hear_typing(self, words: list[str]) -> None:
         chat_session_id, side, other_id, is_typing = words
         self.presence.hear(Typing(int(chat_session_id), cast(Side, side), int(other_id), is_typing == "1"))
+
+
+def _give_up(error: Exception) -> NoReturn:
+    log.critical("%s", error)
+    raise SystemExit(BOOT_ERROR) from None
 
 
 def _provider(settings: Settings) -> Provider | None:

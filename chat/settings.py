@@ -488,6 +488,25 @@ class Settings:
         _flag,
     )
     access_log: bool = _setting(False, "0, 1", "One line per request on stdout.", _flag)
+    log_format: str = _setting(
+        "text",
+        "text, json",
+        "How lines of the log are written: for people, or an object a line.",
+        _choice("text", "json"),
+    )
+    log_level: str = _setting(
+        "info",
+        "debug, info, warning, error",
+        "What is logged: from this level on.",
+        _choice("debug", "info", "warning", "error"),
+    )
+    metrics_token: str = _setting(
+        "",
+        "token",
+        "Whoever sends it as a bearer token sees /metrics; empty: whoever asks on this machine, by no proxy.",
+        _secret,
+        is_secret=True,
+    )
 
     @property
     def has_mail(self) -> bool:

@@ -87,6 +87,8 @@ class Sweeper:
             if is_alone:
                 try:
                     self._come_back()
+                except Problem as problem:
+                    log.error("An outage before this start is not stored, and may be billed: %s", problem)
                 except Exception:
                     log.exception("An outage before this start is not stored, and may be billed")
 
@@ -98,6 +100,9 @@ class Sweeper:
         """Store who is there and what has arrived; the leader also settles what has fallen due,
         and deletes tokens that sign nobody in."""
         self._runtime.presence.expire()
+        if self._runtime.database.failure():
+            # Nobody else may write for long, and it would never be known that this can be done again.
+            self._runtime.database.write(store.server.touch)
         self._store_seen()
         self._store_used()
         self._store_delivered()
@@ -134,6 +139,8 @@ class Sweeper:
             try:
                 self._serving.keep()
                 self.sweep()
+            except (DatabaseUnavailable, Overloaded) as problem:
+                log.debug("The sweep goes on later: %s", problem)  # Whoever could not do it has told why.
             except Problem as problem:
                 log.warning("The sweep goes on later: %s", problem)
             except Exception:

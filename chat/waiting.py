@@ -5,7 +5,7 @@ from contextlib import closing
 from time import monotonic
 from typing import NamedTuple, Protocol, TypeVar
 
-from chat import store
+from chat import counts, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
@@ -21,10 +21,13 @@ class Start(NamedTuple):
 
 
 class Page(Protocol):
-    """One consistent read; `head` is the revision that it was read at."""
+    """One consistent read; `head` is the revision that it was read at, `revisions` its messages have."""
 
     @property
     def head(self) -> int: ...
+
+    @property
+    def revisions(self) -> list[int]: ...
 
 
 P = TypeVar("P", bound=Page)
@@ -70,6 +73,7 @@ def follow(
     is_over = topics.of_sign_in(user.token_hash)
     with runtime.hub.subscribe(user.id, (*awaited, is_over), caller) as waiter:
         tell_waiter(waiter)
+        has_read = False
         while True:
             deadline = monotonic() + seconds
             if user.is_program:
@@ -83,6 +87,10 @@ def follow(
                 if waiter.is_gone:
                     raise ConnectionAbortedError
                 page = runtime.database.read(reader.read)
+                has_read = True
+            if revisions := page.revisions:
+                counts.delivered(caller.kind, revisions, is_timed=has_read)
+            has_read = True
             yield page
             if waiter.released:
                 return

@@ -2,6 +2,7 @@
 
 import itertools
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -108,6 +109,15 @@ def client(server) -> Client:
 def agent(server) -> Client:
     """A new agent, who takes requests."""
     return server.person("agent", "Dr Anaïs Laurent")
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads that are interrupted as often as can be."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.server import Server
 
 _numbers = itertools.count()
 # What differs between two answers to the same.
-OF_THE_MOMENT = {"Date", "Content-Length"}
+OF_THE_MOMENT = {"Date", "Content-Length", "X-Request-Id"}
 
 
 @pytest.fixture(scope="module", params=("gevent", "gthread"))

@@ -1,7 +1,6 @@
 """The hub: no wake-up is lost, and nothing is left behind."""
 
 import random
-import sys
 import threading
 from time import monotonic
 
@@ -17,15 +16,6 @@ LONG_AGO = 0.0
 @pytest.fixture
 def hub():
     return Hub(max_waiters=100, max_waiters_per_user=100, max_waiters_per_network=100)
-
-
-@pytest.fixture
-def hasty_threads():
-    """Threads that are interrupted as often as can be."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
 
 
 def soon():
@@ -109,7 +99,7 @@ def test_every_local_publication_is_relayed_once():
     relayed = []
     hub = Hub(1, 1, 1, lambda topics, generation: relayed.append((topics, generation)))
     hub.publish(["a"], 1)
-    hub.wake(["a"], 2)
+    hub.wake(["a"], 2, "doorbell")
     assert relayed == [(["a"], 1)]
 
 

@@ -82,6 +82,7 @@ def test_every_error_of_the_api_is_told_by_some_operation(document):
                 told |= set(schema["allOf"][1]["properties"]["code"]["enum"])
     # Of pages, of what is no operation, and what must never be.
     others = {"form_expired", "email_taken", "method_not_allowed", "unknown_method", "internal_error"}
+    others |= {"not_ready"}  # Of /readyz.
     assert told == {problem.code for problem in catalogue()} - others
 
 

@@ -344,7 +344,8 @@ def answer_to(who, rule, ids, method, path, query, body):
         answer = who.request("POST", here, body, Content_Type="application/json")
     else:
         answer = who.post(here, filled(body, ids))
-    lines = sorted(f"{name}: {value}" for name, value in answer.headers.items() if name != "Date")
+    of_the_moment = ("Date", "X-Request-Id")
+    lines = sorted(f"{name}: {value}" for name, value in answer.headers.items() if name not in of_the_moment)
     return answer.status, "\n".join(lines), answer.body.decode(), here
 
 

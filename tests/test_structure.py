@@ -20,7 +20,9 @@ LAYERS = (
         "deliveries",
         "earnings",
         "exports",
+        "health",
         "inbox",
+        "metrics",
         "missed",
         "notices",
         "payments",
@@ -45,8 +47,8 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"languages", "texts"},
-    {"limits", "clock", "settings", "errors", "money", "version"},
+    {"counts", "languages", "texts"},
+    {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))
 

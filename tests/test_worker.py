@@ -46,6 +46,9 @@ class Line:
     def __init__(self, is_closed=False):
         self.is_closed, self.tell = is_closed, None
 
+    def note_waited(self, seconds):
+        pass
+
     def on_closed(self, tell):
         self.tell = tell
         if tell and self.is_closed:

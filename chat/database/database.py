@@ -3,20 +3,24 @@
 Nothing is held across a wait: a read takes a connection, reads all, and gives it back.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from chat.database import copies, migrations, native
 from chat.database.connection import Connection, FileAway, FileConnection, connect, sqlite3
-from chat.database.writer import Writer
+from chat.database.writer import Writer, inode_of, log_of, size_of
 from chat.errors import DatabaseUnavailable
+from chat.logs import Trouble
 
 T = TypeVar("T")
 
 # Reports and searches at a time, and waiting: each takes a core for as long as it runs.
 SLOW_READS = 2
 SLOW_READS_WAITING = 50
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -34,6 +38,7 @@ class Database:
         self._readers: list[FileConnection] = []
         self._writer = Writer(path, write_queue, on_open)
         self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
+        self._trouble = Trouble(log, "The database cannot be read, who asks is answered 503: %s")
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied now.
@@ -94,8 +99,10 @@ class Database:
             finally:
                 db.conn.execute("COMMIT")
         except FileAway as error:
+            self._trouble.tell(error)
             raise DatabaseUnavailable from error
         except sqlite3.Error as error:
+            self._trouble.tell(error)
             reader.close()
             raise DatabaseUnavailable from error
         finally:
@@ -118,6 +125,19 @@ class Database:
     def queued_writes(self) -> int:
         """How many writes wait for their turn."""
         return self._writer.queued()
+
+    def failure(self) -> str:
+        """Why the last transaction could not be written; empty if it was, or there was none."""
+        return self._writer.failure
+
+    def displaced(self) -> str:
+        """Which of its files is at its path another one than is open, or none: what is written is lost."""
+        opened = {self.path: self._writer.inode, log_of(self.path): self._writer.log_inode}
+        return ", ".join(path.name for path, inode in opened.items() if inode != inode_of(path))
+
+    def sizes(self) -> tuple[int, int]:
+        """Of the file and its log, in bytes."""
+        return size_of(self.path), size_of(log_of(self.path))
 
     def _prepare(self, inode: int) -> None:
         """No file is read before the writer has seen to it."""

@@ -11,14 +11,16 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, monotonic_ns, sleep
 from typing import Any
 
+from chat import counts
 from chat.database import connection, copies, native
 from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
 from chat.database.heads import Heads
 from chat.database.native import Call
 from chat.errors import DatabaseUnavailable, Overloaded, Problem
+from chat.logs import Trouble
 
 # Writes in one transaction: enough to share an fsync, few enough that nobody else waits long.
 GROUP = 32
@@ -41,8 +43,13 @@ class Writer:
         self._file = FileConnection(path)
         self._on_open = on_open
         self._opened: Connection | None = None
-        # Of the file that was opened last.
-        self.inode = 0
+        # Of the file that was opened last, and of its log.
+        self.inode = self.log_inode = 0
+        # Why the last transaction could not be written; empty if it was.
+        self.failure = ""
+        self._trouble = Trouble(
+            log, "Nothing can be written, who wants to is answered 503: %s", "Writes go on"
+        )
         self._limit = limit
         self._starting = threading.Lock()
         # Made when it is started: in a worker that is after gevent has made it one for greenlets.
@@ -55,6 +62,7 @@ class Writer:
         if self._is_closed or waiting.qsize() >= self._limit:
             raise Overloaded
         call = Call(work)
+        counts.add("writes_waiting")
         waiting.put(call)
         return call.wait()
 
@@ -89,6 +97,7 @@ class Writer:
                 log.critical("The writer failed, and goes on", exc_info=error)
                 for call in calls:
                     call.error = call.error or error
+            counts.add("writes_waiting", number=-len(calls))
             for call in calls:
                 call.done.release()
         self._file.close()
@@ -108,22 +117,63 @@ class Writer:
                 self._on_open(db)
             for call in calls:
                 _run_in_savepoint(db, call)
+            began = monotonic_ns()
             if self._committing:
                 self._committing.call(lambda: self._commit(db))
             else:
                 self._commit(db)
-            self._opened, self.inode = db, self._file.inode
+            counts.observe("commit_seconds", (monotonic_ns() - began) // counts.NS_PER_US)
+            counts.observe("write_group", len(calls))
+            if db is not self._opened:
+                self._opened, self.inode = db, self._file.inode
+                self.log_inode = inode_of(log_of(self._path))
+            self.failure = ""
+            self._trouble.over()
         except BaseException as error:
-            is_expected = isinstance(error, sqlite3.Error | OSError)
-            log.error("Write failed, %d calls answered 503: %s", len(calls), error, exc_info=not is_expected)
-            for call in calls:
-                call.error = DatabaseUnavailable()
-            if not isinstance(error, FileAway):
-                self._file.close()
+            self._fail(calls, error)
+
+    def _fail(self, calls: list[Call], error: BaseException) -> None:
+        self.failure = _cause(error)
+        if isinstance(error, sqlite3.Error | OSError):
+            self._trouble.tell(error)
+        else:
+            log.error("A transaction failed, %d calls answered 503", len(calls), exc_info=error)
+        for call in calls:
+            call.error = DatabaseUnavailable()
+        if not isinstance(error, FileAway):
+            self._file.close()
 
     def _commit(self, db: Connection) -> None:
         self.heads.reserve(db)
         db.conn.execute("COMMIT")
+
+
+def _cause(error: BaseException) -> str:
+    """For whoever asks from outside: without a path."""
+    if isinstance(error, OSError):
+        return error.strerror or "the file is away"
+    return str(error) or type(error).__name__
+
+
+def log_of(path: Path) -> Path:
+    """The write-ahead log of a database."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def inode_of(path: Path) -> int:
+    """Of the file that is there now; 0 without one."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def size_of(path: Path) -> int:
+    """The same of how large it is."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _group(waiting: "queue.SimpleQueue[Call | None]") -> list[Call]:

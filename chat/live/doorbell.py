@@ -19,6 +19,7 @@ from time import monotonic, time_ns
 from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
 from chat.live import topics
 from chat.live.hub import Hub
+from chat.logs import Trouble
 from chat.store import revision
 
 DATAGRAM_BYTES = 4096
@@ -27,6 +28,8 @@ DATAGRAM_BYTES = 4096
 FULL_QUEUE = 10
 # A file system's clock is coarser than this only where it is none of a server's.
 SETTLED_NS = 2_000_000_000
+# What the poll loop's wake-ups are counted as.
+SOURCE = "poll_loop"
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +165,7 @@ class PollLoop:
         self._file = FileConnection(path)
         self._version: tuple[Connection, int] | None = None
         self._head = 0
+        self._trouble = Trouble(log, "What others change is not seen: %s", "What others change is seen again")
 
     def skip(self) -> None:
         """What is there now is not news; where nothing can be read, all of it will be."""
@@ -177,14 +181,15 @@ class PollLoop:
         try:
             db = self._file.get()
             version = (db, db.conn.execute("PRAGMA data_version").fetchone()[0])
+            self._trouble.over()
             if version == self._version:
                 return
             found = revision.changes(db, self._head)
         except FileAway as error:
-            log.warning("Cannot look for changes: %s", error)
+            self._trouble.tell(error)
             return
         except sqlite3.Error as error:
-            log.warning("Cannot look for changes: %s", error)
+            self._trouble.tell(error)
             self._file.close()
             return
         if found.head < self._head:
@@ -192,7 +197,7 @@ class PollLoop:
             hub.reset()
         for row, message_revision in found.sessions:
             moved = topics.of_change(row, self._head, message_revision > self._head)
-            hub.wake(moved, row["revision"])
+            hub.wake(moved, row["revision"], SOURCE)
         for token_hash, moved_to in found.sign_ins:
-            hub.wake([topics.of_sign_in(token_hash)], moved_to)
+            hub.wake([topics.of_sign_in(token_hash)], moved_to, SOURCE)
         self._version, self._head = version, found.head

@@ -35,6 +35,9 @@ class TooManyWaiters(Exception):
 class Line(Protocol):
     """The connection of somebody who waits."""
 
+    def note_waited(self, seconds: float) -> None:
+        """So much of its request's time nobody worked."""
+
     def on_closed(self, tell: Callable[[], None] | None) -> None:
         """Call that once when the client is gone, at once if it is; None takes it back."""
 
@@ -43,11 +46,12 @@ class Caller(NamedTuple):
     """From where somebody asks.
 
     `connection` tells when the client leaves, where the server does, and `network` is whom its address counts
-    as (`limits.network`), empty for this machine.
+    as (`limits.network`), empty for this machine. What is told to them has a `kind` (`counts.KINDS`).
     """
 
     connection: Line | None = None
     network: str = ""
+    kind: str = "poll"
 
 
 HERE = Caller()
@@ -67,7 +71,8 @@ class _Topic:
 class Hub:
     """All topics of one process.
 
-    `relay(topics, generation)` is told of every local publication, for the other processes.
+    `relay(topics, generation)` is told of every local publication, for the other processes, and
+    `count(name, value, number)` of what there is to count.
     """
 
     def __init__(
@@ -76,11 +81,13 @@ class Hub:
         max_waiters_per_user: int,
         max_waiters_per_network: int,
         relay: Callable[[Sequence[str], int], None] = lambda topics, generation: None,
+        count: Callable[[str, str, int], None] = lambda name, value, number: None,
     ) -> None:
         self.max_waiters = max_waiters
         self._max_waiters_per_user = max_waiters_per_user
         self._max_waiters_per_network = max_waiters_per_network
         self._relay = relay
+        self._count = count
         # One lock for all Conditions: held for microseconds, and never across a wait.
         self._lock = threading.Lock()
         self._topics: dict[str, _Topic] = {}
@@ -100,6 +107,7 @@ class Hub:
                 or held >= self._max_waiters_per_user
                 or (network and held_there >= self._max_waiters_per_network)
             ):
+                self._count("fallbacks", caller.kind, 1)
                 raise TooManyWaiters
             self._held_by_user[user_id] = held + 1
             self._held_by_network[network] = held_there + 1
@@ -107,25 +115,30 @@ class Hub:
             self._topics.update(found)
             first = next(iter(found.values()))
             first.condition = first.condition or threading.Condition(self._lock)
-            waiter = Waiter(self, user_id, network, found, first.condition, caller.connection, self._closed)
+            waiter = Waiter(self, user_id, network, found, first.condition, caller, self._closed)
             self._waiters.add(waiter)
+            self._count("held", caller.kind, 1)
             for topic in found.values():
                 topic.waiters.append(waiter)
             return waiter
 
     def publish(self, topics: Sequence[str], generation: int) -> None:
         """Wake the waiters on `topics` that have not read up to `generation`, in every process."""
-        self.wake(topics, generation)
+        self.wake(topics, generation, "own")
         self._relay(topics, generation)
 
-    def wake(self, topics: Iterable[str], generation: int) -> None:
-        """Wake this process's waiters only."""
+    def wake(self, topics: Iterable[str], generation: int, source: str) -> None:
+        """Wake this process's waiters only; `source` is who tells (`counts.SOURCES`)."""
+        number = 0
         with self._lock:
             for topic in topics:
                 if found := self._topics.get(topic):
-                    conditions = {waiter.condition for waiter in found.waiters if waiter.hear(generation)}
-                    for condition in conditions:
+                    woken = [waiter for waiter in found.waiters if waiter.hear(generation)]
+                    for condition in {waiter.condition for waiter in woken}:
                         condition.notify_all()
+                    number += len(woken)
+        if number:
+            self._count("wakes", source, number)
 
     def nudge(self, topic: str) -> None:
         """Something changed that has no revision (somebody types): let this process's waiters look again."""
@@ -170,6 +183,7 @@ class Hub:
 
     def _unsubscribe(self, waiter: "Waiter") -> None:
         with self._lock:
+            self._count("held", waiter.kind, -1)
             self._waiters.discard(waiter)
             _release_one(self._held_by_user, waiter.user_id)
             _release_one(self._held_by_network, waiter.network)
@@ -196,10 +210,12 @@ class Waiter:
             "is_gone",
             "is_interrupted",
             "is_nudged",
+            "kind",
             "network",
             "released",
             "topics",
             "user_id",
+            "waited",
         ),
     )
 
@@ -210,7 +226,7 @@ class Waiter:
         network: str,
         topics: dict[str, _Topic],
         condition: threading.Condition,
-        connection: Line | None,
+        caller: Caller,
         released: bool,
     ) -> None:
         self._hub = hub
@@ -218,7 +234,10 @@ class Waiter:
         self.network = network
         self.topics = topics
         self.condition = condition
-        self.connection = connection
+        self.connection = caller.connection
+        self.kind = caller.kind
+        # For how many seconds, until now.
+        self.waited = 0.0
         self.released = released
         self.is_nudged = self.is_interrupted = self.is_gone = False
         # What its last read has seen, and the highest generation published since that it was not told of.
@@ -237,6 +256,7 @@ class Waiter:
     ) -> None:
         if self.connection is not None:
             self.connection.on_closed(None)
+            self.connection.note_waited(self.waited)
         self._hub._unsubscribe(self)
 
     def wait(self, seen: int, deadline: float) -> bool:
@@ -250,10 +270,11 @@ class Waiter:
                 if self._generation > seen or self.is_nudged:
                     self._generation, self.is_nudged = 0, False
                     return True
-                left = deadline - monotonic()
-                if left <= 0:
+                began = monotonic()
+                if began >= deadline:
                     break
-                self.condition.wait(left)
+                self.condition.wait(deadline - began)
+                self.waited += monotonic() - began
             self.is_interrupted = False
         return False
 

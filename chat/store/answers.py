@@ -24,6 +24,20 @@ def one_missed(db: Connection, agent_id: int, since: int, chat_session_id: int) 
     return found[0] if found else None
 
 
+def count_missed(db: Connection) -> dict[str, int]:
+    """All requests to any agent that nobody took, by how they ended."""
+    return dict(
+        db.conn.execute(
+            """
+            SELECT end_reason, count(*) FROM chat_sessions
+            WHERE is_for_any AND agent_id IS NULL AND status = 'ended'
+                AND end_reason IN ('expired', 'cancelled')
+            GROUP BY end_reason
+            """
+        ).fetchall()
+    )
+
+
 def insert(db: Connection, chat_session_id: int, agent_id: int, message: str, now: int) -> bool:
     """Whether the agent had not answered it before."""
     cursor = db.conn.execute(

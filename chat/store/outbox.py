@@ -31,6 +31,11 @@ def is_due(db: Connection, kind: str, now: int) -> bool:
     return db.conn.execute(query, (now, kind)).fetchone() is not None
 
 
+def waiting(db: Connection) -> dict[str, int]:
+    """How many of each kind there are, due or not."""
+    return dict(db.conn.execute("SELECT kind, count(*) FROM outbox GROUP BY kind").fetchall())
+
+
 def claim(db: Connection, kind: str, now: int, until: int, limit: int) -> list[OutboxRow]:
     """What is due longest, for one process: it comes again at `until` if nothing is heard of it."""
     return db.conn.execute(

@@ -166,6 +166,11 @@ def release(db: Connection, leader: str) -> None:
     db.conn.execute("UPDATE server SET lease_until = 0 WHERE leader = ?", (leader,))
 
 
+def touch(db: Connection) -> None:
+    """Write what is there already: whether anything can be written."""
+    db.conn.execute("UPDATE server SET heartbeat_at = heartbeat_at")
+
+
 def beat(db: Connection, at: int) -> None:
     """The server was up at this time."""
     db.conn.execute("UPDATE server SET heartbeat_at = ?", (at,))

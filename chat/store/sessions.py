@@ -393,6 +393,17 @@ def all_ids(db: Connection) -> list[int]:
     return [row[0] for row in db.conn.execute("SELECT id FROM chat_sessions ORDER BY id").fetchall()]
 
 
+def count_by_status(db: Connection) -> dict[str, int]:
+    """All of them; each part has an index."""
+    rows = db.conn.execute(
+        """
+        SELECT 'ended', count(*) FROM chat_sessions WHERE status = 'ended'
+        UNION ALL SELECT status, count(*) FROM chat_sessions WHERE status <> 'ended' GROUP BY status
+        """
+    ).fetchall()
+    return {"waiting": 0, "active": 0, "paused": 0} | dict(rows)
+
+
 def open_ids(db: Connection) -> list[int]:
     """Of those that go on."""
     query = "SELECT id FROM chat_sessions WHERE status <> 'ended' ORDER BY id"

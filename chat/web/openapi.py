@@ -51,6 +51,7 @@ PROBLEM_SCHEMA: Schema = {
             "type": "number",
             "description": "Of invalid_parameter: the least that is acceptable, if known.",
         },
+        "request_id": {"type": "string", "description": "Of internal_error: its number in the server's log."},
         "missing": {"type": "number", "description": "Of insufficient_balance: what it lacks, if known."},
     },
     "required": ["type", "code", "status", "title"],

@@ -154,6 +154,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         current_path=current_path(),
         problem_text=_problem_text(problem),
         problem_field=problem.extra.get("field") if problem else None,
+        problem_number=problem.extra.get("request_id") if problem else None,
         may_resume=problem is not None and problem.extra.get("may_resume"),
         notice=words.NOTICES.get(request.args.get("notice", "")),
         values=written(),

@@ -3,10 +3,11 @@
 import logging
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
+from chat import counts
 from chat.errors import (
     AddressTooLong,
     BodyTooLarge,
@@ -20,6 +21,7 @@ from chat.errors import (
     RequestTimeout,
     UnknownMethod,
 )
+from chat.logs import request_id
 from chat.web.answer import INERT, json
 from chat.web.page import make_safe, page, see, visitor_if_known, written
 
@@ -37,6 +39,9 @@ UNREADABLE = {
     )
 }
 
+# What asks for these reads no pages.
+MONITORED = ("/healthz", "/readyz", "/metrics")
+
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +58,7 @@ def register(app: Flask) -> None:
 
 def answer(problem: Problem) -> Response:
     """A problem as JSON, as RFC 9457 has it."""
+    counts.add("errors", problem.code)
     content = {
         "type": f"urn:tete-a-tete:problem:{problem.code}",
         "code": problem.code,
@@ -74,19 +80,20 @@ def answer_to(error: Exception) -> Response:
     """The answer to any error, for where Flask's handlers do not reach."""
     if isinstance(error, Problem):
         return answer(error)
-    log.error("A request failed", exc_info=error)
-    return answer(Problem())
+    return answer(_unexpected(error))
 
 
 def _answer(problem: Problem) -> Response:
     # For a Host that cannot be one no page is made: there is no address for its links.
-    if request.path.startswith("/api/") or request_ctx.url_adapter is None:
+    path = request.path
+    if path.startswith("/api/") or path in MONITORED or request_ctx.url_adapter is None:
         return answer(problem)
     # A message that was written before the sign-in ended is shown instead, to be copied.
     if isinstance(problem, NotAuthenticated) and not written().get("message"):
         asked = f"{request.script_root}{request.full_path.rstrip('?')}"
         return see("entrance.login_page", **({"next": asked} if request.method == "GET" else {}))
     visitor_if_known()
+    counts.add("errors", problem.code)
     return page("error.html", problem=problem)
 
 
@@ -107,6 +114,11 @@ def _answer_overflow(error: OverflowError) -> Response:
 
 
 def _answer_unexpected(error: Exception) -> Response:
-    # Quoted: a path could have lines of its own.
-    current_app.logger.error("%s %r", request.method, request.path, exc_info=error)
-    return _answer(Problem())
+    return _answer(_unexpected(error))
+
+
+def _unexpected(error: Exception) -> Problem:
+    """The number is what somebody can tell the operator."""
+    log.error("A request failed", exc_info=error)
+    number = request_id()
+    return Problem(**({"request_id": number} if number else {}))

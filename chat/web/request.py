@@ -262,11 +262,11 @@ def parsed_key(header: str) -> str:
     return validated(RequiredKey, {"Idempotency-Key": header}).idempotency_key
 
 
-def caller() -> Caller:
-    """From where the request comes; the worker tells on which connection."""
+def caller(kind: str = "poll") -> Caller:
+    """From where the request comes, and what it is told by; the worker tells on which connection."""
     address = request.remote_addr or ""
     network = "" if limits.is_here(address) else limits.network(address)
-    return Caller(request.environ.get("chat.connection"), network)
+    return Caller(request.environ.get("chat.connection"), network, kind)
 
 
 def path_id(value: str, name: str = "id") -> int:

@@ -40,6 +40,7 @@ class WebSocket:
         self._protocol, self._message = Connection(ConnectionType.SERVER, trailing_data=begun), bytearray()
         self._is_heard, self._ping_at = True, monotonic() + settings.heartbeat_seconds
         self._waiter: Waiter | None = None
+        self._sending = 0.0
 
     def interrupt(self, waiter: Waiter) -> None:
         """From now on end its wait when something comes in."""
@@ -82,6 +83,11 @@ class WebSocket:
         while (left := until - monotonic()) > 0:
             self._read(left)
 
+    @property
+    def waited(self) -> float:
+        """For how many seconds it waited for news, or for its reader, until now."""
+        return self._sending + (self._waiter.waited if self._waiter else 0)
+
     def leave(self) -> None:
         """To the server, which closes it; nobody reads or writes any more."""
         _watch.remove(self._connection.fileno())
@@ -90,7 +96,11 @@ class WebSocket:
 
     def _write(self, event: Event, seconds: float) -> None:
         self._connection.settimeout(seconds)
-        self._connection.sendall(self._protocol.send(event))
+        began = monotonic()
+        try:
+            self._connection.sendall(self._protocol.send(event))
+        finally:
+            self._sending += monotonic() - began
 
     def _read(self, seconds: float) -> bytes:
         self._connection.settimeout(seconds)
@@ -135,6 +145,7 @@ class Upgraded(Response):
         except OSError:
             pass  # It is gone.
         finally:
+            connection.note_waited(ws.waited)
             ws.leave()
         # The server is to answer nothing, and to read no further request.
         raise BrokenPipeError(errno.EPIPE, "The WebSocket is closed.")

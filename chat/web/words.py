@@ -190,6 +190,7 @@ PROBLEMS = {
     "payment_unavailable": _("The payment provider does not answer; nothing is lost. Try again in a moment."),
     "overloaded": _("The server is busy; try again in a moment."),
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
+    "not_ready": _("This server is not ready; `checks` says why."),
 }
 # What a message may be refused for: the only requests whose refusals scripts put into words.
 OF_SENDING = (

@@ -2,7 +2,7 @@
 
 import os
 from functools import lru_cache
-from time import time
+from time import monotonic, time
 from typing import Any
 
 from gunicorn import util
@@ -31,7 +31,8 @@ class Answer(wsgi.Response):
         """As gunicorn has them, but for its name, and for what goes without saying."""
         how = "upgrade" if self.upgrade else "close" if self.should_close() else "keep-alive"
         minor = self.req.version[1]
-        head = [f"HTTP/1.{minor} {self.status}\r\nDate: {_date(int(time()))}\r\n"]
+        number = self.req.id
+        head = [f"HTTP/1.{minor} {self.status}\r\nDate: {_date(int(time()))}\r\nX-Request-Id: {number}\r\n"]
         if how != "keep-alive" or not minor:
             head.append(f"Connection: {how}\r\n")
         return [*head, "Transfer-Encoding: chunked\r\n"] if self.chunked else head
@@ -71,9 +72,14 @@ class Answer(wsgi.Response):
     def _flush(self, data: bytes) -> None:
         head, self._head = self._head, b""
         if data := head + data:
-            sent = self.sock.send(data)  # Most goes at once, and sendall would ask how large the buffer is.
-            if sent < len(data):
-                self.sock.sendall(data[sent:])
+            began = monotonic()
+            try:
+                # Most goes at once, and sendall would ask how large the buffer is.
+                sent = self.sock.send(data)
+                if sent < len(data):
+                    self.sock.sendall(data[sent:])
+            finally:
+                self.req.waited += monotonic() - began
 
 
 def environ(base: dict[str, Any], connection: Connection, request: Request) -> dict[str, Any]:

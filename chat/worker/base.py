@@ -2,7 +2,9 @@
 
 import ctypes
 import gc
+import itertools
 import os
+import secrets
 import select
 import signal
 import socket
@@ -17,6 +19,8 @@ from typing import Any
 
 from gunicorn.workers import base
 
+from chat import counts
+from chat.logs import for_request, public
 from chat.worker.answer import Answer, base_environ, environ, is_below
 from chat.worker.arbiter import Arbiter
 from chat.worker.connection import READ_BYTES, Connection, Request
@@ -42,10 +46,18 @@ class Worker(base.Worker):
         self.made_at = self.tmp.last_update()
         self.told_at = 0.0
         self.memory = Memory()
+        # This is the main process, and it forks after this.
+        self.part = counts.take()
+        # What its requests are called begins so, and goes on with a number.
+        self.name, self.numbers = secrets.token_hex(4), itertools.count(1)
 
     def serves(self) -> bool:
         """Whether it has begun to accept; asked in the main process."""
         return bool(self.tmp.last_update() != self.made_at)
+
+    def reaped(self) -> None:
+        """It has died; told in the main process."""
+        counts.give_back(self.part)
 
     def look(self, seconds: float) -> Iterable[tuple[int, int]]:
         """(file, events) of what can be read, as soon as there is any; at the latest after `seconds`."""
@@ -65,6 +77,7 @@ class Worker(base.Worker):
 
     def load_wsgi(self) -> None:
         """Load the application and start what runs beside its requests."""
+        counts.use(self.part)
         super().load_wsgi()
         self.runtime = self.wsgi.extensions["chat"]
         self.runtime.start()
@@ -135,21 +148,23 @@ class Worker(base.Worker):
                 request.force_close()
         self.runtime.stop()
 
+    @for_request
     def serve(self, connection: Connection, request: Request) -> None:
         """Answer it, and say whether another one may follow."""
-        is_kept = False
+        is_kept, request.id = False, request.id or f"{self.name}-{next(self.numbers):x}"
         try:
             self.answer(connection, request)
             is_kept = not request.must_close
         except OSError as error:
             self.log.debug("Closing connection: %s", error)
         except Exception:
-            self.log.exception("Error handling request %s %r", request.method, request.uri)
+            self.log.exception("A request failed: %s %s", request.method, public(request.uri))
         self.finished(connection, is_kept)
 
     def answer(self, connection: Connection, request: Request) -> None:
         """Have the application answer it, or say what is wrong with it; OSError when nobody listens."""
         begun_at = time.monotonic()
+        counts.add("requests")
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
@@ -173,11 +188,12 @@ class Worker(base.Worker):
         finally:
             if response.status is not None:  # Or else its client had left before there was one.
                 request.must_close = response.should_close()
-                if self.cfg.accesslog:
-                    asked = environ(self.environ, connection, request)
-                    self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
             if hasattr(pieces, "close"):
                 pieces.close()
+            if self.cfg.accesslog:
+                asked = environ(self.environ, connection, request)
+                asked["REMOTE_ADDR"] = self.wsgi.extensions["client"](asked)
+                self.log.access(response, request, asked, timedelta(seconds=time.monotonic() - begun_at))
 
     def apply(self, connection: Connection, request: Request, start_response: Any) -> Iterable[bytes]:
         """The application's answer, or that to the same as before."""

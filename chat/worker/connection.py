@@ -26,6 +26,8 @@ READ_BYTES = 16_384
 HEAD_BYTES = 65_536
 # llhttp also takes several spaces, and versions that we do not speak.
 REQUEST_LINE = re.compile(rb"(?:\r\n)?[A-Z-]+ [!-~]+ HTTP/1\.[01]\r\n")
+# What a proxy may call a request, for its log and ours to be compared.
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
 # They tell a supervisor whether to end this process.
 HEALTH = ("/healthz", "/readyz")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -35,7 +37,7 @@ class Request(HeaderPolicy):
     """One request, with what gunicorn's policy and `Response` ask of it.
 
     `status` is that of the answer where it can only be refused. With `must_close` it is the last one. Of one
-    that is too long the rest is not read: it is not whole.
+    that is too long the rest is not read: it is not whole. `waited` are the seconds that nobody worked on it.
     """
 
     def __init__(self, cfg: Any, peer_addr: Any) -> None:
@@ -46,6 +48,7 @@ class Request(HeaderPolicy):
         self.body = BytesIO()
         self.must_close = False
         self.status = 0
+        self.id, self.waited = "", 0.0
         self.has_head, self.is_whole = False, True
 
     def should_close(self) -> bool:
@@ -60,6 +63,12 @@ class Request(HeaderPolicy):
         """The first reason counts."""
         self.status = self.status or status
         self.must_close = True
+
+    def name(self, given: str) -> None:
+        """As a proxy calls it that may; it is no part of what is asked, and each has another."""
+        self.headers = [field for field in self.headers if field[0] != "X-REQUEST-ID"]
+        if REQUEST_ID.fullmatch(given) and self._peer_is_trusted_proxy():
+            self.id = given
 
     def head(self) -> bytes:
         """A digest of who sends it and of all that it says, but for the query, the length and the body."""
@@ -171,6 +180,11 @@ class Connection:
         begun, self._begun = self._begun, b""
         return begun
 
+    def note_waited(self, seconds: float) -> None:
+        """So much of the time of the request that is answered nobody worked."""
+        if self.request is not None:
+            self.request.waited += seconds
+
     def on_closed(self, tell: Callable[[], None] | None) -> None:
         """Call that once, when the client is gone."""
         self._tell_closed = tell
@@ -226,6 +240,8 @@ class Connection:
         else:
             request.path, request.query = parts.path or "", parts.query or ""
         fields = dict(request.headers)
+        if "X-REQUEST-ID" in fields:
+            request.name(fields["X-REQUEST-ID"])
         if "TRANSFER-ENCODING" in fields and request.version < (1, 1):
             request.refuse(400)  # A proxy may not have known of the chunks.
         if request.status or int(fields.get("CONTENT-LENGTH", 0)) > self._max_body_bytes:

@@ -16,6 +16,7 @@ from chat.web.api.streaming import EVENT_STREAM, Stream
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
 from chat.web.held import Answer, Held
+from chat.web.proxies import told_by_proxies
 from chat.web.request import Flag, Query, caller, current_runtime, signed_in_here
 from chat.web.websocket import Closed, Upgraded, WebSocket
 from chat.wire import Diagnosis
@@ -27,16 +28,6 @@ TOPIC = "diagnosis"
 TICKS = 5
 TICK_SECONDS = 0.5
 FRAME_SECONDS = 5.0
-# What proxies say of the request that they pass on.
-TOLD_BY_PROXIES = (
-    "Forwarded",
-    "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-)
 
 
 class Diagnose(Query):
@@ -67,7 +58,7 @@ def diagnose(runtime: Runtime, user: User, asked: Diagnose) -> Response:
     if asked.stream and asked.hold is not None:
         raise InvalidParameter("hold and stream are two checks; ask for one.", field="stream")
     if asked.stream:
-        return Stream(lambda: _tick(runtime, user, client))
+        return Stream(lambda: _tick(runtime, user, client._replace(kind="sse")))
     if asked.hold is None:
         return personal(arrived())
     longest, hold, content = runtime.settings.long_poll_seconds, asked.hold, arrived()
@@ -99,7 +90,7 @@ def arrived() -> Diagnosis:
     gunicorn takes the scheme from X-Forwarded-Proto, if it trusts who is connected (`forwarded_allow_ips`),
     and leaves `client_address` as it is: that of the proxy, where there is one.
     """
-    told = {name: request.headers[name] for name in TOLD_BY_PROXIES if name in request.headers}
+    told = told_by_proxies(request.headers)
     return {
         "client_address": request.environ.get("werkzeug.proxy_fix.orig", request.environ)["REMOTE_ADDR"],
         "forwarded_for": told.get("X-Forwarded-For"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from flask import Blueprint, Response
 from pydantic import Field, TypeAdapter, ValidationError
 
-from chat import accounts, messages, sessions, signals
+from chat import accounts, counts, messages, sessions, signals
 from chat.accounts import User
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
 from chat.live.hub import Caller, TooManyWaiters
@@ -87,7 +87,7 @@ def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
 
 def _caller() -> Caller:
     """Without the connection: whoever reads it finds out that the client has left."""
-    return caller()._replace(connection=None)
+    return caller("websocket")._replace(connection=None)
 
 
 def _start(runtime: Runtime, cursor: int | None) -> Start:
@@ -131,6 +131,7 @@ def _do(runtime: Runtime, user: User, chat_session_id: int | None, caller: Calle
             raise NotFound
         return _frame(Event("done", _act(runtime, user, asked, session_id, caller)))
     except Problem as problem:
+        counts.add("errors", problem.code)
         key = {"client_message_id": asked.client_message_id} if isinstance(asked, Send) else {}
         again = {"retry_after": problem.retry_after} if problem.retry_after else {}
         content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key, **again}

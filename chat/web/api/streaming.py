@@ -58,7 +58,7 @@ class LastEvent(Query):
     refuses=(CursorReset, Overloaded),
 )
 def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -> Response:
-    start, client = _start(asked), caller()
+    start, client = _start(asked), caller("sse")
     if "Last-Event-ID" in request.headers:
         at = Position(cursor=start.cursor)
         page = runtime.database.read(lambda db: messages.fetch(db, runtime, user, session_id, at))
@@ -77,7 +77,7 @@ def of_session(runtime: Runtime, user: User, session_id: int, asked: Streamed) -
     refuses=(CursorReset, Overloaded),
 )
 def of_inbox(runtime: Runtime, user: User, asked: Streamed) -> Response:
-    start, client = _start(asked), caller()
+    start, client = _start(asked), caller("sse")
     return Stream(lambda: events.of_inbox(runtime, user, start, client))
 
 
