@@ -48,7 +48,9 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected)
     app.after_request(make_safe)
     # For the worker, which reads the requests.
-    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status]())
+    prefix = app.extensions["chat"].settings.prefix
+    details = {NotFound: f"All of this site is below {prefix}/; a proxy in front must not take that away."}
+    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status](details.get(UNREADABLE[status], "")))
 
 
 def answer(problem: Problem) -> Response:
