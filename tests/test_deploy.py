@@ -12,10 +12,10 @@ import pytest
 from chat.settings import Settings, as_file, environment, from_environment, variable, written
 from tests.faults.test_processes import BETWEEN
 from tests.faults.traffic import traffic
-from tests.fronts import APACHE, CADDY, Apache, Caddy, free_port
+from tests.fronts import APACHE, CADDY, Apache, Caddy
 from tests.nginx import NAME, PROGRAM, needs_nginx, write_certificate
 from tests.pages.visitor import invitation
-from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Activated, Server, await_listener
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Activated
 
 DEPLOY = ROOT / "deploy"
 ENV_FILE = DEPLOY / "tete-a-tete.env"
@@ -122,6 +122,7 @@ def test_the_health_check_asks_the_server(start, tmp_path, settings):
     }
     command = [sys.executable, DEPLOY / "docker" / "healthcheck.py"]
     ask = {"env": environment, "cwd": "/", "capture_output": True, "text": True, "timeout": PATIENCE_SECONDS}
+    server.client().get("/")  # It may still boot.
     assert subprocess.run(command, **ask).returncode == 0
     server.kill()
     server.listener.close()
@@ -255,28 +256,24 @@ def test_caddy_takes_its_file(tmp_path):
     ],
 )
 def test_other_proxies_lose_nothing_across_an_upgrade_either(tmp_path, front):
-    """Of a server that nobody holds the port for, with Caddy: who asks meanwhile waits there."""
     folder = tmp_path / "server"
     folder.mkdir()
-    server = (Server if front is Caddy else Activated)(folder, long_poll_seconds=25)
-    if front is Caddy:
-        server.address = ("127.0.0.1", free_port())
-        server.environment["CHAT_BIND"] = "{}:{}".format(*server.address)
-    with server:
-        await_listener(server, server.address)
-        with front(tmp_path / "front", "{}:{}".format(*server.address)) as proxy:
-            token = invitation(server)
-            assert [proxy.client().get(f"/links/{token}{more}").status for more in ("", "?x=1")] == [200] * 2
-            with traffic(server, proxy.address) as going:
-                for _ in range(2):
-                    going.go_on(BETWEEN)
-                    server.upgrade()
-                    going.fault()
+    with (
+        Activated(folder, long_poll_seconds=25) as server,
+        front(tmp_path / "front", "{}:{}".format(*server.address)) as proxy,
+    ):
+        token = invitation(server)
+        assert [proxy.client().get(f"/links/{token}{more}").status for more in ("", "?x=1")] == [200] * 2
+        with traffic(server, proxy.address) as going:
+            for _ in range(2):
                 going.go_on(BETWEEN)
-            assert going.unanswered() == []
-            seen = proxy.client(server.person("admin").token).get("/api/chat/diagnose").json
-            scheme = "https" if front is Apache else "http"
-            assert (seen["scheme"], seen["host"]) == (scheme, "{}:{}".format(*proxy.address))
-            assert seen["forwarded_for"] == "127.0.0.1"
+                server.upgrade()
+                going.fault()
+            going.go_on(BETWEEN)
+        assert going.unanswered() == []
+        seen = proxy.client(server.person("admin").token).get("/api/chat/diagnose").json
+        scheme = "https" if front is Apache else "http"
+        assert (seen["scheme"], seen["host"]) == (scheme, "{}:{}".format(*proxy.address))
+        assert seen["forwarded_for"] == "127.0.0.1"
     assert proxy.log.count("/links/...") == 2
     assert token not in proxy.log
