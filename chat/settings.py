@@ -444,7 +444,7 @@ def written(value: object) -> str:
         return ",".join(value)
     if isinstance(value, str):
         return value.replace("\n", "|")
-    return f"{value:g}" if isinstance(value, float) else str(int(value))
+    return f"{value:g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
 
 
 def as_file(settings: Settings) -> str:

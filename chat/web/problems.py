@@ -48,9 +48,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected)
     app.after_request(make_safe)
     # For the worker, which reads the requests.
-    prefix = app.extensions["chat"].settings.prefix
-    details = {NotFound: f"All of this site is below {prefix}/; a proxy in front must not take that away."}
-    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status](details.get(UNREADABLE[status], "")))
+    outside = (
+        f"All of this site is below {app.extensions['chat'].settings.prefix}/: a proxy must leave that there."
+    )
+    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status](outside if status == 404 else ""))
 
 
 def answer(problem: Problem) -> Response:
