@@ -65,6 +65,10 @@ screenshots: .venv/installed-dev
 	@.ci/tools
 	$(BIN)/python -m docs.screenshots
 
+# Every setting, as the service has them.
+deploy/tete-a-tete.env: chat/settings.py .venv/installed
+	env -i CHAT_ENV_FILE= CHAT_DATABASE_URL=sqlite:////var/lib/tete-a-tete/chat.db $(BIN)/tete-a-tete settings --file > $@
+
 # Take new texts from the pages, and of the settings what they mean, into translations/, and compile what is translated there.
 translations: .venv/installed
 	$(BIN)/pybabel -q extract -F babel.cfg -k _setting:3 --no-location --sort-output --omit-header -o translations/messages.pot .

@@ -49,7 +49,7 @@ proc_name = "tete-a-tete"
 def on_starting(server):
     """Every held poll is an open file: raise the limit, and say how far that reaches."""
     if server.cfg.is_ssl:
-        raise SystemExit("TLS is a proxy's to do: start without --certfile; see docs/operating.md")
+        raise SystemExit("TLS is a proxy's to do: start without --certfile; see docs/deploy.md")
     # The main process's class, for which gunicorn has no setting.
     server.__class__ = server.worker_class.arbiter
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

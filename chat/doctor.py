@@ -105,9 +105,10 @@ def _threads(found: Settings) -> Finding:
 def _address(found: Settings) -> Finding:
     host = found.bind.rpartition(":")[0]
     if host in LOCAL_HOSTS or found.bind.startswith(("unix:", "fd:")):
-        return Finding("address", "ok", f"{found.bind}, for {found.proxies} proxies in front")
+        below = found.prefix and f", below {found.prefix}"
+        return Finding("address", "ok", f"{found.bind}{below}, for {found.proxies} proxies in front")
     advice = (
-        "Listen on 127.0.0.1 behind a proxy that does TLS (docs/operating.md): now passwords are read on "
+        "Listen on 127.0.0.1 behind a proxy that does TLS (docs/deploy.md): now passwords are read on "
         "the way, and with CHAT_PROXIES above 0 anybody says whose address is theirs."
     )
     return Finding("address", "warning", f"{found.bind} is open to other machines", advice)

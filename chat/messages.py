@@ -104,7 +104,7 @@ def send(
         life = sessions.life_of(db, row, runtime.settings)
         life.settle(time)
         if life.session["status"] == "ended":
-            raise SessionEnded(receipt=sessions.receipt_address(chat_session_id))
+            raise SessionEnded(receipt=sessions.receipt_address(runtime.settings, chat_session_id))
         if before:
             before(db, life, time.now)
         _require_room(db, life, side)

@@ -175,9 +175,9 @@ def is_there(seen_at: int, settings: Settings, now: int) -> bool:
     return now < seen_at + settings.absence_seconds * 1000
 
 
-def receipt_address(chat_session_id: int) -> str:
+def receipt_address(settings: Settings, chat_session_id: int) -> str:
     """Where the receipt is, on the API."""
-    return f"/api/chat/sessions/{chat_session_id}/receipt"
+    return f"{settings.prefix}/api/chat/sessions/{chat_session_id}/receipt"
 
 
 def _expires_at(row: SessionRow, settings: Settings) -> str | None:

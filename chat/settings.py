@@ -61,10 +61,15 @@ def _database_url(text: str) -> str:
 
 
 def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    is_port = host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535
-    if not (is_port or re.fullmatch(r"unix:\S+|fd://\d+", text)) or " " in text:
-        raise SettingError("host:port, unix:/path/to.sock or fd://N")
+    found = re.fullmatch(r"(?:[^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})|unix:\S+|fd://[0-9]+", text)
+    if found is None or (found[1] and not 1 <= int(found[1]) <= 65_535):
+        raise SettingError("host:port, [IPv6]:port, unix:/path/to.sock or fd://N")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*", text):
+        raise SettingError("a path like /chat, without / at its end, or nothing")
     return text
 
 
@@ -171,6 +176,9 @@ class Settings:
 
     database_url: str = _setting("sqlite:///data/chat.db", "URL", "Where the data lives.", _database_url)
     bind: str = _setting("127.0.0.1:3000", "address", "Where the server listens.", _address)
+    prefix: str = _setting(
+        "", "path", "Below which path of the host all is, like /chat; nothing is the whole host.", _prefix
+    )
     workers: int = _setting(1, "processes", "Worker processes.", _integer(1, 64))
     worker_class: str = _setting(
         "gevent",
@@ -523,7 +531,20 @@ def written(value: object) -> str:
     """A setting's value, as one would write it in the environment."""
     if isinstance(value, tuple):
         return ",".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(int(value) if value in (0, 1) else value)
+    if isinstance(value, str):
+        return value.replace("\n", "|")
+    return f"{value:g}" if isinstance(value, float) else str(int(value) if isinstance(value, bool) else value)
+
+
+def as_file(settings: Settings) -> str:
+    """An environment file with every setting; what is the default, and what is secret, is commented out."""
+    entries = []
+    for each in fields(Settings):
+        value, is_secret = getattr(settings, each.name), each.metadata["is_secret"]
+        is_quiet = is_secret or value == each.default
+        line = f"{variable(each.name)}={'' if is_secret else written(value)}"
+        entries.append(f"# {each.metadata['help']} ({each.metadata['unit']})\n{'#' * is_quiet}{line}\n")
+    return "\n".join(entries)
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

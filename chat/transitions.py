@@ -94,7 +94,7 @@ def accept(runtime: Runtime, agent: User, chat_session_id: int) -> TimedSession:
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         if life.session["status"] != "waiting":
-            _require(life.session, "active", "paused")
+            _require(life, "active", "paused")
             return
         free = free_seconds(db, runtime.settings, life.session["client_id"], agent.id)
         life.accept(existing(store.users.by_id(db, agent.id)), free, now)
@@ -133,7 +133,7 @@ def pause(runtime: Runtime, user: User, chat_session_id: int) -> TimedSession:
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         reason = PAUSED_BY[side_of(life.session, user.id)]
         if life.session["pause_reason"] != reason:
-            _require(life.session, "active", "paused")
+            _require(life, "active", "paused")
             if life.session["pause_reason"] in (*PAUSED_BY.values(), *EXHAUSTED):
                 raise WrongStatus(f"It is paused already: {life.session['pause_reason']}.")
             life.pause(reason, now)
@@ -151,7 +151,7 @@ def resuming(user: User) -> Act:
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session, side = life.session, side_of(life.session, user.id)
-        _require(session, "active", "paused")
+        _require(life, "active", "paused")
         if session["status"] == "paused":
             if session["pause_reason"] in (PAUSED_BY[OTHER[side]], *(EXHAUSTED if side == "agent" else ())):
                 raise Forbidden("Only the other side can resume it.")
@@ -167,7 +167,7 @@ def limit(runtime: Runtime, client: User, chat_session_id: int, limit_cents: int
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session = life.session
         _only("client", life, client)
-        _require(session, "waiting", "active", "paused")
+        _require(life, "waiting", "active", "paused")
         so_far = bill(session, now)
         if limit_cents is not None and limit_cents < so_far.cents:
             raise InvalidParameter(
@@ -201,7 +201,7 @@ def transfer(runtime: Runtime, agent: User, chat_session_id: int, to_id: int, te
             return
         if life.session["agent_id"] != agent.id:
             raise NotFound
-        _require(life.session, "active", "paused")
+        _require(life, "active", "paused")
         if to_id == agent.id:
             raise InvalidParameter("agent_id is yours; name another agent.", field="agent_id")
         other = agents.available(db, runtime.settings, to_id, life.session["client_id"])
@@ -222,7 +222,7 @@ def agree_to_transfer(
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         session = life.session
         _only("client", life, client)
-        _require(session, "active", "paused")
+        _require(life, "active", "paused")
         if (session["transfer_agent_id"], session["transfer_rate_cents"]) == (agent_id, rate_cents):
             agents.available(db, runtime.settings, agent_id, client.id)
             agent = existing(store.users.by_id(db, agent_id))
@@ -255,7 +255,7 @@ def rate(
         _only("client", life, client)
         if life.session["accepted_at"] is None:
             raise WrongStatus("Nobody accepted this session.")
-        _require(life.session, "ended")
+        _require(life, "ended")
         life.session |= {"rating": rating, "rating_comment": said}
 
     return change(runtime, client, chat_session_id, act)
@@ -315,7 +315,7 @@ def _end_request(
     def act(db: Connection, life: Lifecycle, now: int) -> None:
         _only(side, life, user)
         if life.session["end_reason"] != reason:
-            _require(life.session, "waiting")
+            _require(life, "waiting")
             life.end(reason, now)
 
     return change(runtime, user, chat_session_id, act)
@@ -326,11 +326,12 @@ def _only(side: Side, life: Lifecycle, user: User) -> None:
         raise Forbidden(f"Only the {side} may do this.")
 
 
-def _require(session: SessionRow, *statuses: Status) -> None:
+def _require(life: Lifecycle, *statuses: Status) -> None:
+    session = life.session
     if session["status"] in statuses:
         return
     if session["status"] == "ended":
-        raise SessionEnded(receipt=sessions.receipt_address(session["id"]))
+        raise SessionEnded(receipt=sessions.receipt_address(life.settings, session["id"]))
     raise WrongStatus(f"It is {session['status']}; that needs {' or '.join(statuses)}.")
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,6 +19,12 @@ from tests.threads import join, start
 TIMEOUT_SECONDS = 120
 _open: set[http.client.HTTPConnection] = set()
 _waiting: list[threading.Thread] = []
+
+
+class Tls(tuple[str, int]):
+    """An address where TLS is spoken, with a certificate that `context` trusts."""
+
+    context: ssl.SSLContext
 
 
 @dataclass
@@ -51,7 +58,7 @@ class Client:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token and "Cookie" not in sent:
             sent.setdefault("Authorization", f"Bearer {self.token}")
-        connection = http.client.HTTPConnection(*self.address, timeout=TIMEOUT_SECONDS)
+        connection = connection_to(self.address)
         _open.add(connection)
         try:
             connection.request(method, path, body, sent)
@@ -128,6 +135,13 @@ class Client:
         future, thread = start(request)
         _waiting.append(thread)
         return future
+
+
+def connection_to(address: tuple[str, int]) -> http.client.HTTPConnection:
+    """Not open yet."""
+    if isinstance(address, Tls):
+        return http.client.HTTPSConnection(*address, timeout=TIMEOUT_SECONDS, context=address.context)
+    return http.client.HTTPConnection(*address, timeout=TIMEOUT_SECONDS)
 
 
 def cut() -> None:

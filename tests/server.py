@@ -167,6 +167,11 @@ class Server:
         self._kill_all()
         self.process.wait()
 
+    def upgrade(self) -> None:
+        """As `systemctl restart` does it: the next one starts when the last one has left."""
+        assert self.stop() == 0
+        self.start()
+
     def _kill_all(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -214,3 +219,24 @@ class Server:
         self.wait_until(
             lambda told: len(told) >= workers and sum(each["held_polls"] for each in told.values()) == count
         )
+
+
+def await_listener(server: Server, address: Any) -> None:
+    """Until it can be connected to, where its port is not held by the test."""
+    by_host = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    while True:
+        with socket.socket(socket.AF_UNIX if isinstance(address, str) else by_host) as connection:
+            if connection.connect_ex(address) == 0:
+                return
+        assert server.process.poll() is None, server.log
+        sleep(PAUSE_SECONDS)
+
+
+class Activated(Server):
+    """As systemd starts it, which keeps the socket: the next one finds in its queue who came meanwhile."""
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        super().__init__(folder, **settings)
+        inherit = f"exec 3<&{self.listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec"
+        self.command = ("bash", "-c", f"{inherit} {COMMAND[0]} serve")
+        self.environment["CHAT_BIND"] = "127.0.0.1:1"

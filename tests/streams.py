@@ -6,7 +6,8 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
+from ssl import SSLSocket
 from typing import Any, NamedTuple
 
 from wsproto import ConnectionType, WSConnection
@@ -21,7 +22,7 @@ from wsproto.events import (
 )
 from wsproto.utilities import ProtocolError
 
-from tests.client import TIMEOUT_SECONDS, Answer, Client
+from tests.client import TIMEOUT_SECONDS, Answer, Client, connection_to
 
 # What a connection that was cut may raise.
 CUT = (OSError, HTTPException, ProtocolError)
@@ -83,7 +84,7 @@ class SSE(_Told):
 
     def __init__(self, who: Client, path: str, **headers: str) -> None:
         self.heartbeats, self.retry, self.last_id = 0, 0, None
-        self._connection = HTTPConnection(*who.address, timeout=TIMEOUT_SECONDS)
+        self._connection = connection_to(who.address)
         self._connection.connect()
         self._socket = self._connection.sock
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -143,7 +144,9 @@ class WS(_Told):
         lines = [
             (name.replace("_", "-").encode(), value.encode()) for name, value in (signed | headers).items()
         ]
-        self.socket = socket.create_connection((host, port), TIMEOUT_SECONDS)
+        connection = connection_to(who.address)
+        connection.connect()
+        self.socket = connection.sock
         self.protocol = WSConnection(ConnectionType.CLIENT)
         self.last_id: int | None = None
         self.closed: tuple[int, str | None] | None = None
@@ -204,6 +207,9 @@ class WS(_Told):
 
     def write(self, data: bytes) -> None:
         """These bytes; what comes meanwhile is read, for the server reads no more from who does not."""
+        if isinstance(self.socket, SSLSocket):
+            self.socket.sendall(data)
+            return
         while data and not self.closed:
             readable, writable, _ = select.select([self.socket], [self.socket], [], TIMEOUT_SECONDS)
             assert readable or writable, f"nothing is taken for {TIMEOUT_SECONDS} s"

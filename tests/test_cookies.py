@@ -101,9 +101,8 @@ def test_a_token_that_was_planted_is_not_the_one_that_signs_in(site, name):
     assert site.client().get("/api/chat/sessions", Cookie=f"{name}={planted}", **TLS).status == 401
 
 
-def test_below_a_prefix_it_goes_to_nothing_else_on_the_host(start, monkeypatch):
-    monkeypatch.setenv("SCRIPT_NAME", PREFIX)
-    server = start()
+def test_below_a_prefix_it_goes_to_nothing_else_on_the_host(start):
+    server = start(prefix=PREFIX)
     email = server.conversation().emails["client"]
     for headers in ({}, TLS):
         cookies, _ = sign_in(server, email, f"{PREFIX}/login", **headers)

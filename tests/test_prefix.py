@@ -1,4 +1,4 @@
-"""The pages below a path of a host, which `SCRIPT_NAME` names: every address in them begins with it."""
+"""All below a path of a host, which `CHAT_PREFIX` names: every address begins with it."""
 
 import ast
 import re
@@ -9,7 +9,10 @@ import pytest
 
 from chat.web.page import START
 from tests.client import Client
+from tests.push_service import PushService
 from tests.server import ROOT
+from tests.stripe import Stripe
+from tests.test_device import MESSAGE, Worker, arrive, await_state
 from tests.test_look import PAGES
 
 PREFIX = "/talk"
@@ -51,9 +54,8 @@ class Addresses(HTMLParser):
 
 
 @pytest.fixture
-def server(start, monkeypatch):
-    monkeypatch.setenv("SCRIPT_NAME", PREFIX)
-    return start(workers=2, transport="auto")
+def server(start):
+    return start(workers=2, transport="auto", prefix=PREFIX)
 
 
 @pytest.fixture
@@ -105,6 +107,70 @@ def test_every_redirect_leads_below_the_prefix(server, talk):
     assert client.form(f"{here}/messages", message="Hi").headers["Location"] == f"{PREFIX}{here}#newest"
     assert client.form(f"{here}/pause").headers["Location"] == PREFIX + here
     assert client.form("/logout").headers["Location"] == f"{PREFIX}/login?notice=signed_out"
+
+
+def test_no_redirect_leads_out_by_dots(server, talk):
+    nobody = Below.like(server.client())
+    known = {"email": talk.emails["client"], "password": "correct horse"}
+    for dots in ("/..", "/../elsewhere", "/%2e%2E/elsewhere", "/a/.%2e/../elsewhere?x=/"):
+        assert nobody.form("/login", **known, next=PREFIX + dots).headers["Location"] == f"{PREFIX}/agents"
+    inside = f"{PREFIX}/sessions?q=.."
+    assert nobody.form("/login", **known, next=inside).headers["Location"] == inside
+
+
+def test_what_a_program_is_told_begins_with_the_prefix(server, talk):
+    client = Below.like(talk.client)
+    client.do("end", talk.id)
+    receipt = client.send(talk.id, "Encore").json["receipt"]
+    assert talk.client.get(receipt).json["is_final"]
+    assert client.do("pause", talk.id).json["receipt"] == receipt
+    assert client.get("/api/openapi.json").json["servers"] == [{"url": PREFIX}]
+    manifest = client.get("/manifest.webmanifest").json
+    assert manifest["scope"] == manifest["start_url"] == manifest["id"] == f"{PREFIX}/"
+    assert all(talk.client.get(icon["src"]).status == 200 for icon in manifest["icons"])
+    # A proxy that takes the prefix away is told so.
+    assert f"below {PREFIX}/" in talk.client.get("/api/chat/sessions").json["detail"]
+    health = client.get("/healthz")
+    assert (health.status, health.json["status"]) == (200, "ok")
+
+
+def test_a_payment_leads_back_below_the_prefix(start):
+    with Stripe() as stripe:
+        server = start(prefix=PREFIX, **stripe.settings)
+        made = Below.like(server.person("client")).pay("/api/chat/payments", {"amount": 20})
+        assert made.status == 201
+        (asked,) = (content for path, _, content in stripe.asked if path == "/v1/checkout/sessions")
+        for name in ("success_url", "cancel_url"):
+            assert asked[name].startswith(f"{server.url}{PREFIX}/balance/top-ups/")
+
+
+def test_what_else_is_on_the_host_keeps_its_own(server, talk, visit):
+    """Its storage, which a sign-out leaves alone, and its windows, which a notification does not take."""
+    client = visit(server, talk.client)
+    client.open(f"{PREFIX}/sessions/{talk.id}")
+    client.await_connection("websocket")
+    client.page.evaluate("() => localStorage.setItem('theirs', '1')")
+    client.page.fill("#message", "half")
+    names = client.page.evaluate("() => Object.keys(localStorage).sort()")
+    assert [name for name in names if not name.startswith(f"{PREFIX}:")] == ["theirs"] and len(names) > 1
+    client.page.reload()
+    assert client.page.input_value("#message") == "half"
+    client.follow("text=Sign out")
+    assert client.page.evaluate("() => Object.keys(localStorage)") == ["theirs"]
+
+
+def test_a_notification_leads_below_the_prefix_and_into_no_other_window_of_the_host(start, visit):
+    with PushService() as service:
+        server = start(prefix=PREFIX, push_anywhere=1)
+        talk = server.conversation()
+        visitor = arrive(server, visit, talk.client, service.device(), f"{PREFIX}/profile")
+        visitor.page.locator("[data-device-switch]").check()
+        await_state(visitor, "on")
+        worker = Worker(visitor)
+        visitor.tab().goto("/inbox")
+        (shown,) = worker.deliver({**MESSAGE, "path": f"sessions/{talk.id}"})
+        assert shown["icon"].startswith(f"{server.url}{PREFIX}/static/")
+        assert worker.click() == [["open", f"{server.url}{PREFIX}/sessions/{talk.id}"]]
 
 
 def test_a_link_for_somebody_begins_with_the_prefix(server):

@@ -28,7 +28,6 @@ def test_each_is_read_in_its_own_type():
         ("CHAT_SPENDING_LIMIT", "20,00", "an amount like 20.00, or empty for none"),
         ("CHAT_SPENDING_LIMIT", "-1", "an amount like 20.00, or empty for none"),
         ("CHAT_DATABASE_URL", "mysql://", "sqlite:///relative/path.db or sqlite:////absolute/path.db"),
-        ("CHAT_BIND", "", "host:port, unix:/path/to.sock or fd://N"),
         ("CHAT_MAIL_FROM", "a@b@example.org", "chat@example.org or Name <chat@example.org>"),
         ("CHAT_MAIL_FROM", "A <a@example.org>\nBcc: b", "chat@example.org or Name <chat@example.org>"),
         (
@@ -36,6 +35,13 @@ def test_each_is_read_in_its_own_type():
             "chat.example.org",
             "https://chat.example.org, or with a path: https://example.org/chat",
         ),
+        ("CHAT_BIND", "", "host:port, [IPv6]:port, unix:/path/to.sock or fd://N"),
+        ("CHAT_BIND", "::1:3000", "host:port, [IPv6]:port, unix:/path/to.sock or fd://N"),
+        ("CHAT_BIND", "chat:70000", "host:port, [IPv6]:port, unix:/path/to.sock or fd://N"),
+        ("CHAT_PREFIX", "chat", "a path like /chat, without / at its end, or nothing"),
+        ("CHAT_PREFIX", "/chat/", "a path like /chat, without / at its end, or nothing"),
+        ("CHAT_PREFIX", "/a/../b", "a path like /chat, without / at its end, or nothing"),
+        ("CHAT_PREFIX", "//chat", "a path like /chat, without / at its end, or nothing"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_would_be_right(name, value, right):

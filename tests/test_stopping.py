@@ -4,14 +4,13 @@ import itertools
 import os
 import signal
 import socket
-import sys
 import threading
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
 import pytest
 
-from tests.server import Server, mostly
+from tests.server import Activated, mostly
 from tests.threads import together
 
 HELD = 50
@@ -114,19 +113,13 @@ def test_a_plain_client_misses_nothing_while_the_server_reloads(start, kind, mes
 
 @pytest.mark.parametrize("kind", ["gevent", pytest.param("gthread", marks=pytest.mark.soak)])
 def test_an_upgrade_through_an_inherited_socket_costs_no_request(tmp_path, kind):
-    """As systemd does it, which keeps the socket: the next one finds in its queue what the last one left."""
-    server = Server(tmp_path, worker_class=kind, workers=2)
-    inherit = f"exec 3<&{server.listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec"
-    server.command = ("bash", "-c", f"{inherit} {sys.executable} -m gunicorn")
-    server.environment["CHAT_BIND"] = "127.0.0.1:1"
-    with server, together(server) as threads:
+    with Activated(tmp_path, worker_class=kind, workers=2) as server, together(server) as threads:
         traffic = Traffic(server, threads, 400)
         for goal in (50, 150, 250):
             while len(traffic.sent) < goal:
                 threads.check()
                 threading.Event().wait(0.01)
-            assert server.stop() == 0
-            server.start()
+            server.upgrade()
         traffic.wait()
         traffic.check()
 

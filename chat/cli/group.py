@@ -20,6 +20,10 @@ from chat.store.rows import UserRow
 
 # Of units, and perhaps decimals.
 AMOUNT = r"[0-9]{1,9}(\.[0-9]{1,3})?"
+# Who listens on all addresses is asked at this one.
+HERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+# Of a host that others know: with a dot, and no address of an interface.
+NAME = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*")
 T = TypeVar("T")
 
 
@@ -142,19 +146,32 @@ def show(rows: Iterable[Mapping[str, Any]], as_json: bool) -> None:
 
 
 def url() -> str:
-    """Where the server listens, for who asks it from this machine."""
-    bind = application_runtime().settings.bind
-    return "http://localhost" if _is_file(bind) else f"http://{bind}"
+    """How addresses begin: at the name that people use, where a proxy does TLS, or else on this machine."""
+    settings = application_runtime().settings
+    if settings.url:
+        return settings.url
+    if name := _name(settings.trusted_hosts):
+        return f"https://{name}{settings.prefix}"
+    host, _, port = settings.bind.rpartition(":")
+    here = "localhost" if _is_file(settings.bind) else f"{HERE.get(host, host)}:{port}"
+    return f"http://{here}{settings.prefix}"
 
 
 def curl() -> str:
     """How to ask there: a socket in the file system has no address."""
-    bind = application_runtime().settings.bind
-    return f"curl --unix-socket {bind.removeprefix('unix:')}" if _is_file(bind) else "curl"
+    settings = application_runtime().settings
+    if _is_file(settings.bind) and not _name(settings.trusted_hosts):
+        return f"curl --unix-socket {settings.bind.removeprefix('unix:')}"
+    return "curl"
 
 
 def _is_file(bind: str) -> bool:
     return bind.startswith("unix:")
+
+
+def _name(hosts: Iterable[str]) -> str | None:
+    """The first that is a whole one, and not only this machine's."""
+    return next((host for host in hosts if NAME.fullmatch(host)), None)
 
 
 def application_runtime() -> Runtime:

@@ -25,7 +25,16 @@ from chat.cli.group import (
 )
 from chat.database import copies
 from chat.demo import month, pairs
-from chat.settings import ENV_FILE, PREFIX, Settings, environment, from_environment, variable, written
+from chat.settings import (
+    ENV_FILE,
+    PREFIX,
+    Settings,
+    as_file,
+    environment,
+    from_environment,
+    variable,
+    written,
+)
 from chat.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -104,10 +113,14 @@ def version(as_json: bool) -> None:
 
 @chat.command("settings")
 @as_json
-def print_settings(as_json: bool) -> None:
+@click.option("--file", "is_file", is_flag=True, help="As an environment file, without what is secret.")
+def print_settings(as_json: bool, is_file: bool) -> None:
     """Print every setting: its name, its value, and where that comes from."""
     found = environment(os.environ)
     settings = from_environment(found)
+    if is_file:
+        click.echo(as_file(settings), nl=False)
+        return
 
     def source(name: str) -> str:
         return "environment" if name in os.environ else found[ENV_FILE] if name in found else "default"

@@ -71,7 +71,7 @@ def document(app: Flask) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tête-à-tête", "version": "1", "license": {"name": "MIT", "identifier": "MIT"}},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": app.extensions["chat"].settings.prefix or "/"}],
         "paths": paths,
         "components": {
             "schemas": {**schemas, "Problem": PROBLEM_SCHEMA},

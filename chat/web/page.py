@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import Headers
@@ -239,6 +239,8 @@ def saved(
 def local(path: str) -> str:
     """The path if it is one of this site's, or else nothing."""
     is_ours = path.startswith(f"{request.script_root}/") and not path.startswith(("//", "/\\"))
+    # With .. a browser would leave the prefix.
+    is_ours = is_ours and ".." not in unquote(path.partition("?")[0]).split("/")
     return path if is_ours and path.isprintable() and "\\" not in path else ""
 
 

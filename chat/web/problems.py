@@ -53,7 +53,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_unexpected)
     app.after_request(make_safe)
     # For the worker, which reads the requests.
-    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status]())
+    outside = (
+        f"All of this site is below {app.extensions['chat'].settings.prefix}/: a proxy must leave that there."
+    )
+    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status](outside if status == 404 else ""))
 
 
 def answer(problem: Problem) -> Response:

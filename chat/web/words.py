@@ -253,6 +253,7 @@ UNITS = {
     "messages": _("messages"),
     "minor units": _("minor units"),
     "names": _("names"),
+    "path": _("path"),
     "per cent": _("per cent"),
     "processes": _("processes"),
     "proxies": _("proxies"),

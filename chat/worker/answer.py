@@ -1,6 +1,5 @@
 """From a request to its answer: the environment that WSGI asks for, and the bytes that come of it."""
 
-import os
 from functools import lru_cache
 from time import monotonic, time
 from typing import Any
@@ -113,15 +112,15 @@ def is_below(path: str, prefix: str) -> bool:
     return not prefix or f"{path}/".startswith(f"{prefix}/")
 
 
-def base_environ(cfg: Any, name: Any) -> dict[str, Any]:
-    """What all requests of a worker have, whose first listener has this name."""
+def base_environ(cfg: Any, name: Any, prefix: str) -> dict[str, Any]:
+    """What all requests of a worker have, whose first listener has this name, below the prefix."""
     host, port = name[:2] if isinstance(name, tuple) else ("localhost", 0)
     return {
         **wsgi.base_environ(cfg),
         "wsgi.multithread": True,
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
-        "SCRIPT_NAME": os.environ.get("SCRIPT_NAME", ""),
+        "SCRIPT_NAME": prefix,
     }
 
 

@@ -87,7 +87,7 @@ class Worker(base.Worker):
             # gunicorn does so for those that it has opened itself; what is accepted inherits it.
             if listener.family in (socket.AF_INET, socket.AF_INET6):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.environ = base_environ(self.cfg, self.sockets[0].getsockname())
+        self.environ = base_environ(self.cfg, self.sockets[0].getsockname(), self.runtime.settings.prefix)
         sys.setswitchinterval(SWITCH_SECONDS)
         # What is loaded now stays: the collector need not walk it again for every generation.
         gc.collect()

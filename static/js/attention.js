@@ -5,7 +5,7 @@ import { post } from "./api.js";
 import { tidy } from "./device.js";
 import { live, stream, user, words } from "./live.js";
 import { ring, show, sound } from "./notify.js";
-import { attempt, kept, visit } from "./safe.js";
+import { attempt, kept, ours, visit } from "./safe.js";
 
 const ANSWER_MS = 200; // the tab in front has answered by then
 const RING_MS = 4000;
@@ -15,7 +15,7 @@ const here = () => document.querySelector("[data-talk]")?.dataset.talk;
 let { title } = document;
 const open = new Map(Object.entries(live?.open ?? {})); // id → [status, unread, last message's id]
 const asking = new Set(); // who waits to hear what the tab in front shows
-const channel = attempt(() => new BroadcastChannel(`tete-a-tete:${user.id}:alerts`));
+const channel = attempt(() => new BroadcastChannel(ours(`tete-a-tete:${user.id}:alerts`)));
 
 const page = Math.random().toString(36).slice(2); // its name among those of this sign-in
 let isLooking = false;

@@ -17,6 +17,10 @@ export async function copy(text) {
   return (await attempt(() => navigator.clipboard.writeText(text).then(() => true))) ?? false;
 }
 
+// What tabs of this site share has this in its name: below a path there may be another site on the same host.
+const below = globalThis.document?.body.dataset.base ?? "";
+export const ours = (name) => (below ? `${below}:${name}` : name);
+
 // The mere access to the browser's storage may throw.
 class Safe {
   #open;
@@ -24,14 +28,17 @@ class Safe {
 
   constructor(open) { this.#open = open; }
 
-  get(name) { return attempt(() => this.#open().getItem(name)) ?? null; }
-  set(name, text) { if (!this.#isCleared) attempt(() => this.#open().setItem(name, text)); }
-  remove(name) { attempt(() => this.#open().removeItem(name)); }
-  names() { return attempt(() => Object.keys(this.#open())) ?? []; }
+  get(name) { return attempt(() => this.#open().getItem(ours(name))) ?? null; }
+  set(name, text) { if (!this.#isCleared) attempt(() => this.#open().setItem(ours(name), text)); }
+  remove(name) { attempt(() => this.#open().removeItem(ours(name))); }
+  names() {
+    const all = attempt(() => Object.keys(this.#open())) ?? [];
+    return all.filter((name) => name.startsWith(ours(""))).map((name) => name.slice(ours("").length));
+  }
 
   clear() {
     this.#isCleared = true;
-    attempt(() => this.#open().clear());
+    for (const name of this.names()) this.remove(name);
   }
 }
 

@@ -9,7 +9,9 @@ const RING = [300, 150, 300, 150, 300];
 // Pages that can show another conversation without losing what is typed: a draft is kept.
 const TALK = /\/(inbox|sessions(\/\d+)?)$/;
 const address = (path) => new URL(path, registration.scope).href;
-const windows = () => clients.matchAll({ type: "window", includeUncontrolled: true });
+// Not those of what else is on the host.
+const windows = async () =>
+  (await clients.matchAll({ type: "window", includeUncontrolled: true })).filter(({ url }) => url.startsWith(registration.scope));
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));

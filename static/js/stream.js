@@ -6,7 +6,7 @@
 
 import { Line } from "./line.js";
 import { GRACE_MS, isRefusal } from "./poller.js";
-import { attempt } from "./safe.js";
+import { attempt, ours } from "./safe.js";
 
 const HELLO_MS = 2000; // whoever asks has answered by then
 
@@ -23,7 +23,7 @@ export class Stream extends EventTarget {
     this.#cursor = page.cursor;
     this.#peers = page.peers;
     this.#silence = page.hold_seconds * 1000 + 2 * GRACE_MS;
-    this.#name = `tete-a-tete:${page.user.id}`;
+    this.#name = ours(`tete-a-tete:${page.user.id}`);
     this.#line = new Line(page, () => ({ cursor: this.#cursor, peers: this.#peers }));
     this.#line.addEventListener("answer", ({ detail }) => {
       this.#tell({ kind: "answer", ...detail });

@@ -121,6 +121,13 @@ class Traffic:
         tally.count(self.history, mistakes)
         assert not mistakes, mistakes
 
+    def unanswered(self) -> list[Operation]:
+        """Requests that failed. What is said on a WebSocket that ends is said again, on the next one."""
+        good = (200, 201, 204, 401, 404)
+        return [
+            each for each in self.history.operations if each.name != "WS send" and each.result not in good
+        ]
+
     def _patient(self, who: Client) -> Patient:
         return Patient(who, self.history, self.threads, self._address)
 

@@ -208,6 +208,12 @@ def link_in(page):
     return urlsplit(re.search(r"http://\S+/links/[\w-]+", page.text)[0]).path
 
 
+def invitation(server):
+    """The secret of a link to sign up by."""
+    admin = Visitor(server, server.person("admin"))
+    return link_in(admin.post("/admin/invitations", role="client")).rpartition("/")[2]
+
+
 def page_of(admin, email):
     """The path of the page on which an administrator finds somebody."""
     return admin.open(f"/admin/people?{urlencode({'q': email})}").link(r"/admin/people/\d+")
