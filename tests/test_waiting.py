@@ -23,7 +23,7 @@ def test_what_is_published_right_after_a_read_is_not_missed(runtime):
         def read(self, db):
             self.heads.append(len(self.heads))
             runtime.hub.publish(["a"], len(self.heads))
-            return SimpleNamespace(head=self.heads[-1])
+            return SimpleNamespace(head=self.heads[-1], revisions=[])
 
         begin = read
 
