@@ -14,6 +14,7 @@ from chat import cli, push
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
 from chat.notices import Notices
 from chat.outbox import Outbox
+from chat.retention import Retention
 from chat.runtime import Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
@@ -80,8 +81,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    outbox = Outbox(runtime, {"push": push.Carrier(runtime)})
-    runtime.companions += [outbox, Sweeper(runtime, (Notices(runtime).look, outbox.look))]
+    outbox, retention = Outbox(runtime, {"push": push.Carrier(runtime)}), Retention(runtime)
+    chores = (Notices(runtime).look, outbox.look, retention.look)
+    runtime.companions += [outbox, retention, Sweeper(runtime, chores)]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     if settings.proxies:

@@ -1,5 +1,6 @@
 """The catalogue of named errors; chat/web/problems.py turns them into answers."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
@@ -138,6 +139,17 @@ class ReportOpen(Problem):
 
 class AlreadyAnswered(Problem):
     code, status, title = "already_answered", 409, "You have answered this request already."
+
+
+class PersonErased(Problem):
+    code, status, title = "person_erased", 409, "This person is erased; there is nothing of them to change."
+
+
+class StillNeeded(Problem):
+    code, status, title = "still_needed", 409, "Something of this person has to be seen to first."
+
+    def __init__(self, obstacles: Sequence[Any] = ()) -> None:
+        super().__init__(" ".join(map(str, obstacles)))
 
 
 class OfferChanged(Problem):

@@ -9,8 +9,9 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "doctor", "push", "sweeper"},
-    {"clients", "transitions"},
+    {"demo", "doctor", "push", "retention", "sweeper"},
+    {"clients", "erasure", "personal", "roles", "transitions"},
+    {"obstacles"},
     {
         "archive",
         "balances",
@@ -43,7 +44,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"languages", "texts"},
+    {"documents", "languages", "texts"},
     {"limits", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

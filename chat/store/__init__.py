@@ -29,4 +29,5 @@ from chat.store import (
     statistics,
     tokens,
     users,
+    words,
 )

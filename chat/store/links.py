@@ -43,3 +43,15 @@ def use(db: Connection, link_id: int, now: int) -> None:
 def drop_of_user(db: Connection, user_id: int) -> None:
     """A newer link replaces the older ones."""
     db.conn.execute("DELETE FROM links WHERE user_id = ? AND used_at IS NULL", (user_id,))
+
+
+def drop_old(db: Connection, now: int, limit: int) -> int:
+    """Forget some that were used, or are too old: how many they were."""
+    return db.conn.execute(
+        f"""
+        DELETE FROM links WHERE id IN (
+            SELECT id FROM links WHERE expires_at <= ? OR used_at IS NOT NULL LIMIT {limit:d}
+        )
+        """,
+        (now,),
+    ).rowcount

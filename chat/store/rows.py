@@ -62,6 +62,9 @@ AuditKind = Literal[
     "token_made",
     "message_sent",
     "demo_made",
+    "erased",
+    "exported",
+    "role_changed",
 ]
 
 
@@ -157,6 +160,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     rating_comment: str | None
     due_at: int | None
     events_revision: int
+    words_gone_at: int | None
     client_name: str
     agent_name: str | None
     transfer_agent_name: str | None
@@ -202,7 +206,10 @@ class LimitRow(TypedDict):
 
 @final
 class Message(TypedDict):
-    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1."""
+    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1.
+
+    An empty `message` is one whose words are deleted.
+    """
 
     id: int
     chat_session_id: int
@@ -371,6 +378,8 @@ class UserRow(TypedDict):
     disabled_at: int | None
     totp_key: str | None
     totp_step: int
+    erased_at: int | None
+    words_gone_at: int | None
 
 
 class ValidRow(TypedDict):
@@ -465,6 +474,7 @@ class MissedRow(TypedDict):
 class AnswerRow(TypedDict):
     """What an agent wrote to one."""
 
+    id: int
     chat_session_id: int
     agent_id: int
     agent_name: str
@@ -546,6 +556,15 @@ class PushRow(TypedDict):
     language: str
     role: str
     is_looking: int
+
+
+class DeviceRow(TypedDict):
+    """A device that takes pushes, as its user knows it."""
+
+    endpoint: str
+    site: str
+    language: str
+    created_at: int
 
 
 NoticeKind = Literal["request", "accepted", "message"]

@@ -20,9 +20,9 @@ from flask_babel import (
 from markupsafe import Markup
 
 from chat.clock import text
+from chat.documents import encode
 from chat.money import Cents, decimals
 from chat.settings import Settings
-from chat.web.answer import encode
 from chat.web.links import linked
 from chat.web.typed import typed
 

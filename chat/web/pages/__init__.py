@@ -11,6 +11,7 @@ from chat.web.pages import (
     entrance,
     order,
     paying,
+    privacy,
     profile,
     second_step,
     statements,
@@ -21,6 +22,7 @@ ALL = tuple(
     for module in (
         entrance,
         profile,
+        privacy,
         second_step,
         paying,
         asking,
