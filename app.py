@@ -17,6 +17,7 @@ from chat.mail.carrier import Carrier
 from chat.mail.due import Mails
 from chat.notices import Notices
 from chat.outbox import Carry, Outbox
+from chat.retention import Retention
 from chat.runtime import BOOT_ERROR, Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
@@ -84,13 +85,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
-    deliveries = Deliveries(runtime)
-    chores = [Notices(runtime).look, deliveries.look]
+    deliveries, retention = Deliveries(runtime), Retention(runtime)
+    chores = [Notices(runtime).look, deliveries.look, retention.look]
     if settings.has_mail:
         carriers["mail"] = Carrier(runtime)
         chores.append(Mails(runtime).look)
     outbox = Outbox(runtime, carriers)
-    runtime.companions += [outbox, deliveries, Sweeper(runtime, (*chores, outbox.look))]
+    runtime.companions += [outbox, deliveries, retention, Sweeper(runtime, (*chores, outbox.look))]
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     proxied = Proxied(app.wsgi_app, settings.proxies)

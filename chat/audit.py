@@ -81,10 +81,11 @@ def listed(
     rows = runtime.database.read_slowly(
         lambda db: store.audit.listed(db, text, user_id, kind, before_id, limit + 1)
     )
-    return [_shown(row) for row in rows[:limit]], len(rows) > limit
+    return [shown(row) for row in rows[:limit]], len(rows) > limit
 
 
-def _shown(row: AuditRow) -> AuditEntry:
+def shown(row: AuditRow) -> AuditEntry:
+    """An entry, on the wire."""
     return {
         "id": row["id"],
         "created_at": clock.text(row["created_at"]),

@@ -8,7 +8,7 @@ from chat import audit, clock, store, texts
 from chat.accounts import User
 from chat.changes import Change, publish, save
 from chat.database.connection import Connection
-from chat.errors import Forbidden, NotFound, existing
+from chat.errors import Forbidden, NotFound, PersonErased, existing
 from chat.live import topics
 from chat.runtime import Runtime
 from chat.sessions import life_of
@@ -76,12 +76,15 @@ def _for_whom(actor: User) -> int | None:
 
 
 def _require_client(db: Connection, client_id: int, agent_id: int | None) -> None:
-    """Whom an agent has never met is nobody to them."""
+    """Whom an agent has never met is nobody to them, and of whom is erased nothing more is kept."""
+    row = existing(store.users.by_id(db, client_id))
     if agent_id is None:
-        if existing(store.users.by_id(db, client_id))["role"] != "client":
+        if row["role"] != "client":
             raise NotFound(f"User {client_id} is no client.")
     elif not store.sessions.have_met(db, client_id, agent_id):
         raise NotFound
+    if row["erased_at"] is not None:
+        raise PersonErased
 
 
 def _decline(db: Connection, runtime: Runtime, client_id: int, agent_id: int | None) -> list[Change]:

@@ -1,5 +1,6 @@
 """The catalogue of named errors; chat/web/problems.py turns them into answers."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
@@ -142,6 +143,17 @@ class AlreadyAnswered(Problem):
 
 class TooMany(Problem):
     code, status, title = "too_many", 409, "There are as many as there can be; remove one first."
+
+
+class PersonErased(Problem):
+    code, status, title = "person_erased", 409, "This person is erased; there is nothing of them to change."
+
+
+class StillNeeded(Problem):
+    code, status, title = "still_needed", 409, "Something of this person has to be seen to first."
+
+    def __init__(self, obstacles: Sequence[Any] = ()) -> None:
+        super().__init__(" ".join(map(str, obstacles)))
 
 
 class OfferChanged(Problem):

@@ -53,12 +53,12 @@ def to_client(runtime: Runtime, client: User) -> list[LateAnswer]:
     if client.role != "client":
         raise Forbidden("Only a client is answered.")
     rows = runtime.database.read(lambda db: store.answers.to_client(db, client.id, _since(db)))
-    return [_answer(row) for row in rows]
+    return [shown(row) for row in rows]
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[LateAnswer]:
     """All to one request, in order, for who may see it."""
-    return [_answer(row) for row in store.answers.of_session(db, chat_session_id)]
+    return [shown(row) for row in store.answers.of_session(db, chat_session_id)]
 
 
 def _only_agents(user: User) -> None:
@@ -82,7 +82,8 @@ def _missed(row: MissedRow) -> Missed:
     }
 
 
-def _answer(row: AnswerRow) -> LateAnswer:
+def shown(row: AnswerRow) -> LateAnswer:
+    """An answer, on the wire."""
     return {
         "chat_session_id": row["chat_session_id"],
         "agent": {"id": row["agent_id"], "name": row["agent_name"]},

@@ -6,7 +6,7 @@ Whoever has or had a session with the client reads it, and administrators do; it
 from chat import audit, clock, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
-from chat.errors import Forbidden, IdempotencyMismatch, NotFound, existing
+from chat.errors import Forbidden, IdempotencyMismatch, NotFound, PersonErased, existing
 from chat.messages import MAX_CHARACTERS
 from chat.runtime import Runtime
 from chat.store.rows import NoteRow, SessionRow, UserRow
@@ -26,6 +26,8 @@ def add(
 
     def write(db: Connection) -> tuple[Note, bool]:
         client = client_of(db, user, client_id)
+        if client["erased_at"] is not None:
+            raise PersonErased
         if chat_session_id is not None:
             session = existing(store.sessions.by_id(db, chat_session_id))
             if session["client_id"] != client["id"]:
@@ -34,11 +36,11 @@ def add(
         if earlier is None:
             now = store.server.now(db)
             new_id = store.notes.insert(db, client["id"], user.id, said, now, chat_session_id, key=key)
-            return _shown(existing(store.notes.by_id(db, new_id)), user), False
+            return shown(existing(store.notes.by_id(db, new_id)), user), False
         # One that was edited since was asked for with other words.
         if earlier["client_id"] != client_id or (earlier["text"] != said and earlier["edited_at"] is None):
             raise IdempotencyMismatch
-        return _shown(earlier, user), True
+        return shown(earlier, user), True
 
     return runtime.database.write(write)
 
@@ -53,7 +55,7 @@ def change(runtime: Runtime, user: User, client_id: int, note_id: int, text: str
             raise Forbidden("Only its author changes a note.")
         if row["text"] != said:
             store.notes.change(db, note_id, said, store.server.now(db))
-        return _shown(existing(store.notes.by_id(db, note_id)), user)
+        return shown(existing(store.notes.by_id(db, note_id)), user)
 
     return runtime.database.write(write)
 
@@ -88,7 +90,7 @@ def of_client(
 ) -> tuple[list[Note], bool]:
     """The newest with lower ids, for whom `client_of` lets; and whether there are more."""
     rows = store.notes.of_client(db, client_id, before_id, limit + 1)
-    return [_shown(row, user) for row in rows[:limit]], len(rows) > limit
+    return [shown(row, user) for row in rows[:limit]], len(rows) > limit
 
 
 def hand_over(db: Connection, agent: User, session: SessionRow, to_id: int, text: str, now: int) -> None:
@@ -101,7 +103,7 @@ def hand_over(db: Connection, agent: User, session: SessionRow, to_id: int, text
 def of_handover(db: Connection, user: User, chat_session_id: int) -> Note | None:
     """What a colleague wrote who handed the session over to this agent."""
     row = store.notes.of_handover(db, chat_session_id, user.id)
-    return row and _shown(row, user)
+    return row and shown(row, user)
 
 
 def _note(db: Connection, user: User, client_id: int, note_id: int) -> NoteRow:
@@ -112,7 +114,8 @@ def _note(db: Connection, user: User, client_id: int, note_id: int) -> NoteRow:
     return row
 
 
-def _shown(row: NoteRow, reader: User) -> Note:
+def shown(row: NoteRow, reader: User) -> Note:
+    """A note, on the wire."""
     return {
         "id": row["id"],
         "author": {"id": row["author_id"], "name": row["author_name"]},

@@ -91,7 +91,7 @@ def show(runtime: Runtime, user: User, payment_id: int) -> Payment:
         row = existing(store.payments.by_id(db, payment_id))
         if row["user_id"] != user.id:
             raise NotFound
-        return _details(db, row)
+        return details(db, row)
 
     return runtime.database.read(read)
 
@@ -101,7 +101,7 @@ def open_of(runtime: Runtime, user: User) -> list[Payment]:
 
     def read(db: Connection) -> list[Payment]:
         since = store.server.now(db) - OPEN_MS
-        return [_details(db, row) for row in store.payments.open_since(db, user.id, since)]
+        return [details(db, row) for row in store.payments.open_since(db, user.id, since)]
 
     return runtime.database.read(read)
 
@@ -114,7 +114,7 @@ def of_client(runtime: Runtime, actor: User, user_id: int) -> list[Refundable]:
         balance = existing(store.users.by_id(db, user_id))["balance_cents"]
         found = []
         for row in store.payments.paid_by(db, user_id, LISTED):
-            payment, pending = _details(db, row), store.payments.pending_refund(db, row["id"])
+            payment, pending = details(db, row), store.payments.pending_refund(db, row["id"])
             rest = min(balance, row["amount_cents"] - payment["paid_back"])
             cents = pending["amount_cents"] if pending else rest
             returned = Cents(store.payments.did_not_arrive(db, row["id"]), row["currency"])
@@ -143,7 +143,8 @@ def hear(runtime: Runtime, signature: str, content: bytes) -> None:
         refunds.look(runtime, provider, write(lambda db: _reported(db, event.id)))
 
 
-def _details(db: Connection, row: PaymentRow) -> Payment:
+def details(db: Connection, row: PaymentRow) -> Payment:
+    """A payment, on the wire."""
     is_over = row["expired_at"] is not None or row["created_at"] + OPEN_MS <= store.server.now(db)
     status: Literal["open", "paid", "expired"] = "expired" if is_over else "open"
     if row["ledger_id"] is not None:

@@ -8,7 +8,7 @@ from chat import accounts, audit, sign_ins, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
-from chat.errors import InvalidParameter, NotFound, existing
+from chat.errors import InvalidParameter, NotFound, PersonErased, existing
 from chat.live.hub import Caller
 from chat.mail import links
 from chat.money import Cents
@@ -80,7 +80,7 @@ def change(
     checked_headline = texts.checked(headline, "headline", 200, shortest=0)
 
     def write(db: Connection) -> None:
-        before = existing(store.users.by_id(db, user_id))
+        before = _person(db, user_id)
         if before["role"] == "agent":
             changed["headline"] = checked_headline
             set_share(db, actor, before, share_percent)
@@ -142,7 +142,7 @@ def enable(runtime: Runtime, actor: User | None, user_id: int) -> None:
     audit.only_administrators(actor)
 
     def write(db: Connection) -> None:
-        existing(store.users.by_id(db, user_id))
+        _person(db, user_id)
         store.users.update(db, user_id, disabled_at=None)
         audit.note(db, actor, "enabled", user_id)
 
@@ -160,7 +160,7 @@ def reset(runtime: Runtime, actor: User | None, user_id: int) -> str:
     audit.only_for_another(actor, user_id)
 
     def write(db: Connection, token: str) -> None:
-        existing(store.users.by_id(db, user_id))
+        _person(db, user_id)
         store.links.drop_of_user(db, user_id)
         _insert_link(db, token, None, user_id, actor)
         audit.note(db, actor, "password_link", user_id)
@@ -239,6 +239,14 @@ def own(runtime: Runtime, user: User) -> UserRow:
 def recovery_codes(runtime: Runtime, user: User) -> int:
     """How many the user has left."""
     return runtime.database.read(lambda db: store.second_steps.count_recovery_codes(db, user.id))
+
+
+def _person(db: Connection, user_id: int) -> UserRow:
+    """Raises NotFound, PersonErased."""
+    row = existing(store.users.by_id(db, user_id))
+    if row["erased_at"] is not None:
+        raise PersonErased
+    return row
 
 
 def _with_token(runtime: Runtime, write: Callable[[Connection, str], T]) -> tuple[T, str]:

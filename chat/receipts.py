@@ -29,6 +29,8 @@ def show(db: Connection, runtime: Runtime, user: User, chat_session_id: int) -> 
     row, time = visible(db, user, chat_session_id), store.server.time(db)
     issued = store.books.receipt(db, chat_session_id)
     content = books.read(issued) if issued else _so_far(db, runtime, row, time)
+    if user.role != "admin":
+        content = _without_erased(db, content)
     is_part = user.role == "agent" and row["agent_id"] != user.id
     if is_part:
         content = _part(content, user.id)
@@ -114,6 +116,18 @@ def remark(row: RemarkRow) -> Remark:
         "remark": row["remark"],
         "created_at": clock.text(row["created_at"]),
     }
+
+
+def _without_erased(db: Connection, content: Content) -> Content:
+    """Who is erased has their name in the books, and for administrators: nobody else is told it any more."""
+    people: list[Any] = [content["client"], *filter(None, [content["agent"]])]
+    payees: list[Any] = content["intervals"]
+    names = store.users.erased(db, {*(each["id"] for each in people), *(each["agent_id"] for each in payees)})
+    for each in people:
+        each["name"] = names.get(each["id"], each["name"])
+    for each in payees:
+        each["agent_name"] = names.get(each["agent_id"], each["agent_name"])
+    return content
 
 
 def _so_far(db: Connection, runtime: Runtime, row: SessionRow, time: Time) -> Content:

@@ -24,7 +24,7 @@ def report(runtime: Runtime, user: User, chat_session_id: int, reason: ReportRea
         new_id = store.reports.insert(db, chat_session_id, user.id, reason, remark, now)
         if new_id is None:
             raise ReportOpen
-        return _shown(existing(store.reports.by_id(db, new_id)), user)
+        return shown(existing(store.reports.by_id(db, new_id)), user)
 
     return runtime.database.write(write)
 
@@ -34,7 +34,7 @@ def of_session(runtime: Runtime, user: User, chat_session_id: int) -> list[Repor
 
     def read(db: Connection) -> list[Report]:
         sessions.of_user(db, chat_session_id, user.id)
-        return [_shown(row, user) for row in store.reports.of_session(db, chat_session_id, user.id)]
+        return [shown(row, user) for row in store.reports.of_session(db, chat_session_id, user.id)]
 
     return runtime.database.read(read)
 
@@ -45,7 +45,7 @@ def listed(
     """The newest with lower ids, for administrators; and whether there are more. Raises Forbidden."""
     audit.only_administrators(actor)
     rows = runtime.database.read(lambda db: store.reports.listed(db, is_open, before_id, limit + 1))
-    return [_shown(row, actor) for row in rows[:limit]], len(rows) > limit
+    return [shown(row, actor) for row in rows[:limit]], len(rows) > limit
 
 
 def finish(runtime: Runtime, actor: User, report_id: int, note: str) -> Report:
@@ -57,12 +57,13 @@ def finish(runtime: Runtime, actor: User, report_id: int, note: str) -> Report:
         row = existing(store.reports.by_id(db, report_id))
         if store.reports.finish(db, report_id, actor.id, said, store.server.now(db)):
             audit.note(db, actor, "report_done", row["reporter_id"], row["chat_session_id"])
-        return _shown(existing(store.reports.by_id(db, report_id)), actor)
+        return shown(existing(store.reports.by_id(db, report_id)), actor)
 
     return runtime.database.write(write)
 
 
-def _shown(row: ReportRow, reader: User) -> Report:
+def shown(row: ReportRow, reader: User) -> Report:
+    """A report, on the wire; its note is for administrators."""
     agent: Person | None = None
     if row["agent_id"] is not None:
         agent = {"id": row["agent_id"], "name": row["agent_name"] or ""}

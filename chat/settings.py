@@ -296,6 +296,12 @@ class Settings:
     )
     max_body_bytes: int = _setting(65_536, "bytes", "The largest request body.", _integer(1024, 16_777_216))
     token_days: int = _setting(30, "days", "How long a sign-in lasts.", _integer(1, 3650))
+    keep_messages_days: int = _setting(
+        0,
+        "days",
+        "How long after its end the words of a session are kept, and of notes and reports; 0 is for ever.",
+        _integer(0, 36_500),
+    )
     keepalive_seconds: int = _setting(5, "s", "How long an idle connection stays open.", _integer(1, 75))
     max_requests: int = _setting(
         0,

@@ -40,7 +40,7 @@ class Office:
     """An administrator does each thing once, on the pages or by the API."""
 
     def __init__(self, server, admin):
-        self.admin, self.page = admin, Visitor(server, admin)
+        self.server, self.admin, self.page = server, admin, Visitor(server, admin)
         self.client, self.agent = server.person("client", "Camille"), server.person("agent", "Anaïs")
         self.talk = server.conversation()
         server.advance(90)
@@ -93,6 +93,9 @@ class Office:
                 (lambda: self.person("/reset-code"), ["totp_reset"]),
                 (lambda: self.person("/disable"), ["disabled"]),
                 (lambda: self.person("/enable"), ["enabled"]),
+            ],
+            "privacy.erase": [
+                (lambda: self.person("/erase", self.server.person("client"), confirm="1"), ["erased"])
             ],
             "agents.change_balance": [
                 (

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,26 @@ def test_a_backup_that_fails_leaves_nothing_and_removes_nothing(idle, run, tmp_p
     idle.path.write_bytes(b"SQLite format 3" + bytes(5000))
     assert refused(idle, "backup", folder, "--keep", 1).returncode == 3
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_backup_whose_books_are_wrong_removes_nothing_and_says_so(idle, run, tmp_path):
+    idle.conversation()
+    folder = tmp_path / "copies"
+    older = folder / "chat-20200101-000000.db"
+    Path(run(idle, "backup", folder).strip()).rename(older)
+    before = set(folder.iterdir())
+    spoilt = "UPDATE users SET balance_cents = 500 WHERE id = (SELECT min(id) FROM users)"
+    idle.database.write(lambda db: db.conn.execute(spoilt))
+    done = refused(idle, "backup", folder, "--keep", 1)
+    assert done.returncode == 1
+    assert "its books are wrong" in done.stderr
+    (new,) = set(folder.iterdir()) - before
+    assert before < set(folder.iterdir())
+    assert done.stdout.strip() == str(new)
+    assert keys(new) == keys(older)
+    idle.database.write(lambda db: db.conn.execute("UPDATE users SET balance_cents = 0"))
+    assert len(run(idle, "backup", folder, "--keep", 1).splitlines()) > 1
+    assert len(list(folder.iterdir())) == 1
 
 
 def break_modes(server):

@@ -293,13 +293,8 @@ class Site:
                 target = urlsplit(urljoin(urljoin(self.server.url, path), link))
                 found = f"{target.path}?{target.query}" if target.query else target.path
                 is_ours = f"{target.scheme}://{target.netloc}" == self.server.url
-                if (
-                    not is_ours
-                    or found in seen
-                    or "/transcript." in found
-                    or "/file." in found
-                    or ".csv" in found
-                ):
+                is_file = any(part in found for part in ("/transcript.", "/file.", "/data.", ".csv"))
+                if not is_ours or found in seen or is_file:
                     continue
                 seen.add(found)
                 kind = re.sub(r"\d+", "0", found.partition("=")[0])

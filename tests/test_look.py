@@ -34,6 +34,7 @@ PAGES = {
         "/admin/people",
         "/admin/people/{agent}",
         "/admin/people/{client}",
+        "/admin/people/{client}/erase",
         "/admin/people/{agent}/earnings",
         "/clients/{client}",
         "/admin/sessions",

@@ -166,3 +166,34 @@ def test_what_was_paid_before_it_was_in_the_books_comes_into_them(older):
     assert database.read(lambda db: list(verify.differences(db))) == []
     kinds = database.read(lambda db: [row["kind"] for row in store.books.everything(db)])
     assert kinds == ["ledger", "ledger", "terms", "share", "payout", "payment", "refund"]
+
+
+def test_what_was_searched_for_is_forgotten_and_words_may_be_gone(older):
+    before, now = older
+    db = before("m025_privacy")
+    for statement in (
+        PEOPLE,
+        "UPDATE server SET currency = 'EUR'",
+        """
+        INSERT INTO audit (created_at, kind, address, detail)
+        VALUES (1, 'searched', '', 'kanarie'), (1, 'invited', '', 'x')
+        """,
+        """
+        INSERT INTO chat_sessions (id, client_id, agent_id, status, end_reason, created_at, ended_at,
+            total_cents, revision) VALUES (1, 1, 2, 'ended', 'expired', 1, 2, 0, 1)
+        """,
+        """
+        INSERT INTO messages (chat_session_id, sender_id, sender_type, message, created_at, revision)
+        VALUES (1, 1, 'client', 'Bonjour', 1, 1)
+        """,
+    ):
+        db.conn.execute(statement)
+    database = now()
+
+    def look(db):
+        details = [row[0] for row in db.conn.execute("SELECT detail FROM audit ORDER BY id")]
+        return details, db.conn.execute("PRAGMA integrity_check").fetchone()[0]
+
+    assert database.read(look) == (["", "x"], "ok")
+    database.write(lambda db: store.words.empty(db, store.words.OF_PERSON[0], [1]))
+    assert database.read(lambda db: store.messages.all_of(db, 1))[0]["message"] == ""

@@ -11,11 +11,11 @@ from chat import balances, currency, money, store, transitions
 from chat.accounts import User
 from chat.database import migrations
 from chat.database.connection import connect
+from chat.documents import encode
 from chat.errors import InvalidParameter, WrongStatus
 from chat.money import Cents
 from chat.runtime import Runtime
 from chat.settings import SettingError, Settings
-from chat.web.answer import encode
 from chat.web.typed import Amount, typed
 from tests.pages.visitor import Visitor
 from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server

@@ -185,13 +185,21 @@ BODIES = {
     "administration.create_person": [{"name": "", "email": "no email"}],
     "administration.invite": [{"role": "client"}],
     "administration.change_person": [{"name": "?"}],
+    "privacy.erase": [{}, {"confirm": "1"}],
     "administration.act_on_person": [{"kind": "top_up", "amount": "5", "reason": "?"}],
 }
 # These end the sign-in itself, or go on for as long as one listens: they have tests of their own.
 APART = {"login.log_out", "entrance.log_out", "streaming.of_inbox", "sockets.of_inbox", "diagnosis.echo"}
 # An administrator sees to everybody.
 OFFICE = (
-    *("administration.", "diagnosis.", "conversations.transcript", "agents.change_balance"),
+    *(
+        "administration.",
+        "privacy.erase",
+        "privacy.show",
+        "diagnosis.",
+        "conversations.transcript",
+        "agents.change_balance",
+    ),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
     *("clients.", "files.", "webhooks.", "hooks."),

@@ -9,8 +9,9 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "doctor", "push", "sweeper"},
-    {"clients", "transitions", "webhooks"},
+    {"demo", "doctor", "push", "retention", "sweeper"},
+    {"clients", "erasure", "personal", "roles", "transitions", "webhooks"},
+    {"obstacles"},
     {
         "archive",
         "balances",
@@ -47,7 +48,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "languages", "texts"},
+    {"counts", "documents", "languages", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

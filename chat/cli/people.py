@@ -2,7 +2,7 @@
 
 import click
 
-from chat import accounts, audit, clock, money, people, store, tokens, totp
+from chat import accounts, audit, clock, money, people, roles, store, tokens, totp
 from chat.accounts import ROLES
 from chat.cli.group import Amount, agent, as_json, chat, or_fail, runtime, show, url, user
 
@@ -27,7 +27,7 @@ def list_users(role: str | None, text: str, limit: int, as_json: bool) -> None:
             "email": row["email"],
             "name": row["name"],
             "rate_per_minute": str(money.Cents(row["rate_cents"])) if row["role"] == "agent" else None,
-            "state": "disabled" if row["disabled_at"] else "enabled",
+            "state": "erased" if row["erased_at"] else "disabled" if row["disabled_at"] else "enabled",
         }
         for row in rows
     )
@@ -71,6 +71,18 @@ def enable(email: str) -> None:
 def link(email: str) -> None:
     """Print the address of a page on which somebody chooses a new password; the old one works until then."""
     click.echo(f"{url()}/links/{or_fail(lambda: people.reset(runtime(), None, user(email)['id']))}")
+
+
+@users.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(ROLES))
+def change_role(email: str, role: str) -> None:
+    """Give somebody another role: client, agent or admin. They sign in anew.
+
+    Not while a conversation of theirs goes on, money is left or owed, or they are the last administrator.
+    """
+    is_new = or_fail(lambda: roles.change(runtime(), None, user(email)["id"], role))
+    click.echo(f"{email}: {role}" if is_new else f"{email}: {role} already")
 
 
 @users.command("set-rate")

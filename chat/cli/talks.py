@@ -28,7 +28,7 @@ def list_sessions(status: str | None, text: str, limit: int, as_json: bool) -> N
 
     def read(db: Connection) -> list[SessionRow]:
         if text:
-            audit.note(db, None, "searched", detail=text[:100])
+            audit.note(db, None, "searched")
         return store.archive.search(db, text, status, 2**63 - 1, limit)
 
     found = runtime().database
@@ -73,7 +73,7 @@ def tail(session_id: int, last_id: int) -> None:
     while True:
         row, new = found.database.read(read)
         for message in new:
-            text = "\n    ".join(texts.lines(message["message"]))
+            text = "\n    ".join(texts.lines(message["message"])) or "(deleted)"
             click.echo(f"{message['created_at']}  {message['sender_name']}: {text}")
             last_id = message["id"]
         if not new and row["status"] == "ended":

@@ -19,6 +19,8 @@ T = TypeVar("T")
 # Reports and searches at a time, and waiting: each takes a core for as long as it runs.
 SLOW_READS = 2
 SLOW_READS_WAITING = 50
+# So long the log keeps writers from it at most until its last reader has gone on; else another time.
+CHECKPOINT_MS = 50
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,14 @@ class Database:
         result: T = self._writer.write(work)
         return result
 
+    def empty_log(self) -> bool:
+        """Bring all of the write-ahead log into the file: what was deleted is in neither then.
+
+        False while somebody reads what was before.
+        """
+        is_empty: bool = self._slow_readers.call(self._empty_log)
+        return is_empty
+
     def queued_writes(self) -> int:
         """How many writes wait for their turn."""
         return self._writer.queued()
@@ -138,6 +148,18 @@ class Database:
     def sizes(self) -> tuple[int, int]:
         """Of the file and its log, in bytes."""
         return size_of(self.path), size_of(log_of(self.path))
+
+    def _empty_log(self) -> bool:
+        try:
+            db = connect(self.path)
+            try:
+                db.conn.execute(f"PRAGMA busy_timeout = {CHECKPOINT_MS:d}")
+                is_busy, *_ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return not is_busy
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable from error
 
     def _prepare(self, inode: int) -> None:
         """No file is read before the writer has seen to it."""

@@ -1100,3 +1100,64 @@ def _happenings() -> Iterator[str]:
             FROM revision;
         END
         """
+
+
+@migrations()
+def m025_privacy(db: Connection) -> None:
+    for statement in (
+        # Of whom nothing is kept but what the books need; and since when no word of theirs is.
+        "ALTER TABLE users ADD COLUMN erased_at INTEGER",
+        "ALTER TABLE users ADD COLUMN words_gone_at INTEGER",
+        "CREATE INDEX users_erased ON users (id) WHERE erased_at IS NOT NULL AND words_gone_at IS NULL",
+        # When the words of a session that has ended were deleted, because their time was over.
+        "ALTER TABLE chat_sessions ADD COLUMN words_gone_at INTEGER",
+        "CREATE INDEX chat_sessions_words ON chat_sessions (ended_at) "
+        "WHERE status = 'ended' AND words_gone_at IS NULL",
+        # Both logs are only ever added to, but for what is erased of somebody.
+        "DROP TRIGGER remarks_no_UPDATE",
+        """
+        CREATE TRIGGER remarks_no_UPDATE BEFORE UPDATE ON remarks
+        WHEN NEW.remark <> '' OR (NEW.id, NEW.chat_session_id, NEW.user_id, NEW.created_at)
+            IS NOT (OLD.id, OLD.chat_session_id, OLD.user_id, OLD.created_at)
+        BEGIN SELECT raise(ABORT, 'the remarks table is append-only'); END
+        """,
+        "DROP TRIGGER audit_no_UPDATE",
+        # What was searched for at the console was noted once; what was, is nobody's to keep.
+        "UPDATE audit SET detail = '' WHERE kind = 'searched'",
+        """
+        CREATE TRIGGER audit_no_UPDATE BEFORE UPDATE ON audit
+        WHEN NEW.address <> '' OR (
+            NEW.id, NEW.created_at, NEW.kind, NEW.actor_id, NEW.user_id, NEW.chat_session_id, NEW.detail
+        ) IS NOT (
+            OLD.id, OLD.created_at, OLD.kind, OLD.actor_id, OLD.user_id, OLD.chat_session_id, OLD.detail
+        )
+        BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END
+        """,
+    ):
+        db.conn.execute(statement)
+    _allow_nothing(
+        db,
+        {
+            "messages": "length(message) BETWEEN 1 AND 4000",
+            "answers": "length(message) BETWEEN 1 AND 1000",
+            "reports": "length(remark) BETWEEN 1 AND 2000",
+            "remarks": "length(remark) BETWEEN 1 AND 2000",
+        },
+    )
+
+
+def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
+    """'' may be in the place of words that are gone.
+
+    As https://sqlite.org/lang_altertable.html (7) has it where no row changes: others refer to these tables,
+    so they cannot be dropped and made anew.
+    """
+    execute = db.conn.execute
+    (version,) = execute("PRAGMA schema_version").fetchone()
+    execute("PRAGMA writable_schema = ON")
+    for table, check in checks.items():
+        wider = check.replace("BETWEEN 1", "BETWEEN 0")
+        query = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE name = ? AND instr(sql, ?)"
+        assert execute(query, (check, wider, table, check)).rowcount == 1, table
+    execute(f"PRAGMA schema_version = {version + 1:d}")
+    execute("PRAGMA writable_schema = RESET")

@@ -32,4 +32,5 @@ from chat.store import (
     tokens,
     users,
     webhooks,
+    words,
 )

@@ -52,7 +52,7 @@ def insert(db: Connection, chat_session_id: int, agent_id: int, message: str, no
 
 def of_session(db: Connection, chat_session_id: int) -> list[AnswerRow]:
     """All to this request, in order."""
-    return _answers(db, "s.id = ?", chat_session_id)
+    return _answers(db, "s.id = ? ORDER BY answers.id", chat_session_id)
 
 
 def to_client(db: Connection, client_id: int, since: int) -> list[AnswerRow]:
@@ -60,16 +60,23 @@ def to_client(db: Connection, client_id: int, since: int) -> list[AnswerRow]:
     return _answers(
         db,
         f"""
-        s.client_id = ?1 AND answers.created_at > ?2 AND agent.disabled_at IS NULL
+        s.client_id = ?1 AND answers.created_at > ?2 AND answers.message <> '' AND agent.disabled_at IS NULL
             AND NOT {blocked("?1", "agent.id")}
             AND NOT EXISTS (
                 SELECT 1 FROM chat_sessions later WHERE later.client_id = ?1
                     AND later.agent_id = agent.id AND later.created_at > answers.created_at
             )
+        ORDER BY answers.id DESC
         """,
         client_id,
         since,
-    )[::-1]
+    )
+
+
+def of_person(db: Connection, user_id: int, before_id: int, limit: int) -> list[AnswerRow]:
+    """Those to a client, or of an agent, with lower ids; newest first."""
+    where = "?1 IN (s.client_id, answers.agent_id) AND answers.id < ?2"
+    return _answers(db, f"{where} ORDER BY answers.id DESC LIMIT {limit:d}", user_id, before_id)
 
 
 def _missed(db: Connection, agent_id: int, since: int, where: str, id: int) -> list[MissedRow]:
@@ -92,7 +99,7 @@ def _answers(db: Connection, where: str, *values: int) -> list[AnswerRow]:
         f"""
         SELECT answers.*, agent.name AS agent_name FROM answers
         JOIN chat_sessions s ON s.id = chat_session_id JOIN users agent ON agent.id = answers.agent_id
-        WHERE {where} ORDER BY answers.id
+        WHERE {where}
         """,
         values,
     ).fetchall()

@@ -52,3 +52,15 @@ def drop_mailed(db: Connection, mailed_to: str, created_by: int | None) -> None:
         "DELETE FROM links WHERE mailed_to = ? AND created_by IS ? AND used_at IS NULL",
         (mailed_to, created_by),
     )
+
+
+def drop_old(db: Connection, now: int, limit: int) -> int:
+    """Forget some that were used, or are too old: how many they were."""
+    return db.conn.execute(
+        f"""
+        DELETE FROM links WHERE id IN (
+            SELECT id FROM links WHERE expires_at <= ? OR used_at IS NOT NULL LIMIT {limit:d}
+        )
+        """,
+        (now,),
+    ).rowcount

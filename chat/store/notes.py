@@ -62,6 +62,17 @@ def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> lis
     ).fetchall()
 
 
+def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limit: int) -> list[NoteRow]:
+    """What somebody wrote, and if it `is_whole` what is kept about them; newest first."""
+    return db.conn.execute(
+        f"""
+        {_SELECT} WHERE notes.id < ?3 AND (author_id = ?1 OR (?2 AND client_id = ?1))
+        ORDER BY notes.id DESC LIMIT {limit:d}
+        """,
+        (user_id, is_whole, before_id),
+    ).fetchall()
+
+
 def change(db: Connection, note_id: int, text: str, now: int) -> None:
     """It says this from now on."""
     db.table("notes").update(note_id, {"text": text, "edited_at": now})

@@ -72,3 +72,17 @@ def delete(db: Connection, notice: NoticeRow) -> bool:
         dict(notice),
     )
     return bool(cursor.rowcount)
+
+
+def drop_old(db: Connection, ended_at: int, limit: int) -> int:
+    """Forget some of sessions that had ended by then, whoever had a device: how many they were."""
+    return db.conn.execute(
+        f"""
+        DELETE FROM notices WHERE (chat_session_id, user_id, kind) IN (
+            SELECT n.chat_session_id, n.user_id, n.kind FROM notices n
+            JOIN chat_sessions s ON s.id = n.chat_session_id
+            WHERE status = 'ended' AND ended_at <= ? LIMIT {limit:d}
+        )
+        """,
+        (ended_at,),
+    ).rowcount

@@ -57,3 +57,11 @@ def finish(db: Connection, row: OutboxRow, now: int) -> None:
 def postpone(db: Connection, outbox_id: int, due_at: int) -> None:
     """It is tried again then."""
     db.conn.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (due_at, outbox_id))
+
+
+def drop_old(db: Connection, until: int, limit: int) -> int:
+    """Forget some that were good until then, and which nobody carries: how many they were."""
+    return db.conn.execute(
+        f"DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE until_at <= ? LIMIT {limit:d})",
+        (until,),
+    ).rowcount

@@ -81,6 +81,14 @@ def open_since(db: Connection, user_id: int, since: int) -> list[PaymentRow]:
     return db.conn.execute(query, (user_id, since)).fetchall()
 
 
+def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[PaymentRow]:
+    """All that a user asked for, paid or not, with lower ids; newest first."""
+    return db.conn.execute(
+        f"SELECT * FROM payments WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT {limit:d}",
+        (user_id, before_id),
+    ).fetchall()
+
+
 def report(db: Connection, provider_id: str) -> None:
     """Something of it went back, says the provider, which may say so before it says that it was paid."""
     db.conn.execute("INSERT OR IGNORE INTO provider_refunds (provider_id) VALUES (?)", (provider_id,))

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from chat.database.connection import Connection
-from chat.store.rows import PushRow
+from chat.store.rows import DeviceRow, PushRow
 
 # Of somebody who is signed in on the device.
 SIGNED_IN = """
@@ -103,6 +103,14 @@ def own_id(db: Connection, user_id: int, endpoint: str) -> int | None:
         "SELECT id FROM push_subscriptions WHERE user_id = ? AND endpoint = ?", (user_id, endpoint)
     ).fetchone()
     return row and int(row[0])
+
+
+def of_user(db: Connection, user_id: int) -> list[DeviceRow]:
+    """All of the user's."""
+    return db.conn.execute(
+        "SELECT endpoint, site, language, created_at FROM push_subscriptions WHERE user_id = ? ORDER BY id",
+        (user_id,),
+    ).fetchall()
 
 
 def ids_of(db: Connection, user_ids: Sequence[int], now: int) -> defaultdict[int, list[int]]:

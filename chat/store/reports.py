@@ -70,6 +70,31 @@ def count_about(db: Connection, client_id: int, reporter_id: int | None) -> tupl
     return row[0], row[1]
 
 
+def waits(db: Connection, user_id: int) -> bool:
+    """Whether one is open that is theirs, or of a session of theirs."""
+    row = db.conn.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM reports JOIN chat_sessions s ON s.id = chat_session_id
+            WHERE (done_at IS NULL) = 1 AND ? IN (reporter_id, s.client_id, s.agent_id)
+        )
+        """,
+        (user_id,),
+    ).fetchone()
+    return bool(row[0])
+
+
+def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limit: int) -> list[ReportRow]:
+    """What somebody reported, and if it `is_whole` what others did of their sessions; newest first."""
+    return db.conn.execute(
+        f"""
+        {_SELECT} WHERE reports.id < ?3 AND (reporter_id = ?1 OR (?2 AND ?1 IN (s.client_id, s.agent_id)))
+        ORDER BY reports.id DESC LIMIT {limit:d}
+        """,
+        (user_id, is_whole, before_id),
+    ).fetchall()
+
+
 def finish(db: Connection, report_id: int, actor_id: int, note: str, now: int) -> bool:
     """Whether it was open until now."""
     cursor = db.conn.execute(

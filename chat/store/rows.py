@@ -66,6 +66,9 @@ AuditKind = Literal[
     "webhook_removed",
     "message_sent",
     "demo_made",
+    "erased",
+    "exported",
+    "role_changed",
 ]
 
 
@@ -161,6 +164,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     rating_comment: str | None
     due_at: int | None
     events_revision: int
+    words_gone_at: int | None
     client_name: str
     agent_name: str | None
     transfer_agent_name: str | None
@@ -206,7 +210,10 @@ class LimitRow(TypedDict):
 
 @final
 class Message(TypedDict):
-    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1."""
+    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1.
+
+    An empty `message` is one whose words are deleted.
+    """
 
     id: int
     chat_session_id: int
@@ -376,6 +383,8 @@ class UserRow(TypedDict):
     totp_key: str | None
     totp_step: int
     is_mailed: int
+    erased_at: int | None
+    words_gone_at: int | None
 
 
 class ValidRow(TypedDict):
@@ -562,6 +571,15 @@ class PushRow(TypedDict):
     language: str
     role: str
     is_looking: int
+
+
+class DeviceRow(TypedDict):
+    """A device that takes pushes, as its user knows it."""
+
+    endpoint: str
+    site: str
+    language: str
+    created_at: int
 
 
 NoticeKind = Literal["request", "accepted", "message"]

@@ -27,6 +27,18 @@ def end(db: Connection, user_id: int) -> None:
     db.conn.execute("DELETE FROM second_steps WHERE user_id = ?", (user_id,))
 
 
+def drop_old(db: Connection, now: int, limit: int) -> int:
+    """Forget some that nobody finished in time: how many they were."""
+    return db.conn.execute(
+        f"""
+        DELETE FROM second_steps WHERE token_hash IN (
+            SELECT token_hash FROM second_steps WHERE expires_at <= ? LIMIT {limit:d}
+        )
+        """,
+        (now,),
+    ).rowcount
+
+
 def by_token(db: Connection, token_hash: bytes, now: int) -> SecondStepRow | None:
     """The one that is begun, and not too old."""
     row: SecondStepRow | None = db.conn.execute(

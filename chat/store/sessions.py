@@ -212,6 +212,30 @@ def have_met(db: Connection, client_id: int, agent_id: int) -> bool:
     return bool(row[0])
 
 
+def count_open(db: Connection, user_id: int) -> int:
+    """How many of theirs, on either side, have not ended."""
+    row = db.conn.execute(
+        """
+        SELECT (SELECT count(*) FROM chat_sessions WHERE client_id = ?1 AND status <> 'ended')
+            + (SELECT count(*) FROM chat_sessions WHERE agent_id = ?1 AND status <> 'ended')
+        """,
+        (user_id,),
+    ).fetchone()
+    return int(row[0])
+
+
+def ids_of_person(db: Connection, user_id: int) -> list[int]:
+    """All of somebody's, on whichever side, and as an agent also those that they handed over."""
+    rows = db.conn.execute(
+        """
+        SELECT id FROM chat_sessions WHERE ?1 IN (client_id, agent_id)
+        UNION SELECT chat_session_id FROM billing_intervals WHERE agent_id = ?1 ORDER BY 1
+        """,
+        (user_id,),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def due(db: Connection, now: int, limit: int) -> list[int]:
     """The ids of those in which something has fallen due."""
     rows = db.conn.execute(

@@ -1,6 +1,6 @@
 """People."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from chat import texts
@@ -109,6 +109,52 @@ def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:
 def update(db: Connection, user_id: int, **changed: object) -> None:
     """Change columns of their row."""
     db.table("users").update(user_id, changed)
+
+
+def erase(db: Connection, user_id: int, name: str, now: int) -> None:
+    """Only a number and this name are left of them; what they wrote is for chat/store/words.py."""
+    for statement in (
+        """
+        UPDATE users SET name = :name, email = 'erased-' || id, password_hash = '', headline = '',
+            language = NULL, disabled_at = coalesce(disabled_at, :now), is_available = 0, totp_key = NULL,
+            totp_step = 0, seen_at = 0, erased_at = :now
+        WHERE id = :user_id
+        """,
+        "DELETE FROM recovery_codes WHERE user_id = :user_id",
+        "DELETE FROM links WHERE user_id = :user_id",
+        "UPDATE auth_tokens SET looking_page = '', looking_until = 0 WHERE user_id = :user_id",
+        """
+        DELETE FROM outbox WHERE kind = 'push' AND target IN (
+            SELECT CAST(id AS TEXT) FROM push_subscriptions WHERE user_id = :user_id
+        )
+        """,
+        "DELETE FROM push_subscriptions WHERE user_id = :user_id",
+        "DELETE FROM notices WHERE user_id = :user_id",
+        "DELETE FROM blocks WHERE :user_id IN (client_id, agent_id)",
+        "DELETE FROM replies WHERE agent_id = :user_id",
+    ):
+        db.conn.execute(statement, {"user_id": user_id, "name": name, "now": now})
+
+
+def being_erased(db: Connection) -> list[int]:
+    """The ids of those who are, and whose words are not all gone."""
+    query = "SELECT id FROM users WHERE erased_at IS NOT NULL AND words_gone_at IS NULL"
+    return [row[0] for row in db.conn.execute(query).fetchall()]
+
+
+def erased(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
+    """Of these the ones who are, each with the name that is left."""
+    marks = ", ".join(str(int(each)) for each in user_ids)
+    query = f"SELECT id, name FROM users WHERE id IN ({marks}) AND erased_at IS NOT NULL"
+    return {row[0]: row[1] for row in db.conn.execute(query).fetchall()}
+
+
+def other_administrators(db: Connection, user_id: int) -> int:
+    """How many others there are who can sign in."""
+    row = db.conn.execute(
+        "SELECT count(*) FROM users WHERE role = 'admin' AND disabled_at IS NULL AND id <> ?", (user_id,)
+    ).fetchone()
+    return int(row[0])
 
 
 def search(db: Connection, text: str, role: str | None, before_id: int, limit: int) -> list[UserRow]:

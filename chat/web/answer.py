@@ -3,10 +3,9 @@
 import gzip
 from collections.abc import Mapping
 
-import orjson
 from flask import Response, request
 
-from chat.money import Cents
+from chat.documents import encode
 
 # It is data: no browser is to run it, or to show it to another site's page.
 INERT = {
@@ -16,11 +15,6 @@ INERT = {
 }
 PUBLIC = {"Content-Type": "application/json", **INERT}
 PERSONAL = {**PUBLIC, "Cache-Control": "no-store", "Vary": "Cookie"}
-
-
-def encode(content: Mapping[str, object]) -> bytes:
-    """The content as JSON, amounts as numbers with the decimals of their currency."""
-    return orjson.dumps(content, default=_encode_money, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
 def json(content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] = PUBLIC) -> Response:
@@ -41,9 +35,3 @@ def compressed(response: Response) -> Response:
         response.headers["Content-Encoding"] = "gzip"
     response.vary.add("Accept-Encoding")
     return response
-
-
-def _encode_money(value: object) -> object:
-    if isinstance(value, Cents):
-        return orjson.Fragment(str(value))
-    raise TypeError(f"{type(value)} has no JSON")

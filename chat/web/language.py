@@ -19,9 +19,9 @@ from markupsafe import Markup
 
 from chat import languages
 from chat.clock import text
+from chat.documents import encode
 from chat.money import decimals
 from chat.settings import Settings
-from chat.web.answer import encode
 from chat.web.links import linked
 from chat.web.typed import typed
 

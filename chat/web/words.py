@@ -112,6 +112,9 @@ AUDIT = {
     "webhook_removed": _("Removed a webhook"),
     "message_sent": _("Wrote a message for somebody"),
     "demo_made": _("Made a demonstration"),
+    "erased": _("Erased somebody"),
+    "exported": _("Exported what is kept of somebody"),
+    "role_changed": _("Changed somebody's role"),
 }
 HOOKS = {
     "message.created": _("A message was sent"),
@@ -165,6 +168,8 @@ PROBLEMS = {
     "agent_absent": _("This agent is not here now. Ask another one, or whoever is free first."),
     "not_for_client": _("This agent is not available for this conversation; choose another one."),
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
+    "person_erased": _("This person is erased; there is nothing of them to change."),
+    "still_needed": _("Something of this person has to be seen to first."),
     "report_open": _("You have reported this already, and it is being looked at."),
     "already_answered": _("You have answered this request already."),
     "too_many": _("There are as many as there can be; remove one first."),
@@ -234,11 +239,23 @@ FIELDS = {
     "answer": _("An answer has 1 to 1000 characters."),
     "text": _("A note has 1 to 4000 characters."),
     "note": _("At most 2000 characters."),
+    "confirm": _("Confirm that this cannot be undone."),
     "month": _("A month is written like 2026-11."),
     "label": _("A label has 1 to 100 characters."),
     "url": _("Enter a public address that begins with https."),
     "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
+}
+# Why somebody cannot be erased yet, and how many or how much it is.
+OBSTACLES = {
+    "sessions": _(
+        "Conversations of theirs go on: %(value)s. They end first, or either side ends them.", value="{}"
+    ),
+    "balance": _("%(value)s of their balance are left: pay them back first.", value="{}"),
+    "owed": _("%(value)s are owed to them: pay them out first, and record it.", value="{}"),
+    "top_ups": _("A top-up that they have begun may still be paid: it closes within a day."),
+    "reports": _("A report of theirs, or of a conversation of theirs, waits: see to it first."),
+    "last_administrator": _("They are the last administrator: make another one first."),
 }
 # Of settings, where it is a word.
 UNITS = {
@@ -292,6 +309,8 @@ NOTICES = {
     "sent": _("Sent; how it went is below in a moment."),
     "rated": _("Thank you for your rating."),
     "deleted": _("Deleted."),
+    "erased": _("Erased. What they wrote is deleted within seconds."),
+    "erased_already": _("This person was erased before."),
     "asked": _("Sent."),
     "reported": _("Thank you: whoever runs this server looks at it."),
     "blocked": _("Blocked: no more requests of theirs reach you."),
@@ -332,6 +351,7 @@ SCRIPT = {
     "accepted": _("Your request is accepted"),
     "unanswered": _("No answer for %(time)s", time="{time}"),
     "handover": _("Handed over: %(note)s", note="{note}"),
+    "deleted": _("These words were deleted."),
     "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
@@ -404,6 +424,11 @@ def of_problem(code: str, field: str | None = None, least: Cents | None = None) 
     wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
     text = str(wanted or PROBLEMS[code])
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
+
+
+def of_obstacle(code: str, value: Any) -> str:
+    """What has to be seen to first."""
+    return str(OBSTACLES[code]).format(money(value, value.currency) if isinstance(value, Cents) else value)
 
 
 def of_session(session: Summary, role: str = "") -> str:

@@ -62,7 +62,7 @@ function show(session) {
   set("unread", session.unread);
   item.querySelector("[data-unread]").hidden = !session.unread || session.id === current();
   const { handover_note: note } = session;
-  set("last", note ? words.handover.replace("{note}", () => note) : session.last_message?.message ?? "");
+  set("last", note ? words.handover.replace("{note}", () => note) : session.last_message ? session.last_message.message || words.deleted : "");
   set("status-text", statusText(session));
   item.querySelector("[data-status-text]").dataset.text = statusText(session);
   set("cost", session.accepted_at ? money(session.total_cost, session.currency) : "");

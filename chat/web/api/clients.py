@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import clients, notes
 from chat.accounts import User
-from chat.errors import Forbidden, IdempotencyMismatch, NotFound, Overloaded
+from chat.errors import Forbidden, IdempotencyMismatch, NotFound, Overloaded, PersonErased
 from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
@@ -70,7 +70,7 @@ def show(runtime: Runtime, user: User, client_id: int, asked: Listed) -> Respons
     {201: Kept, 200: Kept},
     body=NewNote,
     headers=IdempotencyKey,
-    refuses=(Forbidden, NotFound, IdempotencyMismatch, Overloaded),
+    refuses=(Forbidden, NotFound, IdempotencyMismatch, PersonErased, Overloaded),
 )
 def add(runtime: Runtime, user: User, client_id: int, asked: NewNote) -> Response:
     note, is_old = notes.add(runtime, user, client_id, asked.text, asked.chat_session_id, idempotency_key())

@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
+from chat.documents import encode
 from chat.runtime import Runtime
 from chat.web import openapi
-from chat.web.answer import compressed, encode
+from chat.web.answer import compressed
 from chat.web.contract import Operation
 
 blueprint = Blueprint("description", __name__)

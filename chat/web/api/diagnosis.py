@@ -7,11 +7,12 @@ from flask import Blueprint, Response, request
 from pydantic import Field
 
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import CrossSite, Forbidden, InvalidParameter, Overloaded
 from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
 from chat.store import server
-from chat.web.answer import encode, personal
+from chat.web.answer import personal
 from chat.web.api.streaming import EVENT_STREAM, Stream
 from chat.web.contract import Operation
 from chat.web.events import Event, Events

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from chat import messages
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import CursorReset, Overloaded
 from chat.live.hub import Caller
 from chat.messages import Page, Position
 from chat.runtime import Runtime
-from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Answer, LongPoll
 from chat.web.request import Digits, LastId, PageSize

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chat import audit, blocks, reports
 from chat.accounts import User
-from chat.errors import Forbidden, NotFound, Overloaded, ReportOpen
+from chat.errors import Forbidden, NotFound, Overloaded, PersonErased, ReportOpen
 from chat.runtime import Runtime
 from chat.store.rows import AuditKind, ReportReason
 from chat.web.answer import personal
@@ -77,7 +77,7 @@ def list_blocks(runtime: Runtime, user: User, asked: Blocked) -> Response:
     "An agent blocks a client, or an administrator does for all agents",
     {200: Done},
     body=NewBlock,
-    refuses=(Forbidden, NotFound, Overloaded),
+    refuses=(Forbidden, NotFound, PersonErased, Overloaded),
 )
 def block(runtime: Runtime, user: User, asked: NewBlock) -> Response:
     blocks.block(runtime, user, asked.client_id, asked.reason)

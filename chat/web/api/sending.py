@@ -7,6 +7,7 @@ from flask import Blueprint, request
 
 from chat import accounts, messages
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import (
     IdempotencyMismatch,
     InvalidParameter,
@@ -18,7 +19,6 @@ from chat.errors import (
 )
 from chat.live.hub import Caller
 from chat.runtime import Runtime
-from chat.web.answer import encode
 from chat.web.contract import Operation
 from chat.web.held import Answer
 from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, parsed_key

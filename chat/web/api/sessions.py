@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from chat import inbox, receipts, sessions, timeline, transitions
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import (
     AgentAbsent,
     AgentUnavailable,
@@ -29,7 +30,7 @@ from chat.errors import (
 )
 from chat.inbox import Inbox
 from chat.runtime import Runtime
-from chat.web.answer import encode, personal
+from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.held import ALWAYS, NOT_HELD, Answer, Held, LongPoll
 from chat.web.request import (

@@ -10,12 +10,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from chat import accounts, counts, messages, sessions, signals
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
 from chat.live.hub import Caller, TooManyWaiters
 from chat.runtime import Runtime
 from chat.waiting import Start, from_now
 from chat.web import events
-from chat.web.answer import encode
 from chat.web.api.streaming import Streamed
 from chat.web.contract import Operation
 from chat.web.events import Event, Events

@@ -10,13 +10,14 @@ from pydantic import Field
 
 from chat import messages
 from chat.accounts import User
+from chat.documents import encode
 from chat.errors import CursorReset, Overloaded
 from chat.live.hub import TooManyWaiters
 from chat.messages import Position
 from chat.runtime import Runtime
 from chat.waiting import Start, from_now
 from chat.web import events, problems
-from chat.web.answer import PERSONAL, encode
+from chat.web.answer import PERSONAL
 from chat.web.contract import Operation
 from chat.web.events import Event, Events
 from chat.web.request import Digits, Query, caller, current_runtime, validated

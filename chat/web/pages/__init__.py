@@ -11,6 +11,7 @@ from chat.web.pages import (
     entrance,
     order,
     paying,
+    privacy,
     profile,
     second_step,
     statements,
@@ -23,6 +24,7 @@ ALL = tuple(
     for module in (
         entrance,
         profile,
+        privacy,
         second_step,
         tokens,
         paying,

@@ -7,8 +7,9 @@ from flask import Blueprint, Response
 from flask_babel import gettext, ngettext
 
 from chat import clients, notes, texts
+from chat.documents import encode
 from chat.errors import InvalidParameter, NotFound, Problem
-from chat.web.answer import PERSONAL, encode
+from chat.web.answer import PERSONAL
 from chat.web.language import full_date, moment, money
 from chat.web.page import check_form, form, form_key, page, reader, see
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, current_runtime, path_id, query

@@ -6,16 +6,17 @@ from flask import Blueprint, Response
 from flask_babel import gettext
 
 from chat import archive, inbox, messages, signals, texts, transitions
+from chat.documents import encode
 from chat.errors import NotFound, Problem
 from chat.messages import Position
-from chat.web.answer import PERSONAL, encode
+from chat.web.answer import PERSONAL
 from chat.web.language import exact, instant, moment, money
 from chat.web.lines import lines
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
 from chat.web.pages.talk import Shown, again, talk_page
 from chat.web.request import MAX_INTEGER, Body, Digits, Key, Query, caller, current_runtime, path_id, query
-from chat.web.words import ROLES, of_event, of_session
+from chat.web.words import ROLES, SCRIPT, of_event, of_session
 from chat.wire import Receipt, Transcript
 
 blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
@@ -132,7 +133,8 @@ def _text(found: Transcript) -> str:
         else:
             role = ROLES[line["sender_type"]]
             shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}):"]
-            shown += [f"    {each}" for each in texts.lines(line["message"])]
+            said = texts.lines(line["message"]) or [str(SCRIPT["deleted"])]
+            shown += [f"    {each}" for each in said]
     return "\n".join([*shown, ""])
 
 

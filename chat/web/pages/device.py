@@ -6,7 +6,8 @@ from flask import Blueprint, Response, current_app, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from chat.web.answer import INERT, encode
+from chat.documents import encode
+from chat.web.answer import INERT
 from chat.web.request import Query, query
 
 blueprint = Blueprint("device", __name__)

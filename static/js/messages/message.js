@@ -13,7 +13,9 @@ export function build(text, isMine, key) {
   const item = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   item.classList.add(isMine ? "is-own" : "is-other");
   if (isMine && key) item.dataset.key = key;
-  item.querySelector(".text").replaceChildren(...linked(text));
+  const place = item.querySelector(".text");
+  if (text) place.replaceChildren(...linked(text));
+  else place.append(Object.assign(document.createElement("span"), { className: "soft", textContent: words.deleted }));
   offerCopy(item);
   return item;
 }
@@ -39,7 +41,7 @@ export function markSent(item, isRead) {
 
 export function offerCopy(item) {
   const button = item.querySelector("[data-copy]");
-  button.hidden = !canCopy();
+  button.hidden = !canCopy() || !!item.querySelector(".text > .soft"); // of what was deleted
   button.onclick = async () => {
     if (!(await copy(item.querySelector(".text").textContent))) return;
     const label = button.textContent;
