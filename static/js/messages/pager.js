@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 
-const PAGE_SIZE = 50;
+const PAGE_SIZE = 30; // what a browser lays out in one frame, also beside thousands
 const NEAR_START_PX = 400;
 const SETTLED_MS = 200; // what came is part of the page, and no news to a screen reader
 
