@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
 
 from flask import Flask, Request, Response
 from flask.cli import ScriptInfo
@@ -18,7 +19,7 @@ from chat.mail.due import Mails
 from chat.notices import Notices
 from chat.outbox import Carry, Outbox
 from chat.retention import Retention
-from chat.runtime import BOOT_ERROR, Runtime
+from chat.runtime import BOOT_ERROR, Companion, Runtime
 from chat.settings import SettingError, Settings, environment, from_environment
 from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
@@ -84,14 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
-    carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
-    deliveries, retention = Deliveries(runtime), Retention(runtime)
-    chores = [Notices(runtime).look, deliveries.look, retention.look]
-    if settings.has_mail:
-        carriers["mail"] = Carrier(runtime)
-        chores.append(Mails(runtime).look)
-    outbox = Outbox(runtime, carriers)
-    runtime.companions += [outbox, deliveries, retention, Sweeper(runtime, (*chores, outbox.look))]
+    runtime.companions += _companions(runtime)
     app.extensions["chat"] = runtime
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     proxied = Proxied(app.wsgi_app, settings.proxies)
@@ -106,6 +100,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.cli.add_command(cli.chat)
     return app
+
+
+def _companions(runtime: Runtime) -> Iterator[Companion]:
+    """What runs beside the requests; the last one, where this process leads, has the others look once a second."""
+    carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
+    deliveries, retention = Deliveries(runtime), Retention(runtime)
+    chores = [Notices(runtime).look, deliveries.look, retention.look]
+    if runtime.settings.has_mail:
+        carriers["mail"] = Carrier(runtime)
+        chores.append(Mails(runtime).look)
+    outbox = Outbox(runtime, carriers)
+    yield from (outbox, deliveries, retention, Sweeper(runtime, (*chores, outbox.look)))
 
 
 def serve() -> Flask:
