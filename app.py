@@ -103,7 +103,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _companions(runtime: Runtime) -> Iterator[Companion]:
-    """What runs beside the requests; the last one, where this process leads, has the others look once a second."""
+    """What runs beside the requests; in the process that leads the last one has the others look."""
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
     deliveries, retention = Deliveries(runtime), Retention(runtime)
     chores = [Notices(runtime).look, deliveries.look, retention.look]
