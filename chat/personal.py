@@ -53,6 +53,7 @@ def _person(row: UserRow) -> dict[str, object]:
         "last_seen_at": clock.text(row["seen_at"]) if row["seen_at"] else None,
         "is_disabled": row["disabled_at"] is not None,
         "has_second_step": row["totp_key"] is not None,
+        "is_mailed": bool(row["is_mailed"]),
         "rate_per_minute": Cents(row["rate_cents"]) if is_agent else None,
         "balance": Cents(row["balance_cents"]) if row["role"] == "client" else None,
     }
@@ -65,6 +66,14 @@ def _access(db: Connection, row: UserRow, now: int) -> dict[str, object]:
         "sign_ins": [
             {name: clock.text(each[name]) for name in dates}  # type: ignore[literal-required]
             for each in store.tokens.valid_of(db, row["id"], now)
+        ],
+        "api_tokens": [
+            {
+                "label": each["label"],
+                **{name: clock.text(each[name]) for name in dates},  # type: ignore[literal-required]
+                "used_at": clock.text(each["used_at"]) if each["used_at"] else None,
+            }
+            for each in store.tokens.labelled(db, row["id"], now)
         ],
         "devices": [
             {

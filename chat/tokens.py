@@ -68,8 +68,9 @@ def _insert(db: Connection, actor: User | None, user_id: int, label: str, days: 
     if len(_valid(db, user_id)) >= MOST:
         raise TooMany(f"{MOST} tokens.")
     token = accounts.insert_token(db, user_id, days, label)
-    audit.note(db, actor, "token_made", user_id, detail=label)
-    return token, _shown(_valid(db, user_id)[0])
+    made = _valid(db, user_id)[0]
+    audit.note(db, actor, "token_made", user_id, detail=str(made["id"]))
+    return token, _shown(made)
 
 
 def _revoke(runtime: Runtime, actor: User | None, user_id: int, token_id: int) -> None:
@@ -80,7 +81,7 @@ def _revoke(runtime: Runtime, actor: User | None, user_id: int, token_id: int) -
         head, now = store.revision.advance(db), store.server.now(db)
         store.tokens.revoke(db, row["token_hash"], now, head)
         store.users.leave(db, row["token_hash"], now)
-        audit.note(db, actor, "token_revoked", user_id, detail=row["label"])
+        audit.note(db, actor, "token_revoked", user_id, detail=str(token_id))
         return row["token_hash"], head
 
     token_hash, head = runtime.database.write(write)

@@ -113,16 +113,19 @@ def update(db: Connection, user_id: int, **changed: object) -> None:
 
 def erase(db: Connection, user_id: int, name: str, now: int) -> None:
     """Only a number and this name are left of them; what they wrote is for chat/store/words.py."""
+    email = "(SELECT email FROM users WHERE id = :user_id)"
     for statement in (
+        f"DELETE FROM links WHERE user_id = :user_id OR mailed_to = {email}",
+        f"DELETE FROM outbox WHERE kind = 'mail' AND target IN (CAST(:user_id AS TEXT), {email})",
         """
         UPDATE users SET name = :name, email = 'erased-' || id, password_hash = '', headline = '',
             language = NULL, disabled_at = coalesce(disabled_at, :now), is_available = 0, totp_key = NULL,
-            totp_step = 0, seen_at = 0, erased_at = :now
+            totp_step = 0, seen_at = 0, is_mailed = 0, erased_at = :now
         WHERE id = :user_id
         """,
         "DELETE FROM recovery_codes WHERE user_id = :user_id",
-        "DELETE FROM links WHERE user_id = :user_id",
-        "UPDATE auth_tokens SET looking_page = '', looking_until = 0 WHERE user_id = :user_id",
+        "DELETE FROM mailed WHERE user_id = :user_id",
+        "UPDATE auth_tokens SET looking_page = '', looking_until = 0, label = NULL WHERE user_id = :user_id",
         """
         DELETE FROM outbox WHERE kind = 'push' AND target IN (
             SELECT CAST(id AS TEXT) FROM push_subscriptions WHERE user_id = :user_id
