@@ -22,11 +22,14 @@ function beside(item, direction, kind = ".message") {
 export function step(item, direction) {
   let found = item[direction];
   for (let page = item.parentElement; !found && page; ) {
-    page = page[direction];
+    page = beyond(page, direction);
     found = page?.[EDGES[direction]];
   }
   return found ?? null;
 }
+
+// A transcript has one page, and other things beside it.
+const beyond = (page, direction) => (page[direction]?.matches(".messages") ? page[direction] : null);
 
 // This one, as it stands to the one before it.
 export function arrange(item) {
@@ -49,7 +52,7 @@ function momentOf(item) {
 // Put a line before another one: where a page begins with that, at the end of the page before, so that no page has
 // another beginning when an older one comes, which a browser would show as a jump.
 export function put(line, next) {
-  const pageBefore = next.previousElementSibling ? null : next.parentElement.previousElementSibling;
+  const pageBefore = next.previousElementSibling ? null : beyond(next.parentElement, "previousElementSibling");
   if (pageBefore) pageBefore.append(line);
   else next.before(line);
 }
