@@ -51,6 +51,8 @@ class Nginx:
         self.folder = folder
         # Held from here on, as the server's: nobody else can take them, and who comes early waits.
         self._listeners = [socket.create_server(("127.0.0.1", 0), backlog=1024) for _ in range(2)]
+        for listener in self._listeners:
+            listener.setblocking(False)  # as nginx's own: of two workers only one has the next connection
         plain, tls = (listener.getsockname()[1] for listener in self._listeners)
         self.plain = ("127.0.0.1", plain)
         shutil.copytree(ROOT / "deploy" / "nginx", folder, dirs_exist_ok=True)
