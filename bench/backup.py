@@ -30,6 +30,8 @@ async def _backup(options: Namespace, server: Server, sessions: list[Session], d
     record, pool = Record(), Pool(server.port)
     async with polling(server.port, sessions, record) as readers:
         await send_in_turn(pool, record, readers[:INTRODUCED])
+        # What was filled in is in the log, which is first brought into the file.
+        await finish(await send_steadily(pool, record, readers, options.rate, options.seconds), record)
         record.answers.clear()
         await finish(await send_steadily(pool, record, readers, options.rate, options.seconds), record)
         found = {"before": record.answer()}
