@@ -21,7 +21,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
 }
 PAGES = {
-    "nobody": {"start": "/", "sign-in": "/login", "sign-up": "/signup", "not-found": "/nowhere"},
+    "nobody": {"start": "/", "sign-in": "/login", "sign-up": "/signup", "forgotten": "/forgotten", "not-found": "/nowhere"},
     "client": {
         "agents": "/agents",
         "request": "/sessions/new?agent_id=2",
@@ -31,6 +31,7 @@ PAGES = {
         "receipt": "/sessions/{ended}/receipt",
         "balance": "/balance",
         "profile": "/profile",
+        "tokens": "/profile/tokens",
     },
     "asker": {"waiting": "/sessions/{waiting}"},
     "agent": {
@@ -51,11 +52,14 @@ PAGES = {
         "people": "/admin/people",
         "person": "/admin/people/2",
         "client": "/admin/people/1",
+        "erase": "/admin/people/{silent}/erase",
         "reports": "/admin/reports",
         "audit": "/admin/audit",
         "sessions": "/admin/sessions",
         "session": "/admin/sessions/{ended}",
         "settings": "/admin/settings",
+        "webhooks": "/admin/webhooks",
+        "webhook": "/admin/webhooks/1",
     },
 }
 # (who, page, size, colours, language)
@@ -68,7 +72,16 @@ CHOSEN = (
     ("admin", "statistics", "wide", "light", "en"),
     *(
         (*page, size, colours, language)
-        for page in (("agent", "conversation"), ("agent", "file"), ("agent", "alerts"), ("asker", "waiting"))
+        for page in (
+            ("agent", "conversation"),
+            ("agent", "file"),
+            ("agent", "alerts"),
+            ("asker", "waiting"),
+            ("client", "tokens"),
+            ("nobody", "forgotten"),
+            ("admin", "webhooks"),
+            ("admin", "erase"),
+        )
         for size in SIZES
         for colours, language in (("light", "en"), ("dark", "fr"))
     ),
@@ -76,6 +89,12 @@ CHOSEN = (
     ("agent", "inbox", "phone", "dark", "fr"),
 )
 QUALITY = 80
+# Nobody listens there: what is for people who read mail is to be seen.
+MAIL = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "chat@example.org", "url": "https://chat.example.org"}
+WEBHOOKS = (
+    ("Invoices", "https://books.example.org/hooks/chat", ["receipt.issued", "session.ended"]),
+    ("Team channel", "https://team.example.org/hooks/4f2a", ["session.created", "message.created"]),
+)
 # A browser without a window denies notifications before anybody asks.
 ASKABLE = "Object.defineProperty(Notification, 'permission', { get: () => 'default' })"
 
@@ -116,7 +135,7 @@ def main() -> None:
         for language in ("en", "fr")
     ]
     with tempfile.TemporaryDirectory() as place:
-        settings = {"request_seconds": 86_400, "time_zone": "Europe/Paris"}
+        settings = {"request_seconds": 86_400, "time_zone": "Europe/Paris"} | MAIL
         with Server(Path(place), workers=2, **settings) as server, launch() as browser:
             people, ids = _furnish(server)
             for who, page, size, colours, language in everything if folder else CHOSEN:
@@ -166,12 +185,18 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
         people[side].send(1, text)
     ended = people["agent"].get("/api/chat/sessions?status=ended").json["sessions"]
     cards = people["agent"].get("/api/chat/sessions").json["sessions"]
+    talking = {each["client"]["id"] for each in cards}
     waiting = next(each for each in cards if each["status"] == "waiting" and each["agent"])
     asker = server.database.read(lambda db: db["users"].get(waiting["client"]["id"])["email"])
+    for label in ("Backup of my conversations", "Calendar"):
+        _command(server, "tokens", "create", f"{EMAILS['client']}@demo.example", "--label", label)
+    for label, url, events in WEBHOOKS:
+        people["admin"].post("/api/chat/webhooks", {"label": label, "url": url, "events": events})
     people["asker"] = server.client(_command(server, "token", asker).strip())
     return people, {
         "ended": next(each["id"] for each in ended if each["client"]["id"] == 1 and each["rating"]),
         "waiting": waiting["id"],
+        "silent": next(each["client"]["id"] for each in ended if each["client"]["id"] not in talking),
     }
 
 
