@@ -45,6 +45,8 @@ class House:
 
     def talk(self, client, seconds=61, transfer=False):
         """The id of a session that has ended."""
+        for agent in (self.agent, self.other):
+            agent.inbox()  # there again, however long the last one took
         id = client.ask(agent_id=self.agent.id)["id"]
         self.agent.do("accept", id)
         self.agent.send(id, "Bonjour")

@@ -316,7 +316,7 @@ def test_a_card_says_who_waits_how_long_and_what_it_costs(desk):
     # The clock of the page goes on, as that of the server does.
     desk.page.clock.install()
     desk.page.reload()
-    desk.page.clock.run_for(100_000)
+    desk.page.clock.fast_forward(100_000)
     late = desk.page.locator(f'[data-card="{desk.ids[one]}"].is-late [data-wait]')
     late.get_by_text("No answer for 2:").wait_for()
     desk.agent.send(desk.ids[one], "I am")

@@ -50,12 +50,25 @@ RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LARGEST_FIRST_LOAD = 60 * 1024
 LARGEST_SHIFT = 0.02
+# What scripts fill in, and what is there then.
+FILLED = {"[data-device]": ".hint span:not([hidden])", "[data-file]": ".file-content"}
 SHIFTS = """
     window.shift = 0;
+    window.shifted = [];
+    const box = ({ x, y, width, height }) => [x, y, width, height].join(" ");
     new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) window.shift += entry.value;
+        for (const entry of list.getEntries()) {
+            window.shift += entry.value;
+            for (const { node, previousRect, currentRect } of entry.sources)
+                window.shifted.push(`${node?.outerHTML?.slice(0, 200)}: ${box(previousRect)} to ${box(currentRect)}`);
+        }
     }).observe({ type: "layout-shift", buffered: true });
 """
+
+
+def assert_still(page):
+    """With SHIFTS: nothing has moved but what the reader has scrolled."""
+    assert page.evaluate("shift") <= LARGEST_SHIFT, "\n".join(page.evaluate("shifted"))
 
 
 def serious(page):
@@ -142,6 +155,27 @@ def test_the_first_load_is_light(full, tokens, ids, visit, role, path):
     assert sum(sizes) <= LARGEST_FIRST_LOAD
 
 
+@pytest.mark.parametrize("role", ["client", "agent", "admin"])
+def test_nothing_moves_when_scripts_come_after_the_page_is_seen(full, tokens, ids, visit, role):
+    visitor = visit(full, full.client(tokens[role]))
+    page = visitor.page
+    page.add_init_script(SHIFTS)
+
+    def wait_for_paint(route):
+        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length")
+        route.continue_()
+
+    page.route("**/js/*.js", wait_for_paint)
+    for path in PAGES[role]:
+        visitor.open(path.format(**ids))
+        if role != "admin":
+            visitor.await_connection("live")
+        for part, content in FILLED.items():
+            for each in page.locator(part).all():
+                each.locator(content).first.wait_for(state="attached")
+        assert_still(page)
+
+
 def test_nothing_moves_when_messages_arrive(site, visit):
     talk = site.conversation()
     visitor = visit(site, talk.client)
@@ -152,7 +186,7 @@ def test_nothing_moves_when_messages_arrive(site, visit):
         talk.agent.post("/api/chat/typing", {"chat_session_id": talk.id, "typing": True})
         talk.agent.send(talk.id, f"message {number} " + "with some words " * (number % 4))
         visitor.see(f"message {number} ")
-    assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
+    assert_still(visitor.page)
 
 
 def test_nothing_moves_while_the_line_is_checked(full, tokens, visit):
@@ -163,7 +197,7 @@ def test_nothing_moves_while_the_line_is_checked(full, tokens, visit):
     visitor.page.locator("[data-check=hold][data-state=running]").wait_for()
     visitor.page.locator("[data-cancel]").click()
     visitor.page.locator("[data-check=hold][data-state=waiting]").wait_for()
-    assert visitor.page.evaluate("() => window.shift") <= LARGEST_SHIFT
+    assert_still(visitor.page)
 
 
 def test_a_phone_shows_the_conversation_on_its_whole_screen(site, visit):

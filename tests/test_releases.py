@@ -10,7 +10,8 @@ from tests.server import ROOT
 from tests.test_cli import rows
 
 VERSIONS = re.findall(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-TALK = "SELECT * FROM chat_sessions WHERE status = 'active' LIMIT 1"
+# One that goes on, or is paused because nobody has come back yet.
+TALK = "SELECT * FROM chat_sessions WHERE status = 'active' OR pause_reason LIKE '%absent' LIMIT 1"
 KEPT = {table: f"SELECT * FROM {table}" for table in ("messages", "ledger", "books", "billing_intervals")}
 
 

@@ -68,12 +68,17 @@ def test_a_clients_conversation_from_the_request_to_the_stars(site, visit):
 
 
 def test_a_request_that_nobody_takes(site, visit):
-    agent, client = site.person("agent"), site.person("client")
+    agent, colleague, client = site.person("agent"), site.person("agent", "Dear", 900), site.person("client")
     asked = client.ask(agent_id=agent.id, message="A question")["id"]
     visitor = visit(site, client, **PHONE)
     visitor.open(f"/sessions/{asked}")
     visitor.await_connection("live")
-    look_at_each(visitor.page, (None, ".room"), (lambda: agent.do("decline", asked), "#again li"))
+
+    def decline():
+        colleague.inbox()  # there again, however long it was looked at
+        agent.do("decline", asked)
+
+    look_at_each(visitor.page, (None, ".room"), (decline, "#again li"))
 
 
 def test_an_agents_inbox_from_empty_to_a_pause(site, visit):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.client import Conversation
 from tests.grown import add_messages
-from tests.test_look import LARGEST_SHIFT, SHIFTS
+from tests.test_look import SHIFTS, assert_still
 
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 LAST = "line 500: https://example.org/a and some more, to fill a line"
@@ -62,6 +62,17 @@ def overlap(one, other):
     return across and one["y"] < other["y"] + other["height"] and other["y"] < one["y"] + one["height"]
 
 
+def test_the_end_is_in_view_before_any_script(site, visit):
+    talk = site.conversation()
+    add_messages(site, talk, 100)
+    visitor = visit(site, talk.client, java_script_enabled=False, **PHONE)
+    visitor.open(f"/sessions/{talk.id}")
+    box = visitor.page.locator(".message").last.bounding_box()
+    assert 0 < box["y"] < PHONE["viewport"]["height"]
+    visitor.page.locator(".earlier a").click()
+    assert visitor.page.locator(".message").first.bounding_box()["y"] > 0
+
+
 def test_a_page_of_history_is_as_much_work_however_long_it_is(site, visit):
     talk = site.conversation()
     add_messages(site, talk, 500)
@@ -85,7 +96,7 @@ def test_a_page_of_history_is_as_much_work_however_long_it_is(site, visit):
     assert not page.locator("[data-jump-count]").is_visible()
     page.locator('[data-log][aria-busy="false"][aria-live="polite"]').wait_for()
     assert "true" in page.evaluate("busy")
-    assert page.evaluate("shift") <= LARGEST_SHIFT
+    assert_still(page)
     page.locator("[data-jump]").click()
     page.wait_for_function("() => isAtEnd()")
     talk.agent.send(talk.id, "Of many\n\n\n\nlines")

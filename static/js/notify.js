@@ -53,7 +53,6 @@ const roots = [...document.querySelectorAll("[data-alerts]")];
 
 function update() {
   for (const root of roots) {
-    root.hidden = false;
     root.querySelector("[data-sound]").checked = !isQuiet();
     Object.assign(root.querySelector("[data-volume]"), { value: volume(), disabled: isQuiet() });
   }

@@ -61,7 +61,8 @@ export function put(line, next) {
 function setLine(item, day) {
   const above = step(item, "previousElementSibling");
   const line = above?.matches("[data-day]") ? above : null;
-  if (line?.dataset.day === (day ?? undefined) && !!line === !!day) return;
+  if (line && line.dataset.day === day) put(line, line); // an older page may have come before it
+  if ((line?.dataset.day ?? null) === day) return;
   line?.remove();
   if (day) put(build(day, item.dataset.at ? instant(item.dataset.at) : new Date()), item);
 }
