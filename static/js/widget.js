@@ -43,7 +43,6 @@ const make = (name, values, ...children) => {
 
 function icon() {
   const [svg, path] = ["svg", "path"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name));
-  path.setAttribute("d", "M4 5h16v11H10l-4 4v-4H4z");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
   svg.append(path);
@@ -75,6 +74,7 @@ function start({ key, lang }) {
   function show() {
     badge.textContent = isOpen || !unread ? "" : String(Math.min(unread, 99));
     box.classList.toggle("is-open", isOpen);
+    button.querySelector("path").setAttribute("d", isOpen ? "M6 9l6 6 6-6" : "M4 5h16v11H10l-4 4v-4H4z");
     button.ariaExpanded = String(isOpen);
     button.ariaLabel = isOpen ? texts.close : texts.open + (unread ? ` (${unread} ${texts.unread})` : "");
   }

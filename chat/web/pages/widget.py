@@ -57,8 +57,9 @@ def frame(key: str) -> Response:
     policy = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", ancestors)
     response.headers |= {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    # It cannot name several origins; whatever knows `frame-ancestors` does not look at it.
-    del response.headers["X-Frame-Options"]
+    # It cannot name several origins; whatever knows `frame-ancestors` does not look at it. The other is of
+    # windows, and browsers complain of it where there is no TLS.
+    del response.headers["X-Frame-Options"], response.headers["Cross-Origin-Opener-Policy"]
     return compressed(response)
 
 

@@ -24,11 +24,6 @@ const tell = (what, number) => host && !isAlone && parent.postMessage({ "tete-a-
 const headers = () => ({ "Chat-Widget": key, "Accept-Language": lang, ...(token && { Authorization: `Bearer ${token}` }) });
 const ask = (path, options) => fetch(path, { ...options, credentials: "omit", cache: "no-store", headers: headers() });
 
-function keep(name, value) {
-  if (value) kept.set(name, value);
-  else kept.remove(name);
-}
-
 // The page at this path, or the answer to this form, is what is shown next.
 async function go(path, options) {
   const mine = (turn += 1);
@@ -36,20 +31,24 @@ async function go(path, options) {
   if (mine !== turn) return undefined;
   if (!answer) return fail("away", () => go(path, options));
   const given = answer.headers.get("Chat-Token");
-  if (given) keep(TOKEN, (token = given));
+  if (given) kept.set(TOKEN, (token = given));
+  if (path === `${base}/logout`) return leave();
   if (answer.status === 201) return go(answer.headers.get("Location"));
-  if (answer.status === 401 && token) { // signed out: by its own link elsewhere, or after a while
-    keep(TOKEN, (token = null));
-    return go(START);
-  }
+  if (answer.status === 401 && token) return leave(); // after a while, or by the link to an account
   if (answer.status === 404 && path !== START && !options) return go(START);
   if (answer.status === 404 && path === START) return fail("gone", () => location.reload());
   if (!answer.headers.get("Content-Type")?.startsWith("text/html")) return save(answer);
   const { pathname, search } = new URL(answer.url);
   if (!options || answer.redirected) place = pathname + search;
-  keep(PLACE, token && place);
+  if (token) kept.set(PLACE, place);
   show(await answer.text());
   return undefined;
+}
+
+function leave() {
+  for (const name of [TOKEN, PLACE]) kept.remove(name);
+  token = null;
+  return go(START);
 }
 
 function show(html) {
@@ -86,7 +85,7 @@ async function save(answer) {
 function focus() {
   const page = shown?.contentDocument;
   const field = matchMedia("(hover: hover)").matches && page?.querySelector(".is-talk [data-composer]:not([hidden]) #message");
-  (field || page?.getElementById("main") || away).focus();
+  (field || page?.getElementById("main") || away).focus({ preventScroll: true });
 }
 
 function begin() {
