@@ -6,7 +6,7 @@ const TEXTS = {
   en: { open: "Chat with us", close: "Close the chat", unread: "new messages", title: "Chat" },
   fr: { open: "Discuter avec nous", close: "Fermer la discussion", unread: "nouveaux messages", title: "Discussion" },
 };
-const PATIENCE_MS = 5000; // what a frame may take to say hello after it has loaded
+const PATIENCE_MS = 3000; // what a frame may take to say hello after it has loaded
 const STYLE = `
   :host { all: initial !important; }
   * { box-sizing: border-box; }

@@ -47,7 +47,7 @@ class Request(Body):
 @blueprint.get("/agents")
 def listed() -> Response:
     user, asked = _asker(), query(Listed)
-    cards, has_more = agents.listed(current_runtime(), asked.after, PAGE_SIZE, user and user.id)
+    cards, has_more = agents.listed(current_runtime(), asked.after, PAGE_SIZE, user.id if user else None)
     answers = missed.to_client(current_runtime(), user) if user else []
     return page("agents.html", agents=cards, has_more=has_more, answers=answers, again=asked.again or None)
 
@@ -115,7 +115,7 @@ def _request_page(
 ) -> Response:
     runtime, card = current_runtime(), None
     if agent_id:
-        cards, _ = agents.listed(runtime, agent_id - 1, 1, user and user.id)
+        cards, _ = agents.listed(runtime, agent_id - 1, 1, user.id if user else None)
         if not cards or cards[0]["id"] != agent_id:
             raise NotFound
         card = cards[0]

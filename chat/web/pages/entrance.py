@@ -17,7 +17,8 @@ from chat.errors import (
 from chat.mail import links
 from chat.web import language
 from chat.web.cookie import forget, keep, path
-from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
+from chat.web.framed import visitor
+from chat.web.page import START, check_form, form, local, page, see, see_path
 from chat.web.pages.second_step import second_step_page
 from chat.web.request import Body, caller, current_runtime, tokens
 
