@@ -214,7 +214,7 @@ def test_what_is_no_origin_is_in_no_policy(runtime, origin):
 def test_an_administrator_adds_a_widget_and_copies_its_tag(site):
     admin = Visitor(site, site.person("admin"))
     wrong = admin.fill("/admin/widgets", "/admin/widgets", label="Shop", origins="shop.example")
-    assert wrong.alert == "Enter one to twenty, like https://www.example.org, without a path."
+    assert wrong.alert == "Enter one to twenty addresses that begin with https, without a path."
     assert wrong.form("/admin/widgets")["origins"].strip() == "shop.example"
     page = admin.fill(wrong, "/admin/widgets", label="Shop", origins=f"{SHOP}\r\nhttps://shop.example")
     key = re.search(r'data-key="([^"]+)" async', page.text)[1]

@@ -246,7 +246,7 @@ FIELDS = {
     "confirm": _("Confirm that this cannot be undone."),
     "month": _("A month is written like 2026-11."),
     "label": _("A label has 1 to 100 characters."),
-    "origins": _("Enter one to twenty, like https://www.example.org, without a path."),
+    "origins": _("Enter one to twenty addresses that begin with https, without a path."),
     "url": _("Enter a public address that begins with https."),
     "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
