@@ -63,9 +63,10 @@ def change(runtime: Runtime, actor: User | None, widget_id: int, label: str, ori
     checked, allowed = texts.checked(label, "label", LABEL_CHARACTERS), _origins(origins)
 
     def write(db: Connection) -> None:
-        _valid(db, widget_id)
-        store.widgets.update(db, widget_id, label=checked, origins=allowed)
-        audit.note(db, actor, "widget_changed", detail=str(widget_id))
+        before = _valid(db, widget_id)
+        if (before["label"], before["origins"]) != (checked, allowed):
+            store.widgets.update(db, widget_id, label=checked, origins=allowed)
+            audit.note(db, actor, "widget_changed", detail=str(widget_id))
 
     runtime.database.write(write)
 
@@ -92,9 +93,11 @@ def insert_guest(db: Connection, widget_id: int, name: str) -> int:
     return user_id
 
 
-def _valid(db: Connection, widget_id: int) -> None:
-    if existing(store.widgets.by_id(db, widget_id))["revoked_at"] is not None:
+def _valid(db: Connection, widget_id: int) -> WidgetRow:
+    row = existing(store.widgets.by_id(db, widget_id))
+    if row["revoked_at"] is not None:
         raise NotFound
+    return row
 
 
 def _origins(given: Iterable[str]) -> str:
