@@ -50,6 +50,18 @@ def count_link(runtime: Runtime, account: str) -> None:
     runtime.database.write(lambda db: _take(db, costs, LINKS * LINK_MS))
 
 
+def count_guest(runtime: Runtime, caller: Caller, widget_id: int) -> None:
+    """One more who comes by a widget: at all, and from one address. Raises TooManyRequests."""
+    settings = runtime.settings
+    counted = {
+        _key("guests", str(widget_id)): settings.guests_per_minute,
+        _key("guests of", caller.network): settings.guests_per_minute_per_address if caller.network else 0,
+    }
+    costs = {key: MINUTE_MS // per_minute for key, per_minute in counted.items() if per_minute}
+    if costs:
+        runtime.database.write(lambda db: _take(db, costs))
+
+
 def count(runtime: Runtime, caller: Caller, account: str | None = None) -> dict[bytes, int]:
     """One attempt, at an account or at none: what it cost (ms, by key). Raises TooManyRequests."""
     settings = runtime.settings
@@ -70,7 +82,7 @@ def _take(db: Connection, costs: dict[bytes, int], room: int = MINUTE_MS) -> Non
     store.attempts.forget(db, now)
     waits = [store.attempts.full_at(db, key, now) + cost - now - room for key, cost in costs.items()]
     if max(waits) > 0:
-        raise TooManyRequests("Too many attempts to sign in; wait a while.", ceil(max(waits) / 1000))
+        raise TooManyRequests("Too many attempts; wait a while.", ceil(max(waits) / 1000))
     for key, cost in costs.items():
         store.attempts.add(db, key, cost, now)
 

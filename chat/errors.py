@@ -70,6 +70,11 @@ class CrossSite(Problem):
     code, status, title = "cross_site", 403, "This came from another site's page."
 
 
+class OriginNotAllowed(Problem):
+    code, status = "origin_not_allowed", 403
+    title = "This site is not among the origins of the widget; an administrator adds it there."
+
+
 class OtherUser(Problem):
     code, status, title = "other_user", 409, "Somebody else is signed in than the page was made for."
 

@@ -8,7 +8,7 @@ from chat import accounts, audit, sign_ins, store, texts, totp
 from chat.accounts import DAY_MS, User, hash_token
 from chat.attempts import count
 from chat.database.connection import Connection
-from chat.errors import InvalidParameter, NotFound, PersonErased, existing
+from chat.errors import EmailTaken, InvalidParameter, NotFound, PersonErased, existing
 from chat.live.hub import Caller
 from chat.mail import links
 from chat.money import Cents
@@ -199,6 +199,8 @@ def follow_link(runtime: Runtime, token: str, name: str, email: str, password: s
             accounts.insert_user(db, row["role"], *checked, password_hash)
             return checked[1], None
         user = existing(store.users.by_id(db, existing(row["user_id"])))
+        if user["widget_id"] is not None and row["mailed_to"]:
+            user = _keep_guest(db, user, row["mailed_to"])
         store.users.set_password_hash(db, user["id"], password_hash)
         store.links.drop_of_user(db, user["id"])
         audit.note(db, audit.Person(user, caller), "password_changed", user["id"])
@@ -239,6 +241,14 @@ def own(runtime: Runtime, user: User) -> UserRow:
 def recovery_codes(runtime: Runtime, user: User) -> int:
     """How many the user has left."""
     return runtime.database.read(lambda db: store.second_steps.count_recovery_codes(db, user.id))
+
+
+def _keep_guest(db: Connection, guest: UserRow, email: str) -> UserRow:
+    """A guest has an account, with the email that the link was sent to; raises EmailTaken."""
+    if store.users.by_email(db, email):
+        raise EmailTaken(f"{email} is taken.", field="email")
+    store.users.update(db, guest["id"], email=email, widget_id=None, is_mailed=1)
+    return {**guest, "email": email, "widget_id": None}
 
 
 def _person(db: Connection, user_id: int) -> UserRow:

@@ -54,6 +54,7 @@ def _person(row: UserRow) -> dict[str, object]:
         "is_disabled": row["disabled_at"] is not None,
         "has_second_step": row["totp_key"] is not None,
         "is_mailed": bool(row["is_mailed"]),
+        "is_guest": row["widget_id"] is not None,
         "rate_per_minute": Cents(row["rate_cents"]) if is_agent else None,
         "balance": Cents(row["balance_cents"]) if row["role"] == "client" else None,
     }

@@ -119,10 +119,11 @@ def _empty_sessions(db: Connection, until: int, now: int) -> int:
 
 
 def _drop_old(db: Connection, now: int) -> int:
-    """Links, attempts, steps, and what was to be sent or told, when their time is over."""
+    """Idle guests, links, attempts, steps, and what was to be sent or told, when their time is over."""
     store.attempts.forget(db, now)
     return (
-        store.links.drop_old(db, now, ROWS)
+        store.widgets.drop_idle(db, now - DAY_MS, ROWS)
+        + store.links.drop_old(db, now, ROWS)
         + store.second_steps.drop_old(db, now, ROWS)
         + store.outbox.drop_old(db, now - OVER_MS, ROWS)
         + store.notices.drop_old(db, now - OVER_MS, ROWS)

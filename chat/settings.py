@@ -276,6 +276,18 @@ class Settings:
         "The same for one address at all accounts, sign-ups included; this machine has no limit.",
         _integer(0, 60_000),
     )
+    guests_per_minute: int = _setting(
+        60,
+        "guests",
+        "How many a minute may come by one widget; 0 is no limit.",
+        _integer(0, 60_000),
+    )
+    guests_per_minute_per_address: int = _setting(
+        5,
+        "guests",
+        "The same for one address at all widgets; this machine has no limit.",
+        _integer(0, 60_000),
+    )
     proxies: int = _setting(
         1,
         "proxies",

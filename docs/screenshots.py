@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from chat import widgets
 from tests.browser import Visitor, launch
 from tests.client import Client
 from tests.server import COMMAND, ROOT, Server
+from tests.website import Website
 
 SIZES: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1280, "height": 800}},
@@ -160,6 +162,32 @@ def main() -> None:
                 file = (folder or ROOT / "docs" / "screenshots") / f"{name}.webp"
                 file.write_bytes(_picture(visitor))
                 visitor.close()
+            _widget(server, browser, folder or ROOT / "docs" / "screenshots")
+
+
+def _widget(server: Server, browser: Browser, folder: Path) -> None:
+    """A guest's conversation on somebody's website."""
+    chat = f"http://chat.example:{server.address[1]}"
+    with Website(chat) as shop:
+        widget = widgets.add(server.runtime, None, "Shop", [shop.url("shop")])
+        shop.tag = f'<script src="{chat}/widget.js" data-key="{widget["key"]}" async></script>'
+        agent = server.person("agent", "Dr Anaïs Laurent")
+        for size, colours in (("wide", "light"), ("phone", "dark")):
+            look = {**SIZES[size], "color_scheme": colours, "locale": "en", "reduced_motion": "reduce"}
+            visitor = Visitor(browser, shop.url("shop"), None, **look)
+            visitor.open("/")
+            visitor.page.locator("tete-a-tete button").click()
+            frame = visitor.page.frame_locator("tete-a-tete iframe").frame_locator("iframe:not([inert])")
+            frame.get_by_role("link", name="Ask Dr Anaïs Laurent").click()
+            frame.locator("#name").fill("Camille")
+            frame.locator("#message").fill("Does the green chair come with a cushion?")
+            frame.locator("form.card button").last.click()
+            asked = int(frame.locator("[data-talk]").get_attribute("data-talk") or 0)
+            agent.do("accept", asked)
+            agent.send(asked, "It does, in two colours. Which one would you like?")
+            frame.locator(".message .text", has_text="in two colours").wait_for()
+            (folder / f"visitor-widget-{size}-{colours}.webp").write_bytes(_picture(visitor))
+            visitor.close()
 
 
 def _picture(visitor: Visitor) -> bytes:

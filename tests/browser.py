@@ -11,6 +11,8 @@ from tests.server import PATIENCE_SECONDS
 
 # The first has no window system, and takes two thirds of the others' time.
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# Websites around a widget are other sites: names that lead here, and no cookie of a third party is taken.
+SITES = ("--host-resolver-rules=MAP *.example 127.0.0.1", "--test-third-party-cookie-phaseout")
 # A script of a page that the safety policy forbids is told to nobody else.
 WATCH = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -25,7 +27,7 @@ def launch() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         # Its sandbox does not run as root.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", *SITES])
         yield browser
         browser.close()
 

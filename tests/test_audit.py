@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from app import create_app
-from chat import store
+from chat import store, widgets
 from chat.database.connection import sqlite3 as engine
 from chat.settings import Settings
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in, page_of
@@ -149,9 +149,24 @@ class Office:
                 (lambda: self.form(f"/clients/{client}/notes/{other}/delete"), ["note_deleted"])
             ],
             **self.webhooks(),
+            **self.widgets(),
             "keeping.finish": [
                 (lambda: self.form(f"/admin/reports/{self.reports[1]}/done"), ["report_done"])
             ],
+        }
+
+    def widgets(self):
+        """The same of what is done with widgets of websites."""
+        form = {"label": "Shop", "origins": "https://www.shop.example"}
+        number = widgets.add(self.server.runtime, None, "Shop", [form["origins"]])["id"]
+        path = f"/admin/widgets/{number}"
+        return {
+            "widgets.add": [(lambda: self.form("/admin/widgets", **form), ["widget_added"])],
+            "widgets.change": [
+                (lambda: self.form(path, **{**form, "label": "New"}), ["widget_changed"]),
+                (lambda: self.form(path, **{**form, "label": "New"}), []),
+            ],
+            "widgets.revoke": [(lambda: self.form(f"{path}/revoke"), ["widget_revoked"])],
         }
 
     def webhooks(self):

@@ -84,6 +84,7 @@ def test_every_error_of_the_api_is_told_by_some_operation(document):
     others = {
         "form_expired",
         "email_taken",
+        "origin_not_allowed",  # of a widget's frame
         "still_needed",
         "not_ready",  # of /readyz
         "method_not_allowed",

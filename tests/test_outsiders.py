@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from app import create_app
-from chat import people, tokens, webhooks
+from chat import people, tokens, webhooks, widgets
 from chat.accounts import User, hash_token
 from chat.settings import Settings
 from tests.client import Client
@@ -31,7 +31,7 @@ SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<own>",
 )
 PUSHED = "https://push.invalid/a"
-REPORT, NOTE, TOKEN, HOOK = "<report>", "<note>", "<token>", "<hook>"
+REPORT, NOTE, TOKEN, HOOK, WIDGET = "<report>", "<note>", "<token>", "<hook>", "<widget>"
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
@@ -41,6 +41,9 @@ IN_PATH = {
     "note_id": [NOTE],
     "token_id": [TOKEN],
     "webhook_id": [HOOK],
+    "widget_id": [WIDGET],
+    # Whoever has one knows no more than a website does.
+    "key": ["nobodys-key"],
     "delivery_id": [NOWHERE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
@@ -162,6 +165,11 @@ BODIES = {
     "hooks.change": [{"label": "?"}],
     "hooks.act": NOTHING,
     "hooks.send_again": NOTHING,
+    "guests.create": [{"key": "nobodys-key", "name": "?"}],
+    "widget.keep": [{"email": "kanarie@nowhere.example"}],
+    "widgets.add": [{"label": "?", "origins": "nowhere"}],
+    "widgets.change": [{"label": "?", "origins": "nowhere"}],
+    "widgets.revoke": NOTHING,
     "login.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.log_in": [{"email": "kanarie@nowhere.example", "password": "wrong horse"}],
     "entrance.take_second_step": [{"step": "?", "code": "123456"}],
@@ -202,10 +210,10 @@ OFFICE = (
     ),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
-    *("clients.", "files.", "webhooks.", "hooks."),
+    *("clients.", "files.", "webhooks.", "hooks.", "widgets."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
-ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.")
+ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.", "widgets.")
 
 
 @dataclass
@@ -277,6 +285,7 @@ def house(site):
         site.runtime, None, canary(), "https://hooks.invalid/a", webhooks.EVENTS, True
     )
     webhooks.turn(site.runtime, None, hook["id"], False)
+    widget = widgets.add(site.runtime, None, canary(), ["https://shop.example"])
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
     rows = site.database.read(
         lambda db: {
@@ -287,10 +296,10 @@ def house(site):
         }
     )
     canaries += [*rows["emails"], link, client.token, agent.token, hash_token(client.token).hex()]
-    canaries += [token, secret]
+    canaries += [token, secret, widget["key"]]
     everybody = {CLIENT: client.id, AGENT: other.id, ADMIN: admin.id}
     everybody |= {REPORT: report.json["report"]["id"], NOTE: kept.json["note"]["id"]}
-    everybody |= {TOKEN: shown["id"], HOOK: hook["id"]}
+    everybody |= {TOKEN: shown["id"], HOOK: hook["id"], WIDGET: widget["id"]}
     everybody |= {MESSAGE: rows["message"], ENTRY: rows["entry"], REPLY: rows["reply"]}
     own = site.conversation()
     outsiders = {

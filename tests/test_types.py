@@ -89,6 +89,7 @@ RIGHT = {
             "with_words": False,
         },
     ),
+    "guests.create": ("client", {"key": "nobodys", "name": "Camille", "email": "camille@example.org"}),
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),
 }
 # Without a provider of payments; tests/test_payments.py has one.

@@ -1161,3 +1161,24 @@ def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
         assert execute(query, (check, wider, table, check)).rowcount == 1, table
     execute(f"PRAGMA schema_version = {version + 1:d}")
     execute("PRAGMA writable_schema = RESET")
+
+
+@migrations()
+def m031_widgets(db: Connection) -> None:
+    for statement in (
+        # What websites show: the key is public, and says which site; `origins` has blanks between.
+        """
+        CREATE TABLE widgets (
+            id INTEGER PRIMARY KEY,
+            key TEXT NOT NULL UNIQUE,
+            label TEXT NOT NULL CHECK (length(label) BETWEEN 1 AND 100),
+            origins TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            revoked_at INTEGER
+        ) STRICT
+        """,
+        # By which a client came who has no account of their own yet: a guest.
+        "ALTER TABLE users ADD COLUMN widget_id INTEGER REFERENCES widgets (id)",
+        "CREATE INDEX users_guests ON users (widget_id, created_at) WHERE widget_id IS NOT NULL",
+    ):
+        db.conn.execute(statement)

@@ -48,7 +48,7 @@ class Carrier:
         if store.server.now(db) > row["until_at"]:
             log.warning("Given up a mail that is too old by now")
             return None
-        if asked["kind"] in ("password", "invitation"):
+        if asked["kind"] in ("password", "invitation", "keeping"):
             return links.letter(db, self._settings, row["target"], asked)
         return letters.told(db, self._settings, int(row["target"]), asked)
 

@@ -81,6 +81,25 @@ def invitation(settings: Settings, email: str, language: str, token: str, role: 
     )
 
 
+def keeping(settings: Settings, guest: UserRow, email: str, language: str, token: str) -> Letter:
+    """A link by which somebody who wrote from a website's widget has an account."""
+    text, where = texts_in(language), {"site": site(settings)}
+    first = text.gettext(
+        "With this link you choose a password at %(site)s, and find your conversations there from any "
+        "device. It works once, within seven days; the chat on the website is signed out then."
+    )
+    return Letter(
+        email,
+        language,
+        text.gettext("Keep your conversations"),
+        [text.gettext("Hello %(name)s,") % {"name": guest["name"]}, first % where],
+        (text.gettext("Choose a password"), _link(settings, token)),
+        footer=text.gettext(
+            "Somebody, probably you, gave this address there. If it was not you, do nothing."
+        ),
+    )
+
+
 def site(settings: Settings) -> str:
     """As people call it: without what is before it."""
     to = urlsplit(settings.url)

@@ -60,7 +60,7 @@ def send(runtime: Runtime, actor: User, user_id: int, language: str) -> None:
     _only_with_mail(runtime)
 
     def write(db: Connection) -> None:
-        email = existing(store.users.by_id(db, user_id))["email"]
+        email = accounts.checked_email(existing(store.users.by_id(db, user_id))["email"])
         audit.note(db, actor, "password_link", user_id)
         put(db, email, user_id, actor, language)
 
@@ -71,6 +71,11 @@ def put(db: Connection, email: str, user_id: int, actor: User | None, language: 
     """The same within a write that notes it."""
     by = actor.id if actor else None
     _put(db, email, "invitation", INVITED_UNTIL_MS, user_id=user_id, by=by, language=language)
+
+
+def put_keeping(db: Connection, email: str, guest_id: int, language: str) -> None:
+    """A link by which a guest has an account from then on, whose email this is."""
+    _put(db, email, "keeping", INVITED_UNTIL_MS, user_id=guest_id, by=guest_id, language=language)
 
 
 def letter(db: Connection, settings: Settings, email: str, asked: Mapping[str, Any]) -> Letter | None:
@@ -84,6 +89,11 @@ def letter(db: Connection, settings: Settings, email: str, asked: Mapping[str, A
         return letters.invitation(settings, email, asked["language"], token, asked["role"])
     if user is None or user["disabled_at"]:
         return None
+    if asked["kind"] == "keeping":
+        if user["widget_id"] is None:
+            return None
+        token = _link(db, email, None, user["id"], user["id"], OTHERS_MS)
+        return letters.keeping(settings, user, email, asked["language"], token)
     is_own, language = asked["kind"] == "password", user["language"] or asked["language"]
     by, lasts_ms = (user["id"], OWN_MS) if is_own else (asked["by"], OTHERS_MS)
     if is_own:

@@ -32,5 +32,6 @@ from chat.store import (
     tokens,
     users,
     webhooks,
+    widgets,
     words,
 )

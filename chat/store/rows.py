@@ -64,6 +64,9 @@ AuditKind = Literal[
     "webhook_added",
     "webhook_changed",
     "webhook_removed",
+    "widget_added",
+    "widget_changed",
+    "widget_revoked",
     "message_sent",
     "demo_made",
     "erased",
@@ -385,6 +388,7 @@ class UserRow(TypedDict):
     is_mailed: int
     erased_at: int | None
     words_gone_at: int | None
+    widget_id: int | None
 
 
 class ValidRow(TypedDict):
@@ -536,6 +540,17 @@ class LinkRow(TypedDict):
     mailed_to: str | None
     email: str | None
     name: str | None
+
+
+class WidgetRow(TypedDict):
+    """What a website shows: `key` is public, `origins` has a blank between two."""
+
+    id: int
+    key: str
+    label: str
+    origins: str
+    created_at: int
+    revoked_at: int | None
 
 
 class ReplyRow(TypedDict):

@@ -120,7 +120,7 @@ def erase(db: Connection, user_id: int, name: str, now: int) -> None:
         """
         UPDATE users SET name = :name, email = 'erased-' || id, password_hash = '', headline = '',
             language = NULL, disabled_at = coalesce(disabled_at, :now), is_available = 0, totp_key = NULL,
-            totp_step = 0, seen_at = 0, is_mailed = 0, erased_at = :now
+            totp_step = 0, seen_at = 0, is_mailed = 0, widget_id = NULL, erased_at = :now
         WHERE id = :user_id
         """,
         "DELETE FROM recovery_codes WHERE user_id = :user_id",

@@ -25,7 +25,8 @@ from chat.errors import (
 from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import INERT, compressed
-from chat.web.request import Body, check_origin, cookies, current_runtime, signed_in, validated
+from chat.web.framed import framed, transport, visitor
+from chat.web.request import Body, check_origin, current_runtime, validated
 
 Form = TypeVar("Form", bound=Body)
 
@@ -56,19 +57,6 @@ PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
 # The endpoint that each role begins with.
 START = {"client": "asking.listed", "agent": "desk.show", "admin": "administration.show_statistics"}
-
-
-def visitor() -> User | None:
-    """Who looks at the page, if they are signed in; a program looks at none."""
-    if "user" not in g:
-        try:
-            g.user = signed_in() if cookies() else None
-        except NotAuthenticated:
-            g.user = None
-        if g.user and g.user.is_program:
-            g.user = None
-    user: User | None = g.user
-    return user
 
 
 def visitor_if_known() -> None:
@@ -148,6 +136,7 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         template,
         user=user,
         settings=current_runtime().settings,
+        framed=framed(),
         csrf=csrf_token(user) if user else "",
         words=words,
         first_question=first_question,
@@ -195,7 +184,7 @@ def live(user: User, listed: Inbox) -> dict[str, Any]:
             str(each["id"]): (each["status"], each["unread"], each["last_message_id"])
             for each in listed.sessions
         },
-        "transport": current_runtime().settings.transport,
+        "transport": transport(),
         "hold_seconds": current_runtime().settings.long_poll_seconds,
         "heartbeat_seconds": current_runtime().settings.heartbeat_seconds,
         "words": words.for_scripts(user.role),

@@ -92,7 +92,8 @@ def _answer(problem: Problem) -> Response:
     if path.startswith("/api/") or path in MONITORED or request_ctx.url_adapter is None:
         return answer(problem)
     # A message that was written before the sign-in ended is shown instead, to be copied.
-    if isinstance(problem, NotAuthenticated) and not written().get("message"):
+    is_framed = "Chat-Widget" in request.headers  # Its script begins anew.
+    if isinstance(problem, NotAuthenticated) and not is_framed and not written().get("message"):
         asked = f"{request.script_root}{request.full_path.rstrip('?')}"
         return see("entrance.login_page", **({"next": asked} if request.method == "GET" else {}))
     visitor_if_known()

@@ -110,6 +110,9 @@ AUDIT = {
     "webhook_added": _("Added a webhook"),
     "webhook_changed": _("Changed a webhook"),
     "webhook_removed": _("Removed a webhook"),
+    "widget_added": _("Added a widget"),
+    "widget_changed": _("Changed a widget"),
+    "widget_revoked": _("Revoked a widget"),
     "message_sent": _("Wrote a message for somebody"),
     "demo_made": _("Made a demonstration"),
     "erased": _("Erased somebody"),
@@ -153,6 +156,7 @@ PROBLEMS = {
     "cross_site": _(
         "This came from another site's page, or the proxy in front does not pass the Host header."
     ),
+    "origin_not_allowed": _("This website may not show this chat: its administrator can allow it."),
     "other_user": _("Somebody else is signed in in this browser; load the page again."),
     "form_expired": _("This form is from an earlier sign-in; send it again."),
     "forbidden": _("This is not for your side to do."),
@@ -242,6 +246,7 @@ FIELDS = {
     "confirm": _("Confirm that this cannot be undone."),
     "month": _("A month is written like 2026-11."),
     "label": _("A label has 1 to 100 characters."),
+    "origins": _("Enter one to twenty addresses that begin with https, without a path."),
     "url": _("Enter a public address that begins with https."),
     "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
@@ -302,6 +307,8 @@ NOTICES = {
     "too_late": _("That took too long. Sign in again."),
     "signed_out": _("You are signed out."),
     "password": _("The password is changed; other devices are signed out."),
+    "widget_revoked": _("Revoked: no website shows it any more."),
+    "keeping_sent": _("If this address has no account here yet, a link is on its way to it."),
     "revoked": _("Revoked. Whatever used it is signed out."),
     "password_and_tokens": _(
         "The password is changed; other devices are signed out, and API tokens revoked."

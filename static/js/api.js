@@ -4,6 +4,9 @@ const base = document.body.dataset.base; // the path that the pages are served b
 // Whom the page was made for: another tab may have signed in as somebody else since.
 export const reader = document.body.dataset.user;
 
+// In a widget's frame no cookie says who asks, and a page is no document of its own: static/js/widget/frame.js sees to both.
+export const framed = document.body.dataset.framed === undefined ? null : parent.widget;
+
 export const address = (path) => `${base}/${path}`;
 const ofApi = (path) => address(`api/chat/${path}`);
 
@@ -25,8 +28,13 @@ export async function post(path, content, options) {
 
 // The answer while it comes.
 export function open(path, { headers, ...options } = {}) {
-  return fetch(ofApi(path), { cache: "no-store", headers: { ...headers, ...(reader && { "Chat-User": reader }) }, ...options });
+  const whose = { ...headers, ...(reader && { "Chat-User": reader }), ...framed?.headers() };
+  return fetch(ofApi(path), { cache: "no-store", headers: whose, credentials: framed ? "omit" : "same-origin", ...options });
 }
+
+// This page, as the server makes it now.
+export const fetchPage = () => (framed ? framed.fetch(framed.here()) : fetch(location.href));
+export const reload = () => (framed ? framed.go(framed.here()) : location.reload());
 
 export function openSocket(path) { return new WebSocket(new URL(ofApi(path), location.href.replace("http", "ws"))); }
 

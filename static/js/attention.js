@@ -1,7 +1,7 @@
 // What asks for attention, whatever this page shows: a number in the menu, the title and on the app; and an alert, once
 // for all tabs of this browser, and none for what is looked at in one of them.
 
-import { post } from "./api.js";
+import { framed, post } from "./api.js";
 import { tidy } from "./device.js";
 import { live, stream, user, words } from "./live.js";
 import { ring, show, sound } from "./notify.js";
@@ -126,6 +126,7 @@ function count() {
   const elsewhere = sum((id) => id === here());
   for (const badge of document.querySelectorAll("[data-total]")) Object.assign(badge, { textContent: elsewhere, hidden: !elsewhere });
   const total = sum(shows) + requests();
+  framed?.unread(total);
   document.title = total ? `(${total}) ${title}` : title;
   attempt(() => (total ? navigator.setAppBadge(total) : navigator.clearAppBadge()));
   if (isShown()) tidy((id) => id !== "test" && (shows(id) || !open.get(id)?.[1] && open.get(id)?.[0] !== "waiting"));

@@ -4,7 +4,7 @@
 // Each message is an entry of its own in the browser's storage: tabs that kept a list there would overwrite one
 // another's. A tab sends what it wrote and what it found; what two tabs send at once has one key, and is stored once.
 
-import { post } from "./api.js";
+import { post, reload } from "./api.js";
 import { stream, user, words } from "./live.js";
 import { attempt, kept } from "./safe.js";
 
@@ -85,7 +85,7 @@ export class Outbox {
         const label = name ? words.reload : words.sign_in;
         for (const { key } of this.#waiting) {
           const fate = kept.get(this.#prefix + key) === null ? words.not_kept : words.kept;
-          this.#pending?.fail(key, `${reason} ${fate}`, () => location.reload(), label);
+          this.#pending?.fail(key, `${reason} ${fate}`, reload, label);
         }
         return false;
       }

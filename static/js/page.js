@@ -1,5 +1,6 @@
 // What every page does: times in the reader's zone, questions before what cannot be undone, the indicator.
 
+import { fetchPage, reload } from "./api.js";
 import { tidy } from "./device.js";
 import { localise } from "./format.js";
 import { measure } from "./length.js";
@@ -66,7 +67,7 @@ for (const button of document.querySelectorAll("[data-print]")) {
 for (const part of document.querySelectorAll("[data-refresh]")) {
   setInterval(async () => {
     if (document.hidden || part.contains(document.activeElement)) return;
-    const response = await fetch(location.href).catch(() => null);
+    const response = await fetchPage().catch(() => null);
     if (!response?.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     part.replaceChildren(...page.getElementById(part.id).childNodes);
@@ -79,7 +80,7 @@ const note = document.querySelector("[data-line-note]");
 function say(about, text, label) {
   note.dataset.lineNote = about;
   note.querySelector("span").textContent = isTyped() ? `${text} ${words.copy_first}` : text;
-  Object.assign(note.querySelector("button"), { textContent: label, onclick: () => location.reload() });
+  Object.assign(note.querySelector("button"), { textContent: label, onclick: reload });
   note.hidden = false;
 }
 
@@ -103,7 +104,7 @@ if (stream) {
   });
   stream.addEventListener("reset", () => {
     if (isTyped()) say("restored", words.restored, words.reload);
-    else location.reload();
+    else reload();
   });
   addEventListener("DOMContentLoaded", () => stream.start()); // once all scripts listen
 }

@@ -1,5 +1,6 @@
 // The waiting room: how long is left for an answer, and what can be done when nobody took the request.
 
+import { fetchPage } from "./api.js";
 import "./conversation.js";
 import { Draft } from "./draft.js";
 import { instant, localise, minutes } from "./format.js";
@@ -17,7 +18,7 @@ function tick() {
 
 // Who can be asked now, and at which price, the server's page says.
 async function offer() {
-  const answer = await fetch(location.href);
+  const answer = await fetchPage();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const again = page.getElementById("again");
   if (answer.ok && again) document.getElementById("again").replaceChildren(...again.childNodes);

@@ -15,6 +15,7 @@ PAGES = {
     "/sessions/new": {"client"},
     "/sessions/new?agent_id={agent}": {"client"},
     "/balance": {"client"},
+    "/keeping": {"client"},
     "/inbox": {"agent"},
     "/replies": {"agent"},
     "/missed": {"agent"},
@@ -52,6 +53,7 @@ PAGES = {
     "/admin/settings": {"admin"},
     "/admin/diagnosis": {"admin"},
     "/admin/webhooks": {"admin"},
+    "/admin/widgets": {"admin"},
     "/admin/books": {"admin"},
 }
 # What each role can send.
@@ -80,6 +82,8 @@ FORMS = {
         "/admin/people",
         "/admin/invitations",
         "/admin/webhooks",
+        "/admin/widgets",
+        "/admin/widgets/1/revoke",
         "/admin/people/{client}",
         "/admin/people/{client}/disable",
         "/admin/people/{client}/reset",
@@ -116,6 +120,7 @@ FILLED = {
     "label": "evil",
     "url": "https://evil.example/",
     "events": "message.created",
+    "origins": "https://evil.example",
 }
 
 
@@ -128,7 +133,7 @@ def assert_safe(page):
         assert tag != "iframe" or re.fullmatch(r"/sessions/\d+/news\?[a-z0-9_&=]+", values["src"])
         if tag == "script":
             assert values.get("type") == "application/json" or re.match(
-                "/static/[0-9a-f]{16}/js/", values["src"]
+                r"/static/[0-9a-f]{16}/js/|/widget\.js$", values["src"]
             )
         for name in ("href", "src", "action", "formaction"):
             is_linked = tag == "a" and "noopener" in values.get("rel", "")

@@ -6,7 +6,7 @@ from tests.pages.house import FILLED, FORMS
 from tests.pages.visitor import PASSWORD, Visitor, sign_up
 
 TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "payouts", "auth_tokens")
-TABLES += ("blocks", "reports", "answers", "webhooks")
+TABLES += ("blocks", "reports", "answers", "webhooks", "widgets")
 
 
 ELSEWHERE = [

@@ -17,6 +17,8 @@ from chat.web.pages import (
     statements,
     tokens,
     webhooks,
+    widget,
+    widgets,
 )
 
 ALL = tuple(
@@ -38,5 +40,7 @@ ALL = tuple(
         statements,
         administration,
         webhooks,
+        widget,
+        widgets,
     )
 )

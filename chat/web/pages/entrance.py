@@ -17,9 +17,10 @@ from chat.errors import (
 from chat.mail import links
 from chat.web import language
 from chat.web.cookie import forget, keep, path
-from chat.web.page import START, check_form, form, local, page, see, see_path, visitor
+from chat.web.framed import visitor
+from chat.web.page import START, check_form, form, local, page, see, see_path
 from chat.web.pages.second_step import second_step_page
-from chat.web.request import Body, caller, cookies, current_runtime
+from chat.web.request import Body, caller, current_runtime, tokens
 
 blueprint = Blueprint("entrance", __name__)
 
@@ -176,7 +177,7 @@ def follow_link(token: str) -> Response:
 def log_out() -> Response:
     check_form()
     if visitor():
-        accounts.log_out(current_runtime(), *map(accounts.hash_token, cookies()))
+        accounts.log_out(current_runtime(), *map(accounts.hash_token, tokens()))
     return forget(see("entrance.login_page", notice="signed_out"))
 
 

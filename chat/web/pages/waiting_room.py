@@ -43,6 +43,8 @@ def _again(runtime: Runtime, client: User, session: TimedSession) -> dict[str, A
     def read(db: Connection) -> dict[str, Any]:
         # Only a request to any agent is answered later; "" is nowhere, None that there is no mail.
         person = store.users.by_id(db, client.id) if runtime.settings.has_mail and not mine else None
+        if person and person["widget_id"]:
+            person = None
         return {
             "mailed_to": person and (person["email"] if person["is_mailed"] else ""),
             "words_before": messages.of_request(db, client, session["id"]),
