@@ -40,7 +40,7 @@ LAYERS = (
     {"sessions", "waiting", "waits"},
     {"accounts", "lifecycle"},
     {"totp"},
-    {"attempts", "audit", "sign_ins"},
+    {"attempts", "audit", "background", "sign_ins"},
     {"runtime"},
     {"books"},
     {"billing"},
