@@ -13,6 +13,7 @@ from chat.background import Background
 from chat.database.connection import Connection
 from chat.erasure import PAUSE_SECONDS, ROWS
 from chat.runtime import Runtime
+from chat.store.statistics import QUARTER_MS
 from chat.store.words import Kind
 
 # Of the server's time: nothing here is urgent, but for an erased person.
@@ -21,6 +22,8 @@ EVERY_MS = 60_000
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
 OVER_MS = 3_600_000
+# How many agents were there: more than the longest period of the statistics.
+COUNTED_MS = 400 * DAY_MS
 
 
 class Retention(Background):
@@ -99,4 +102,5 @@ def _drop_old(db: Connection, now: int) -> int:
         + store.second_steps.drop_old(db, now, ROWS)
         + store.outbox.drop_old(db, now - OVER_MS, ROWS)
         + store.notices.drop_old(db, now - OVER_MS, ROWS)
+        + store.attendance.drop_old(db, (now - COUNTED_MS) // QUARTER_MS, ROWS)
     )

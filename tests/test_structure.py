@@ -13,7 +13,9 @@ LAYERS = (
     {"clients", "erasure", "personal", "roles", "transitions", "webhooks"},
     {"obstacles"},
     {
+        "answering",
         "archive",
+        "attendance",
         "balances",
         "blocks",
         "credits",
@@ -40,7 +42,7 @@ LAYERS = (
     {"sessions", "waiting", "waits"},
     {"accounts", "lifecycle"},
     {"totp"},
-    {"attempts", "audit", "background", "sign_ins"},
+    {"attempts", "audit", "background", "periods", "sign_ins"},
     {"runtime"},
     {"books"},
     {"billing"},
@@ -48,7 +50,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "texts"},
+    {"counts", "documents", "languages", "sheets", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

@@ -1161,3 +1161,21 @@ def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
         assert execute(query, (check, wider, table, check)).rowcount == 1, table
     execute(f"PRAGMA schema_version = {version + 1:d}")
     execute("PRAGMA writable_schema = RESET")
+
+
+@migrations()
+def m030_attendance(db: Connection) -> None:
+    for statement in (
+        # How many agents were there, and of these took requests, at the beginning of each quarter of an hour
+        # since 1970; one in which nobody counted has no row.
+        """
+        CREATE TABLE attendance (
+            quarter INTEGER PRIMARY KEY,
+            there INTEGER NOT NULL CHECK (there >= 0),
+            taking INTEGER NOT NULL CHECK (taking BETWEEN 0 AND there)
+        ) STRICT
+        """,
+        # When whoever is there came; nobody knows it of those who were there before this migration.
+        "ALTER TABLE users ADD COLUMN here_since INTEGER NOT NULL DEFAULT 0",
+    ):
+        db.conn.execute(statement)

@@ -373,6 +373,7 @@ class UserRow(TypedDict):
     password_hash: str
     created_at: int
     seen_at: int
+    here_since: int
     rate_cents: int
     is_available: int
     balance_cents: int
@@ -536,6 +537,18 @@ class LinkRow(TypedDict):
     mailed_to: str | None
     email: str | None
     name: str | None
+
+
+class HereRow(TypedDict):
+    """An agent who is there, since when, and how much they have to do."""
+
+    id: int
+    name: str
+    is_available: int
+    seen_at: int
+    here_since: int
+    open_sessions: int
+    requests: int
 
 
 class ReplyRow(TypedDict):

@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    answering,
     books,
     clients,
     description,
@@ -35,6 +36,7 @@ ALL = tuple(
         agents,
         payments,
         earnings,
+        answering,
         books,
         order,
         missed,

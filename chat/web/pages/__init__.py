@@ -9,6 +9,7 @@ from chat.web.pages import (
     desk,
     device,
     entrance,
+    figures,
     order,
     paying,
     privacy,
@@ -36,6 +37,7 @@ ALL = tuple(
         desk,
         device,
         statements,
+        figures,
         administration,
         webhooks,
     )
