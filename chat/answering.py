@@ -17,7 +17,6 @@ from chat.database.connection import Connection
 from chat.errors import Forbidden, NotFound
 from chat.periods import HOURS_OF_WEEK, Period
 from chat.runtime import Runtime
-from chat.store.statistics import QUARTER_MS
 from chat.wire import AgentOutcome, Answering, DayAsked, ExpectedWait, HourAsked, Outcome, Person, Requests
 
 QUARTERS_PER_HOUR = 4
@@ -55,7 +54,8 @@ def of_period(
 
     def read(db: Connection) -> Answering:
         agent, now = None if whose is None else _agent(db, whose), store.server.now(db)
-        period = periods.last(days, now, zone)
+        # What comes while this is read belongs to the next time.
+        period = periods.last(days, now, zone).until_now(now)
         asked = store.requests.by_quarter(db, period.since, period.until, whose)
         by_agent = _by_agent(db, period, whose)
         return {
@@ -65,7 +65,7 @@ def of_period(
             "total": _outcome(_sum(by_agent.values())),
             "by_agent": [] if agent else _named(db, by_agent),
             "by_day": _by_day(period, zone, asked),
-            "by_hour": _by_hour(db, period, zone, now, asked, is_whole=agent is None),
+            "by_hour": _by_hour(db, period, zone, asked, is_whole=agent is None),
         }
 
     return runtime.database.read_slowly(read)
@@ -144,16 +144,15 @@ def _by_day(period: Period, zone: ZoneInfo, asked: list[tuple[int, ...]]) -> lis
 
 
 def _by_hour(
-    db: Connection, period: Period, zone: ZoneInfo, now: int, asked: list[tuple[int, ...]], is_whole: bool
+    db: Connection, period: Period, zone: ZoneInfo, asked: list[tuple[int, ...]], is_whole: bool
 ) -> list[HourAsked]:
     """All of the week; who was there is known of all agents together alone."""
-    hour_of = {quarter: periods.hour_of_week(quarter, zone) for quarter in period.quarters(now)}
+    hour_of = {quarter: periods.hour_of_week(quarter, zone) for quarter in period.quarters()}
     had, counts = Counter(hour_of.values()), [Counter[str]() for _ in range(HOURS_OF_WEEK)]
     for quarter, *row in asked:
-        counts[periods.hour_of_week(quarter, zone)].update(_of_row(row))
+        counts[hour_of[quarter]].update(_of_row(row))
     if is_whole:
-        first, last = period.since // QUARTER_MS, now // QUARTER_MS
-        for quarter, there, taking in store.attendance.noted(db, first, last):
+        for quarter, there, taking in store.attendance.noted(db, min(hour_of), max(hour_of)):
             counts[hour_of[quarter]].update(noted=1, there=there, taking=taking)
     return [
         {
@@ -168,9 +167,8 @@ def _by_hour(
     ]
 
 
-def _of_row(row: list[int]) -> dict[str, int]:
-    requests, accepted, _, *others = row
-    return dict(zip(COUNTS, (requests, accepted, *others), strict=True))
+def _of_row(row: Iterable[int]) -> dict[str, int]:
+    return dict(zip(COUNTS, row, strict=False))
 
 
 def _requests(counts: Counter[str]) -> Requests:

@@ -1,6 +1,5 @@
 """Days and hours as the clock of a zone has them, made of quarters of an hour: every day begins on one."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -22,9 +21,13 @@ class Period(NamedTuple):
     since: int
     until: int
 
-    def quarters(self, now: int) -> Iterator[int]:
-        """Those of it that have begun."""
-        return iter(range(self.since // QUARTER_MS, min(self.until - 1, now) // QUARTER_MS + 1))
+    def until_now(self, now: int) -> "Period":
+        """What of it has been."""
+        return self._replace(until=min(self.until, now + 1))
+
+    def quarters(self) -> range:
+        """Those of an hour, since 1970, that it has some of."""
+        return range(self.since // QUARTER_MS, (self.until - 1) // QUARTER_MS + 1)
 
 
 def last(days: int, now: int, zone: ZoneInfo) -> Period:

@@ -146,7 +146,7 @@ def _by_day(db: Connection, period: Period, zone: ZoneInfo) -> defaultdict[date,
     found: defaultdict[date, Tally] = defaultdict(Tally)
     for quarter, count in store.statistics.messages(db, period.since, period.until):
         found[day_of(quarter, zone)]["messages"] += count
-    for quarter, count, accepted, waiting_ms, *_ in store.requests.by_quarter(db, period.since, period.until):
+    for quarter, count, accepted, *_, waiting_ms in store.requests.by_quarter(db, period.since, period.until):
         found[day_of(quarter, zone)].update(sessions=count, accepted=accepted, waiting_ms=waiting_ms)
     return found
 

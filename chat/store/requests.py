@@ -24,14 +24,16 @@ _OUTCOME = """
 
 
 def by_quarter(db: Connection, since: int, until: int, agent_id: int | None = None) -> list[tuple[int, ...]]:
-    """All, or an agent's: (quarter of an hour, count, accepted, waiting_ms of these, missed, cancelled,
-    declined)."""
+    """All, or an agent's: (quarter of an hour, count, accepted, missed, cancelled, declined, waiting_ms).
+
+    `waiting_ms` is that of the accepted ones together.
+    """
     counted = ", ".join(
         f"count(*) FILTER (WHERE {_OUTCOME} = '{name}')" for name in ("missed", "cancelled", "declined")
     )
     what = f"""
-        s.created_at / {QUARTER_MS}, count(*), count(s.accepted_at),
-        coalesce(sum(s.accepted_at - s.created_at), 0), {counted}
+        s.created_at / {QUARTER_MS}, count(*), count(s.accepted_at), {counted},
+        coalesce(sum(s.accepted_at - s.created_at), 0)
     """
     return _select(db, what, _period(agent_id), "1", since, until, agent_id)
 
