@@ -27,6 +27,7 @@ PAGES = {
         "/sessions",
         "/replies",
         "/earnings",
+        "/statistics",
         "/profile",
     ],
     "admin": [
@@ -36,6 +37,7 @@ PAGES = {
         "/admin/people/{client}",
         "/admin/people/{client}/erase",
         "/admin/people/{agent}/earnings",
+        "/admin/people/{agent}/statistics",
         "/clients/{client}",
         "/admin/sessions",
         "/admin/sessions/{ended}",

@@ -86,6 +86,7 @@ QUERIES = {
     "keeping.list_reports": [{}, {"before": REPORT}],
     "webhooks.list_deliveries": [{}, {"beforeDeliveryId": 99}],
     "earnings.show": [{}, {"agentId": AGENT}],
+    "answering.show": [{}, {"agentId": AGENT}, {"agentId": AGENT, "format": "csv"}],
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
     "asking.listed": [{}, {"after": CLIENT}],
@@ -203,9 +204,11 @@ OFFICE = (
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
     *("clients.", "files.", "webhooks.", "hooks."),
+    *("figures.", "answering."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
-ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.")
+ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.", "answering.show_here")
+ADMINISTRATORS += ("figures.show_house", "figures.show_agent")
 
 
 @dataclass
