@@ -51,6 +51,7 @@ def _person(row: UserRow) -> dict[str, object]:
         **{name: row[name] for name in ("id", "role", "name", "email", "language", "headline")},
         "created_at": clock.text(row["created_at"]),
         "last_seen_at": clock.text(row["seen_at"]) if row["seen_at"] else None,
+        "here_since": clock.text(row["here_since"]) if row["here_since"] else None,
         "is_disabled": row["disabled_at"] is not None,
         "has_second_step": row["totp_key"] is not None,
         "is_mailed": bool(row["is_mailed"]),

@@ -260,14 +260,14 @@ def test_pages_show_the_same_and_keep_the_zone(site):
     assert "Nobody has asked in these days yet." in own.open("/statistics").text
     agent.do("accept", client.ask(agent_id=agent.id)["id"])
     page = own.open("/statistics?days=7&zone=Asia/Kathmandu")
-    assert "Accepted 1 100%" in page.text and "By agent" not in page.text
+    assert "Accepted requests 1 100%" in page.text and "By agent" not in page.text
     links = [values["href"] for tag, values in page.read.tags if tag == "a" and "href" in values]
     assert "?days=30&zone=Asia/Kathmandu" in links
     (csv_link,) = [each for each in links if "table=hours" in each]
     assert sum(int(row["requests"]) for row in table(own.open(csv_link).body.decode())) == 1
     house = office.open("/admin/statistics")
     assert f"/admin/people/{agent.id}/statistics" in house.body.decode() and "<b>" not in house.body.decode()
-    assert "Accepted 1 100%" in office.open(f"/admin/people/{agent.id}/statistics").text
+    assert "Accepted requests 1 100%" in office.open(f"/admin/people/{agent.id}/statistics").text
     assert office.open(f"/admin/people/{client.id}/statistics").status == 404
     assert own.open("/statistics?zone=Mars/Olympus").status == 400
     french = own.open("/statistics", Accept_Language="fr").body.decode()
