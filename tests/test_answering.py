@@ -261,6 +261,8 @@ def test_pages_show_the_same_and_keep_the_zone(site):
     agent.do("accept", client.ask(agent_id=agent.id)["id"])
     page = own.open("/statistics?days=7&zone=Asia/Kathmandu")
     assert "Accepted requests 1 100%" in page.text and "By agent" not in page.text
+    squares = [values["class"] for tag, values in page.read.tags if tag == "rect"]
+    assert (len(squares), squares.count("chart-heat-5"), squares.count("chart-heat-0")) == (168, 1, 167)
     links = [values["href"] for tag, values in page.read.tags if tag == "a" and "href" in values]
     assert "?days=30&zone=Asia/Kathmandu" in links
     (csv_link,) = [each for each in links if "table=hours" in each]
