@@ -293,7 +293,7 @@ class Site:
                 target = urlsplit(urljoin(urljoin(self.server.url, path), link))
                 found = f"{target.path}?{target.query}" if target.query else target.path
                 is_ours = f"{target.scheme}://{target.netloc}" == self.server.url
-                is_file = any(part in found for part in ("/transcript.", "/file.", "/data.", ".csv"))
+                is_file = any(part in found for part in ("/api/", "/transcript.", "/file.", "/data.", ".csv"))
                 if not is_ours or found in seen or is_file:
                     continue
                 seen.add(found)
