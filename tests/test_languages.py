@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from flask_babel import ngettext
 
 from app import create_app
-from chat import accounts, store
+from chat import accounts, periods, store
 from chat.settings import Settings
 from chat.web import language, words
 from tests.server import PATIENCE_SECONDS, ROOT
@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 # Pages of one kind that differ only by what their query says.
 QUERY_VARIANTS = 2
 # Said the same in every language.
-NAMES = {"Tête-à-tête", "JSON", "CSV"}
+NAMES = {"Tête-à-tête", "JSON", "CSV", *periods.zone_names()}
 UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"
