@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
 from chat import cli, logs, push
+from chat.attendance import Attendance
 from chat.database.connection import UnsafeSQLite, check_version, sqlite3
 from chat.deliveries import Deliveries
 from chat.mail.carrier import Carrier
@@ -106,7 +107,7 @@ def _companions(runtime: Runtime) -> Iterator[Companion]:
     """What runs beside the requests; in the process that leads the last one has the others look."""
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
     deliveries, retention = Deliveries(runtime), Retention(runtime)
-    chores = [Notices(runtime).look, deliveries.look, retention.look]
+    chores = [Notices(runtime).look, Attendance(runtime).look, deliveries.look, retention.look]
     if runtime.settings.has_mail:
         carriers["mail"] = Carrier(runtime)
         chores.append(Mails(runtime).look)

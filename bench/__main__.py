@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     found["backup"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
     found["backup"].add_argument("--rate", type=float, default=500, help="sends a second (500)")
     found["backup"].add_argument("--messages", type=int, default=200_000, help="of before (200000)")
+    found["year"].add_argument("--polls", type=_even, default=200, help="held polls (200)")
+    found["year"].add_argument("--rate", type=float, default=100, help="sends a second (100)")
+    found["year"].add_argument("--requests", type=int, default=1_000_000, help="of the year (1000000)")
     for name in ("get", "post"):
         found[name].add_argument("--connections", type=int, default=64, help="(64)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")

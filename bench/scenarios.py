@@ -20,6 +20,7 @@ from bench.server import Server, Session, fresh_database
 from bench.sockets import sockets
 from bench.storm import storm
 from bench.workers import cross, workers
+from bench.year import year
 
 # After a poll has been written: by then the server holds it.
 HELD_SECONDS = 0.05
@@ -176,5 +177,6 @@ ALL = (
     reload,
     upgrade,
     backup,
+    year,
     storm,
 )

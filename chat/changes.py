@@ -79,9 +79,10 @@ def arrive(db: Connection, settings: Settings, user_ids: Sequence[int]) -> list[
     then what it had stopped goes on.
     """
     woken, now = wake(db, settings), store.server.now(db)
-    gone = store.sessions.active_of_users(db, user_ids, now - settings.absence_seconds * 1000)
+    gone_before = now - settings.absence_seconds * 1000
+    gone = store.sessions.active_of_users(db, user_ids, gone_before)
     settled = settle_each(db, settings, gone)
-    store.users.see(db, user_ids, now)
+    store.users.see(db, user_ids, now, gone_before)
     return [*woken, *settled, *settle_each(db, settings, store.sessions.paused_by_absence(db, user_ids))]
 
 

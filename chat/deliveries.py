@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from chat import clock, payloads, store
+from chat.background import Background
 from chat.database import native
 from chat.database.connection import Connection
 from chat.errors import Problem
@@ -52,23 +53,14 @@ class Outcome(NamedTuple):
     retry_after: int | None = None
 
 
-class Deliveries:
+class Deliveries(Background):
     """Sends what `look` finds, on threads of its own."""
 
+    later, failed = "Webhooks go on later", "Webhooks failed, and go on"
+
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._pool = native.Pool(MOST_WEBHOOKS, MOST_WEBHOOKS)
-        self._bell = threading.Event()
-        self._stopped = False
-
-    def start(self) -> None:
-        """From now on."""
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._stopped = True
-        self._bell.set()
 
     def look(self) -> None:
         """Queue what is new, forget what is old; for the process that leads, once a second."""
@@ -79,19 +71,11 @@ class Deliveries:
         if old := database.read(lambda db: store.deliveries.old(db, now - KEPT_MS, FORGOTTEN_TOGETHER)):
             database.write(lambda db: store.deliveries.delete(db, old))
         if database.read(lambda db: store.webhooks.are_due(db, now)):
-            self._bell.set()
+            super().look()
 
-    def _run(self) -> None:
-        database = self._runtime.database
-        while self._bell.wait() and not self._stopped:
-            self._bell.clear()
-            try:
-                for webhook_id in database.write(_claim):
-                    threading.Thread(target=self._send_all, args=(webhook_id,), daemon=True).start()
-            except Problem as problem:
-                log.warning("Webhooks go on later: %s", problem)
-            except Exception:
-                log.exception("Webhooks failed, and go on")
+    def _work(self) -> None:
+        for webhook_id in self._runtime.database.write(_claim):
+            threading.Thread(target=self._send_all, args=(webhook_id,), daemon=True).start()
 
     def _send_all(self, webhook_id: int) -> None:
         """What waits for one webhook, until something does not arrive."""

@@ -1,19 +1,18 @@
 """What agents earn: their share by month, what they were paid, and what is owed."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from chat import audit, clock, shares, store, texts
+from chat import audit, clock, shares, sheets, store, texts
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import IdempotencyMismatch, InvalidParameter, NotFound, existing
 from chat.money import LARGEST, Cents
+from chat.periods import day_of
 from chat.runtime import Runtime
-from chat.shares import Tally, day_of
+from chat.shares import Tally
 from chat.store.rows import AuditKind, PayoutRow, UserRow
 from chat.store.statistics import QUARTER_MS
 from chat.wire import Account, Month, Payout, Statement
@@ -84,12 +83,14 @@ def pay_out(
 
 def as_csv(found: Statement) -> str:
     """The months of all accounts as a table (RFC 4180), amounts with a point before their decimals."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS)
-    table.writeheader()
-    for account in found["accounts"]:
-        table.writerows({"currency": account["currency"], **month} for month in account["months"])
-    return text.getvalue()
+    return sheets.as_csv(
+        COLUMNS,
+        (
+            {"currency": account["currency"], **month}
+            for account in found["accounts"]
+            for month in account["months"]
+        ),
+    )
 
 
 def _agent(db: Connection, agent_id: int) -> UserRow:

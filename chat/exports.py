@@ -1,10 +1,8 @@
 """The books as a table: receipts, credits and the ledger, for whoever keeps the accounts."""
 
-import csv
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from io import StringIO
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
@@ -15,6 +13,7 @@ from chat.database.connection import Connection
 from chat.errors import InvalidParameter
 from chat.money import Cents
 from chat.runtime import Runtime
+from chat.sheets import as_csv
 from chat.store.rows import BookRow, MonthRow
 
 COLUMNS = (
@@ -22,8 +21,6 @@ COLUMNS = (
     *("active_seconds", "charges", "currency", "net", "vat_rate", "vat", "total", "receipt", "hash"),
 )
 MONTH = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])")
-# A spreadsheet would take such a cell for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Month(TypedDict):
@@ -44,11 +41,7 @@ def table(runtime: Runtime, actor: User | None, month: str | None) -> str:
     audit.only_administrators(actor)
     since, until = _bounds(runtime, month) if month else (0, 2**62)
     rows = runtime.database.read_slowly(lambda db: store.books.of_period(db, since, until))
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows(_cells(row) for row in rows)
-    return text.getvalue()
+    return as_csv(COLUMNS, map(_cells, rows))
 
 
 def months(runtime: Runtime, actor: User) -> list[Month]:
@@ -107,7 +100,7 @@ def _cells(row: BookRow) -> dict[str, object]:
         return cells | {
             "kind": content["row"]["kind"],
             "client_id": content["row"]["user_id"],
-            "text": _safe(content["row"]["reason"]),
+            "text": content["row"]["reason"],
             "charges": f"minute {content['row']['minute']}" if content["row"]["minute"] else "",
             "currency": content["row"].get("currency", ""),
             "total": Cents(content["row"]["amount_cents"], content["row"].get("currency", "")),
@@ -115,7 +108,7 @@ def _cells(row: BookRow) -> dict[str, object]:
     sign = 1 if row["kind"] == "receipt" else -1
     cells |= {
         "client_id": content["client"]["id"],
-        "client": _safe(content["client"]["name"]),
+        "client": content["client"]["name"],
         "currency": content["currency"],
         "net": Cents(sign * content["net_cents"], content["currency"]),
         "vat_rate": content["vat_rate"],
@@ -123,11 +116,11 @@ def _cells(row: BookRow) -> dict[str, object]:
         "total": Cents(sign * content["total_cents"], content["currency"]),
     }
     if row["kind"] == "credit":
-        return cells | {"text": _safe(content["reason"]), "receipt": content["receipt"]}
+        return cells | {"text": content["reason"], "receipt": content["receipt"]}
     names = dict.fromkeys(each["agent_name"] for each in content["intervals"])
     return cells | {
-        "agents": _safe(", ".join(names)),
-        "text": _safe(content["vat_note"]),
+        "agents": ", ".join(names),
+        "text": content["vat_note"],
         "active_seconds": f"{content['active_ms'] // 1000}.{content['active_ms'] % 1000:03d}",
         "charges": " + ".join(_priced(each, content["currency"]) for each in content["charges"]),
     }
@@ -139,8 +132,3 @@ def _priced(charge: Charge, currency: str) -> str:
         return f"{amount} up to the minimum charge"
     rate = Cents(charge["rate_cents"], currency)
     return f"{amount} ({charge['count']} x {charge['seconds']} s at {rate} a minute)"
-
-
-def _safe(text: str) -> str:
-    """What people have written, so that no spreadsheet computes it."""
-    return f"'{text}" if text.startswith(FORMULA) else text

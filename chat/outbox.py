@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from chat import store
+from chat.background import Background
 from chat.errors import Problem
 from chat.runtime import Runtime
 from chat.store.rows import OutboxRow
@@ -39,40 +40,21 @@ class Later(Exception):
 Carry = Callable[[OutboxRow], None]
 
 
-class Outbox:
+class Outbox(Background):
     """`carriers` by kind: each returns when it has gone or nobody wants it any more, and raises Later."""
 
+    later, failed = "The outbox goes on later", "The outbox failed, and goes on"
+    later_level = logging.DEBUG
+
     def __init__(self, runtime: Runtime, carriers: Mapping[str, Carry]) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._carriers = carriers
         self._free = {kind: threading.Semaphore(CARRIED_TOGETHER) for kind in carriers}
-        self._bell = threading.Event()
-        self._stopped = False
 
-    def start(self) -> None:
-        """Carry what `look` finds from now on, on threads of its own."""
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._stopped = True
-        self._bell.set()
-
-    def look(self) -> None:
-        """Something may be due; for the process that leads."""
-        self._bell.set()
-
-    def _run(self) -> None:
-        while self._bell.wait() and not self._stopped:
-            self._bell.clear()
-            try:
-                for kind in self._carriers:
-                    for row in self._claimed(kind):
-                        threading.Thread(target=self._carry, args=(row,), daemon=True).start()
-            except Problem as problem:
-                log.debug("The outbox goes on later: %s", problem)  # The database has told why.
-            except Exception:
-                log.exception("The outbox failed, and goes on")
+    def _work(self) -> None:
+        for kind in self._carriers:
+            for row in self._claimed(kind):
+                threading.Thread(target=self._carry, args=(row,), daemon=True).start()
 
     def _claimed(self, kind: str) -> list[OutboxRow]:
         database, free = self._runtime.database, 0

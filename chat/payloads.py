@@ -36,10 +36,10 @@ def signature(webhook: WebhookRow, key: str, sent_at: int, content: bytes) -> st
 def _data(db: Connection, webhook: WebhookRow, delivery: DeliveryRow) -> Mapping[str, object]:
     kind, subject_id = delivery["type"], delivery["subject_id"]
     if kind == "message.created":
-        said = store.messages.said(db, subject_id)
+        said: Mapping[str, object] = store.messages.said(db, subject_id)
         names = ("id", "chat_session_id", "sender_type", "sender_id")
         words = {"message": said["message"]} if webhook["has_words"] else {}
-        return {name: said[name] for name in names} | words  # type: ignore[literal-required]
+        return {name: said[name] for name in names} | words
     if kind in ("receipt.issued", "receipt.credited"):
         return _of_books(db, subject_id)
     told: dict[str, object] = json.loads(delivery["data"])

@@ -13,7 +13,7 @@ from chat.database.connection import Connection
 from chat.errors import existing
 from chat.money import Cents
 from chat.runtime import Runtime
-from chat.store.rows import UserRow
+from chat.store.rows import UserRow, ValidRow
 
 PAGE = 100
 # Above every id.
@@ -51,6 +51,7 @@ def _person(row: UserRow) -> dict[str, object]:
         **{name: row[name] for name in ("id", "role", "name", "email", "language", "headline")},
         "created_at": clock.text(row["created_at"]),
         "last_seen_at": clock.text(row["seen_at"]) if row["seen_at"] else None,
+        "here_since": clock.text(row["here_since"]) if row["here_since"] else None,
         "is_disabled": row["disabled_at"] is not None,
         "has_second_step": row["totp_key"] is not None,
         "is_mailed": bool(row["is_mailed"]),
@@ -62,16 +63,12 @@ def _person(row: UserRow) -> dict[str, object]:
 
 def _access(db: Connection, row: UserRow, now: int) -> dict[str, object]:
     """How they get in, and what tells them of news; no secret of it."""
-    dates = ("created_at", "expires_at")
     return {
-        "sign_ins": [
-            {name: clock.text(each[name]) for name in dates}  # type: ignore[literal-required]
-            for each in store.tokens.valid_of(db, row["id"], now)
-        ],
+        "sign_ins": [_term(each) for each in store.tokens.valid_of(db, row["id"], now)],
         "api_tokens": [
             {
                 "label": each["label"],
-                **{name: clock.text(each[name]) for name in dates},  # type: ignore[literal-required]
+                **_term(each),
                 "used_at": clock.text(each["used_at"]) if each["used_at"] else None,
             }
             for each in store.tokens.labelled(db, row["id"], now)
@@ -90,6 +87,10 @@ def _access(db: Connection, row: UserRow, now: int) -> dict[str, object]:
             for each in store.replies.of_agent(db, row["id"])
         ],
     }
+
+
+def _term(row: ValidRow) -> dict[str, object]:
+    return {"created_at": clock.text(row["created_at"]), "expires_at": clock.text(row["expires_at"])}
 
 
 def _conversations(runtime: Runtime, row: UserRow, reader: User) -> Iterator[object]:

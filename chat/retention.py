@@ -4,17 +4,16 @@ Done by the process that leads, on a thread of its own, some rows in a transacti
 milliseconds. No revision is taken for it, so nobody who waits is woken.
 """
 
-import logging
-import threading
 from collections.abc import Callable
 from time import sleep
 
 from chat import erasure, store
 from chat.accounts import DAY_MS
+from chat.background import Background
 from chat.database.connection import Connection
 from chat.erasure import PAUSE_SECONDS, ROWS
-from chat.errors import Problem
 from chat.runtime import Runtime
+from chat.store.statistics import QUARTER_MS
 from chat.store.words import Kind
 
 # Of the server's time: nothing here is urgent, but for an erased person.
@@ -23,42 +22,19 @@ EVERY_MS = 60_000
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
 OVER_MS = 3_600_000
+# How many agents were there: more than the longest period of the statistics.
+COUNTED_MS = 400 * DAY_MS
 
-log = logging.getLogger(__name__)
 
+class Retention(Background):
+    """Deletes what is over, some rows in a transaction."""
 
-class Retention:
-    """`look` is called once a second by the process that leads."""
+    later, failed = "What is over is deleted later", "Deleting what is over failed, and goes on"
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._bell = threading.Event()
-        self._stopped = False
+        super().__init__(runtime)
         self._done_at = 0
         self._is_log_old = False
-
-    def start(self) -> None:
-        """Do what `look` finds from now on, on a thread of its own."""
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._stopped = True
-        self._bell.set()
-
-    def look(self) -> None:
-        """Something may be over."""
-        self._bell.set()
-
-    def _run(self) -> None:
-        while self._bell.wait() and not self._stopped:
-            self._bell.clear()
-            try:
-                self._work()
-            except Problem as problem:
-                log.warning("What is over is deleted later: %s", problem)
-            except Exception:
-                log.exception("Deleting what is over failed, and goes on")
 
     def _work(self) -> None:
         database = self._runtime.database
@@ -127,4 +103,5 @@ def _drop_old(db: Connection, now: int) -> int:
         + store.second_steps.drop_old(db, now, ROWS)
         + store.outbox.drop_old(db, now - OVER_MS, ROWS)
         + store.notices.drop_old(db, now - OVER_MS, ROWS)
+        + store.attendance.drop_old(db, (now - COUNTED_MS) // QUARTER_MS, ROWS)
     )

@@ -5,16 +5,13 @@ Of it the agent has the share that they had when their clock started; the rest i
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from chat import billing, store
 from chat.database.connection import Connection
 from chat.store.rows import ShareRow
-from chat.store.statistics import QUARTER_MS
 
 # By name: `sessions`, billed `minutes`, the `cents` that they cost, and the agent's `share` of these, both
 # less what was given back: that is `credited`, and the agent's share of it `credits`.
@@ -54,11 +51,6 @@ def of_agent(db: Connection, since: int, until: int, currency: str, agent_id: in
     """The same, of nobody else."""
     shares = of_ended(db, since, until, currency, agent_id)
     return (share for share in shares if share.agent_id == agent_id)
-
-
-def day_of(quarter: int, zone: ZoneInfo) -> date:
-    """The day that it is in `zone` in this quarter of an hour since 1970."""
-    return datetime.fromtimestamp(quarter * QUARTER_MS // 1000, zone).date()
 
 
 def part(cents: int, percent: int) -> int:

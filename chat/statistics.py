@@ -7,17 +7,18 @@ with. A transferred session is one of each agent who has a minute of it, and of 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from typing import NamedTuple, TypedDict
+from datetime import date
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from chat import shares, store
+from chat import periods, shares, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.money import Cents
+from chat.periods import Period, day_of
 from chat.runtime import Runtime
-from chat.shares import Share, Tally, day_of
-from chat.store.statistics import QUARTER_MS, Counts
+from chat.shares import Share, Tally
+from chat.store.statistics import Counts
 
 STARS = (5, 4, 3, 2, 1)
 
@@ -86,20 +87,12 @@ class Earnings(TypedDict):
     all_time: Cents
 
 
-class _Period(NamedTuple):
-    """Whole days of a zone, and the milliseconds from the first one's beginning to the last one's end."""
-
-    days: list[date]
-    since: int
-    until: int
-
-
 def overview(runtime: Runtime, days: int) -> Overview:
     """The last `days` days of the server's zone, today included: by day, agent and rating, and in all."""
     zone = ZoneInfo(runtime.settings.time_zone)
 
     def read(db: Connection) -> Overview:
-        period = _last(days, store.server.now(db), zone)
+        period = periods.last(days, store.server.now(db), zone)
         by_day = _by_day(db, period, zone)
         currency = store.server.currency(db)
         ended = list(shares.of_ended(db, period.since, period.until, currency))
@@ -128,8 +121,8 @@ def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
     """What the agent earned on each of the last `days` days, in them together, and ever."""
     zone = ZoneInfo(runtime.settings.time_zone)
 
-    def read(db: Connection) -> tuple[_Period, list[Share]]:
-        period = _last(days, store.server.now(db), zone)
+    def read(db: Connection) -> tuple[Period, list[Share]]:
+        period = periods.last(days, store.server.now(db), zone)
         return period, list(shares.of_agent(db, 0, period.until, store.server.currency(db), agent.id))
 
     period, own = runtime.database.read_slowly(read)
@@ -148,23 +141,12 @@ def earnings(runtime: Runtime, agent: User, days: int) -> Earnings:
     }
 
 
-def _last(days: int, now: int, zone: ZoneInfo) -> _Period:
-    today = day_of(now // QUARTER_MS, zone)
-    dates = [today - timedelta(ago) for ago in reversed(range(days))]
-    return _Period(dates, _start(dates[0], zone), _start(today + timedelta(1), zone))
-
-
-def _start(day: date, zone: ZoneInfo) -> int:
-    """The millisecond that the day begins at; where there is no midnight, the clock's jump over it."""
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
-
-
-def _by_day(db: Connection, period: _Period, zone: ZoneInfo) -> defaultdict[date, Tally]:
+def _by_day(db: Connection, period: Period, zone: ZoneInfo) -> defaultdict[date, Tally]:
     """What was sent and asked for on each day on which something was."""
     found: defaultdict[date, Tally] = defaultdict(Tally)
     for quarter, count in store.statistics.messages(db, period.since, period.until):
         found[day_of(quarter, zone)]["messages"] += count
-    for quarter, count, accepted, waiting_ms in store.statistics.requests(db, period.since, period.until):
+    for quarter, count, accepted, *_, waiting_ms in store.requests.by_quarter(db, period.since, period.until):
         found[day_of(quarter, zone)].update(sessions=count, accepted=accepted, waiting_ms=waiting_ms)
     return found
 

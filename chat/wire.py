@@ -778,3 +778,76 @@ class Diagnosis(TypedDict):
     forwarded_headers: dict[str, str]
     long_poll_seconds: float
     held_seconds: NotRequired[float]
+
+
+class Requests(TypedDict):
+    """How requests went: each is in one of these counts beside `requests`, which is all of them."""
+
+    requests: int
+    accepted: int
+    missed: int
+    cancelled: int
+    declined: int
+
+
+class Outcome(Requests):
+    """The same; how many still wait; how long accepting took, and from then an agent's first message."""
+
+    waiting: int
+    to_accept: ExpectedWait | None
+    to_answer: ExpectedWait | None
+
+
+class AgentOutcome(Outcome):
+    """Those of an agent; None are those to any agent that nobody accepted."""
+
+    agent: Person | None
+
+
+class DayAsked(Requests):
+    """Those of a day."""
+
+    day: str
+
+
+class HourAsked(Requests):
+    """Those of an hour of the week, 1 is Monday's, of which the period had so many until now.
+
+    How many agents were there then, and of these took requests, on the mean; None where nobody counted.
+    """
+
+    weekday: int
+    hour: int
+    hours: float
+    agents_there: float | None
+    agents_taking: float | None
+
+
+class Answering(TypedDict):
+    """How the requests of some days went: in all, by agent, by day, and by hour of the week."""
+
+    days: int
+    time_zone: str
+    agent: Person | None
+    total: Outcome
+    by_agent: list[AgentOutcome]
+    by_day: list[DayAsked]
+    by_hour: list[HourAsked]
+
+
+class AgentHere(TypedDict):
+    """An agent who is there, since when if that is known, and how much they have to do."""
+
+    agent: Person
+    status: Availability
+    conversations: int
+    requests: int
+    since: str | None
+
+
+class Here(TypedDict):
+    """The agents who are there, who came first first; how many requests to any agent wait."""
+
+    server_time: str
+    agents: list[AgentHere]
+    waiting: int

@@ -23,7 +23,13 @@ SIZES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
 }
 PAGES = {
-    "nobody": {"start": "/", "sign-in": "/login", "sign-up": "/signup", "forgotten": "/forgotten", "not-found": "/nowhere"},
+    "nobody": {
+        "start": "/",
+        "sign-in": "/login",
+        "sign-up": "/signup",
+        "forgotten": "/forgotten",
+        "not-found": "/nowhere",
+    },
     "client": {
         "agents": "/agents",
         "request": "/sessions/new?agent_id=2",

@@ -6,13 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from chat import money
+from chat import money, store
 from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.browser import Visitor, launch
@@ -20,6 +21,8 @@ from tests.client import Client, Conversation, cut
 from tests.faults import tally
 from tests.proxy import Proxy
 from tests.server import CLASSES, COMMAND, PATIENCE_SECONDS, ROOT, Server
+from tests.test_billing import Told
+from tests.time_travel import pass_time
 
 COMBINATIONS = list(itertools.product(CLASSES, (1, 2)))
 # Two of them stand for both classes, for one worker and for two; the others are soaked.
@@ -91,6 +94,24 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     yield runtime
     runtime.stop()
     runtime.close()
+
+
+@pytest.fixture
+def story_from(tmp_path: Path) -> Iterator[Callable[..., Told]]:
+    """Begin a story at an instant, with its own database and settings."""
+    with ExitStack() as opened:
+
+        def begin(instant: str, **chosen: Any) -> Told:
+            runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path / 'chat.db'}", **chosen))
+            opened.callback(runtime.close)
+            runtime.prepare()
+            now = runtime.database.read(store.server.now)
+            pass_time(runtime.database, datetime.fromisoformat(instant).timestamp() - now / 1000)
+            story = Told(runtime)
+            opened.callback(story.close)
+            return story
+
+        yield begin
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from flask_babel import ngettext
 
 from app import create_app
-from chat import accounts, store
+from chat import accounts, periods, store
 from chat.settings import Settings
 from chat.web import language, words
 from tests.server import PATIENCE_SECONDS, ROOT
@@ -32,7 +32,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
 # Pages of one kind that differ only by what their query says.
 QUERY_VARIANTS = 2
 # Said the same in every language.
-NAMES = {"Tête-à-tête", "JSON", "CSV"}
+NAMES = {"Tête-à-tête", "JSON", "CSV", *periods.zone_names()}
 UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"
@@ -293,7 +293,7 @@ class Site:
                 target = urlsplit(urljoin(urljoin(self.server.url, path), link))
                 found = f"{target.path}?{target.query}" if target.query else target.path
                 is_ours = f"{target.scheme}://{target.netloc}" == self.server.url
-                is_file = any(part in found for part in ("/transcript.", "/file.", "/data.", ".csv"))
+                is_file = any(part in found for part in ("/api/", "/transcript.", "/file.", "/data.", ".csv"))
                 if not is_ours or found in seen or is_file:
                     continue
                 seen.add(found)

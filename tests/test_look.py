@@ -27,6 +27,7 @@ PAGES = {
         "/sessions",
         "/replies",
         "/earnings",
+        "/statistics",
         "/profile",
     ],
     "admin": [
@@ -36,6 +37,7 @@ PAGES = {
         "/admin/people/{client}",
         "/admin/people/{client}/erase",
         "/admin/people/{agent}/earnings",
+        "/admin/people/{agent}/statistics",
         "/clients/{client}",
         "/admin/sessions",
         "/admin/sessions/{ended}",
@@ -59,8 +61,8 @@ SHIFTS = """
     new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) {
             window.shift += entry.value;
-            for (const { node, previousRect, currentRect } of entry.sources)
-                window.shifted.push(`${node?.outerHTML?.slice(0, 200)}: ${box(previousRect)} to ${box(currentRect)}`);
+            for (const { node, previousRect: from, currentRect: to } of entry.sources)
+                window.shifted.push(`${node?.outerHTML?.slice(0, 200)}: ${box(from)} to ${box(to)}`);
         }
     }).observe({ type: "layout-shift", buffered: true });
 """

@@ -89,6 +89,7 @@ QUERIES = {
     "keeping.list_reports": [{}, {"before": REPORT}],
     "webhooks.list_deliveries": [{}, {"beforeDeliveryId": 99}],
     "earnings.show": [{}, {"agentId": AGENT}],
+    "answering.show": [{}, {"agentId": AGENT}, {"agentId": AGENT, "format": "csv"}],
     "streaming.of_session": [{"cursor": 0}],
     "sockets.of_session": [{"cursor": 0}],
     "asking.listed": [{}, {"after": CLIENT}],
@@ -211,9 +212,11 @@ OFFICE = (
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
     *("clients.", "files.", "webhooks.", "hooks.", "widgets."),
+    *("figures.", "answering."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.", "widgets.")
+ADMINISTRATORS += ("figures.show_house", "figures.show_agent", "answering.show_here")
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Counts, earnings and ratings of a period, and the charts that show them."""
 
 import re
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,36 +10,14 @@ from jinja2 import Environment, FileSystemLoader
 
 from chat import statistics, transitions
 from chat.money import Cents
-from chat.runtime import Runtime
-from chat.settings import Settings
-from chat.store import server
 from tests.server import ROOT
 from tests.story import RATES
-from tests.test_billing import CASES_BY_NAME, Told
-from tests.time_travel import pass_time
+from tests.test_billing import CASES_BY_NAME
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = "2026-06-10T10:00:00Z"
 DAY_SECONDS = 86_400
 TRANSFERS = [name for name in CASES_BY_NAME if "transferred" in name or "begun again" in name]
-
-
-@pytest.fixture
-def story_from(tmp_path):
-    """A story that begins at an instant, with its own database and settings."""
-    with ExitStack() as opened:
-
-        def begin(instant: str, **chosen) -> Told:
-            runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path / 'chat.db'}", **chosen))
-            opened.callback(runtime.close)
-            runtime.prepare()
-            now = runtime.database.read(server.now)
-            pass_time(runtime.database, datetime.fromisoformat(instant).timestamp() - now / 1000)
-            story = Told(runtime)
-            opened.callback(story.close)
-            return story
-
-        yield begin
 
 
 def in_zone(story, zone):

@@ -13,7 +13,9 @@ LAYERS = (
     {"clients", "erasure", "personal", "roles", "transitions", "webhooks"},
     {"obstacles"},
     {
+        "answering",
         "archive",
+        "attendance",
         "balances",
         "blocks",
         "credits",
@@ -41,7 +43,7 @@ LAYERS = (
     {"sessions", "waiting", "waits"},
     {"accounts", "lifecycle"},
     {"totp"},
-    {"attempts", "audit", "sign_ins"},
+    {"attempts", "audit", "background", "periods", "sign_ins"},
     {"runtime"},
     {"books"},
     {"billing"},
@@ -49,7 +51,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "texts"},
+    {"counts", "documents", "languages", "sheets", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

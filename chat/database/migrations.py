@@ -1164,6 +1164,24 @@ def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
 
 
 @migrations()
+def m030_attendance(db: Connection) -> None:
+    for statement in (
+        # How many agents were there, and of these took requests, at the beginning of each quarter of an hour
+        # since 1970; one in which nobody counted has no row.
+        """
+        CREATE TABLE attendance (
+            quarter INTEGER PRIMARY KEY,
+            there INTEGER NOT NULL CHECK (there >= 0),
+            taking INTEGER NOT NULL CHECK (taking BETWEEN 0 AND there)
+        ) STRICT
+        """,
+        # When whoever is there came; nobody knows it of those who were there before this migration.
+        "ALTER TABLE users ADD COLUMN here_since INTEGER NOT NULL DEFAULT 0",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
 def m031_widgets(db: Connection) -> None:
     for statement in (
         # What websites show: the key is public, and says which site; `origins` has blanks between.

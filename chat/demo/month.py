@@ -24,6 +24,7 @@ from chat.runtime import Runtime
 from chat.sessions import life_of
 from chat.settings import Settings
 from chat.store.rows import EndReason, Side, UserRow
+from chat.store.statistics import QUARTER_MS
 from chat.transitions import ENDED_BY, free_seconds
 
 ADMIN = f"admin@{DOMAIN}"
@@ -73,6 +74,7 @@ def furnish(runtime: Runtime, first: DemoSession, password_hash: str) -> None:
             # What was paid in the past was not paid from a balance.
             _replay_month(replace(stage, settings=replace(settings, prepaid=False)))
             _keep_notes(stage)
+            _attend(stage)
         else:
             store.users.set_password_hash(db, admin["id"], password_hash)
         _liven(stage)
@@ -133,6 +135,14 @@ def _keep_notes(stage: _Stage) -> None:
         client, author = stage.who("client", note["client"]), stage.who(note["by"], note["author"])
         at = now - note["days"] * DAY_MS
         store.notes.insert(stage.db, client["id"], author["id"], note["text"], at)
+
+
+def _attend(stage: _Stage) -> None:
+    """Agents come and go as requests do."""
+    now, agents = store.server.now(stage.db) // QUARTER_MS, len(_cast()["agents"])
+    quarters = range(now - DAYS * DAY_MS // QUARTER_MS, now)
+    there = {each: round(agents * _weight(each * QUARTER_MS) / max(HOURS)) for each in quarters}
+    store.demo.attend(stage.db, there)
 
 
 def _plan(rng: Random) -> list[tuple[Callable[[_Stage, str, Any, int, Random], None], str, Any]]:

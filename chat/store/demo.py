@@ -1,5 +1,6 @@
 """The demo's people and sessions, which are told by their email's domain."""
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 from chat.database.connection import Connection
@@ -43,3 +44,9 @@ def has_others(db: Connection, domain: str) -> bool:
     """Whether there is anybody with another email."""
     found = db.conn.execute("SELECT EXISTS (SELECT 1 FROM users WHERE email NOT LIKE ?)", (f"%@{domain}",))
     return bool(found.fetchone()[0])
+
+
+def attend(db: Connection, there: Mapping[int, int]) -> None:
+    """So many agents were there in these quarters, and all but one of them took requests."""
+    rows = [(quarter, count, max(0, count - 1)) for quarter, count in there.items()]
+    db.conn.executemany("INSERT INTO attendance VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)

@@ -376,6 +376,7 @@ class UserRow(TypedDict):
     password_hash: str
     created_at: int
     seen_at: int
+    here_since: int
     rate_cents: int
     is_available: int
     balance_cents: int
@@ -551,6 +552,18 @@ class WidgetRow(TypedDict):
     origins: str
     created_at: int
     revoked_at: int | None
+
+
+class HereRow(TypedDict):
+    """An agent who is there, since when, and how much they have to do."""
+
+    id: int
+    name: str
+    is_available: int
+    seen_at: int
+    here_since: int
+    open_sessions: int
+    requests: int
 
 
 class ReplyRow(TypedDict):

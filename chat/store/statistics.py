@@ -34,20 +34,6 @@ def messages(db: Connection, since: int, until: int) -> Counts:
     )
 
 
-def requests(db: Connection, since: int, until: int) -> Counts:
-    """Sessions by when they were asked for: (quarter, count, accepted, waiting_ms of the accepted ones)."""
-    return _counts(
-        db,
-        f"""
-        SELECT created_at / {QUARTER_MS}, count(*), count(accepted_at),
-            coalesce(sum(accepted_at - created_at), 0)
-        FROM chat_sessions WHERE created_at >= :since AND created_at < :until GROUP BY 1
-        """,
-        since=since,
-        until=until,
-    )
-
-
 def ended(db: Connection, since: int, until: int) -> tuple[int, ...]:
     """How many sessions ended, and what those in the database's currency cost together: (count, cents)."""
     (row,) = _counts(

@@ -35,11 +35,15 @@ def by_id(db: Connection, user_id: int) -> UserRow | None:
     return None if row is None else cast(UserRow, dict(row))
 
 
-def see(db: Connection, user_ids: Sequence[int], now: int) -> None:
-    """They were seen at `now`."""
+def see(db: Connection, user_ids: Sequence[int], now: int, gone_before: int = 0) -> None:
+    """They were seen at `now`; who was last seen before the other instant, or then, has come back."""
     marks = ", ".join("?" * len(user_ids))
     db.conn.execute(
-        f"UPDATE users SET seen_at = ? WHERE id IN ({marks}) AND seen_at < ?", (now, *user_ids, now)
+        f"""
+        UPDATE users SET seen_at = ?, here_since = iif(seen_at <= ?, ?, here_since)
+        WHERE id IN ({marks}) AND seen_at < ?
+        """,
+        (now, gone_before, now, *user_ids, now),
     )
 
 
@@ -120,7 +124,7 @@ def erase(db: Connection, user_id: int, name: str, now: int) -> None:
         """
         UPDATE users SET name = :name, email = 'erased-' || id, password_hash = '', headline = '',
             language = NULL, disabled_at = coalesce(disabled_at, :now), is_available = 0, totp_key = NULL,
-            totp_step = 0, seen_at = 0, is_mailed = 0, widget_id = NULL, erased_at = :now
+            totp_step = 0, seen_at = 0, here_since = 0, is_mailed = 0, widget_id = NULL, erased_at = :now
         WHERE id = :user_id
         """,
         "DELETE FROM recovery_codes WHERE user_id = :user_id",

@@ -29,6 +29,7 @@ LANGUAGES = {"en": "English", "fr": "Français"}
 COOKIE = "language"
 DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
 SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
+HOUR_FORMATS = {"en": "h\N{NO-BREAK SPACE}a", "fr": "H\N{NO-BREAK SPACE}'h'"}
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -42,7 +43,7 @@ def register(app: Flask, settings: Settings) -> None:
     )
     of_money, of_time = (
         (money, typed, decimals, unit_price),
-        (day, local_day, short_day, month, clock, moment),
+        (day, local_day, short_day, weekday, hour, month, clock, moment),
     )
     for function in (*of_money, *of_time, duration, exact):
         app.jinja_env.filters[function.__name__] = function
@@ -99,6 +100,16 @@ def full_date(value: str | int) -> str:
 def short_day(value: date) -> str:
     """Nov 23"""
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
+
+
+def weekday(number: int, is_short: bool = False) -> str:
+    """Monday, or Mon; 0 is Monday, as 1 January 2001 was."""
+    return str(format_date(date(2001, 1, number + 1), "ccc" if is_short else "cccc"))
+
+
+def hour(number: int) -> str:
+    """9 AM, 9 h"""
+    return str(format_time(datetime(2001, 1, 1, number), HOUR_FORMATS[str(get_locale())], rebase=False))
 
 
 def month(value: str) -> str:

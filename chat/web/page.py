@@ -56,7 +56,7 @@ FRAMED = ("conversations.news",)
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
 # The endpoint that each role begins with.
-START = {"client": "asking.listed", "agent": "desk.show", "admin": "administration.show_statistics"}
+START = {"client": "asking.listed", "agent": "desk.show", "admin": "figures.show_house"}
 
 
 def visitor_if_known() -> None:

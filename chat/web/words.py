@@ -470,7 +470,7 @@ def of_event(event: Event, currency: str, role: str = "") -> str:
 
 def _of_reasons(reasons: Mapping[str, Any], role: str) -> dict[str, str]:
     own = OWN.get(role, {})
-    return {name: str(own.get(name, word)) for name, word in reasons.items()}
+    return _told({name: own.get(name, word) for name, word in reasons.items()})
 
 
 def in_script(name: str, **values: str) -> str:
@@ -500,22 +500,24 @@ def is_scarce(session: Summary) -> bool:
 
 def for_diagnosis() -> dict[str, str]:
     """Those of the check of the line."""
-    return {name: str(word) for name, word in DIAGNOSIS.items()}
+    return _told(DIAGNOSIS)
 
 
 def for_scripts(role: str) -> dict[str, Any]:
-    """Those that the scripts of a page for this role need, in the language of the request."""
+    """Those that the scripts of a page for this role need."""
     return {
-        **{name: str(word) for name, word in SCRIPT.items()},
+        **_told(SCRIPT),
         # The last is no status of the wire: of a page whose agent has it no longer.
-        "statuses": {
-            **{name: str(word) for name, word in STATUSES.items()},
-            "handed_over": str(INTERVALS["transfer"]),
-        },
+        "statuses": _told({**STATUSES, "handed_over": INTERVALS["transfer"]}),
         "end_reasons": _of_reasons(END_REASONS, role),
         "pause_reasons": _of_reasons(PAUSE_REASONS, role),
-        "peers": {name: str(word) for name, word in PEERS.items()},
-        "events": {name: str(word) for name, word in EVENTS.items()},
-        **({"availabilities": {k: str(v) for k, v in AVAILABILITIES.items()}} if role == "client" else {}),
-        "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
+        "peers": _told(PEERS),
+        "events": _told(EVENTS),
+        **({"availabilities": _told(AVAILABILITIES)} if role == "client" else {}),
+        "problems": _told({name: PROBLEMS[name] for name in OF_SENDING}),
     }
+
+
+def _told(words: Mapping[str, Any]) -> dict[str, str]:
+    """In the language of the request."""
+    return {name: str(word) for name, word in words.items()}

@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    answering,
     books,
     clients,
     description,
@@ -36,6 +37,7 @@ ALL = tuple(
         agents,
         payments,
         earnings,
+        answering,
         books,
         order,
         missed,

@@ -1,4 +1,4 @@
-"""What an administrator sees to: people, sessions, settings and statistics."""
+"""What an administrator sees to: people, sessions and settings."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -8,7 +8,7 @@ from flask import Blueprint, Response, url_for
 from flask_babel import get_locale
 from pydantic import Field
 
-from chat import agents, archive, balances, blocks, payments, people, refunds, statistics
+from chat import agents, archive, balances, blocks, payments, people, refunds
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.mail import links
 from chat.settings import Settings, variable
@@ -51,12 +51,6 @@ class Blocks(Query):
     """Which of a person's."""
 
     before: Digits = MAX_INTEGER
-
-
-class Period(Query):
-    """How many days back."""
-
-    days: Annotated[Digits, Field(ge=1, le=366)] = 30
 
 
 class Person(Body):
@@ -210,20 +204,6 @@ def show_diagnosis() -> Response:
     seen = arrived()
     script = {"hold_seconds": seen["long_poll_seconds"], "words": words.for_diagnosis()}
     return page("admin/diagnosis.html", seen=seen, script=script)
-
-
-@blueprint.get("/statistics")
-def show_statistics() -> Response:
-    reader("admin")
-    runtime, days = current_runtime(), query(Period).days
-    found = statistics.overview(runtime, days)
-    return page(
-        "admin/statistics.html",
-        found=found,
-        days=days,
-        revenue=[(agent["name"], agent["revenue"]) for agent in found["agents"]],
-        ratings=[(f"{each['stars']} ★", each["count"]) for each in found["ratings"]],
-    )
 
 
 def _people_page(problem: Problem | None = None, link: str | None = None, status: int = 200) -> Response:

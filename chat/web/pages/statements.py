@@ -1,15 +1,13 @@
 """What an agent earns and was paid: for themselves, and for the administrator who pays them."""
 
-from typing import Annotated
-
 from flask import Blueprint, Response
-from pydantic import Field
 
 from chat import earnings, statistics
 from chat.accounts import User
 from chat.errors import Problem
+from chat.web.api.answering import Days
 from chat.web.page import form, form_key, page, reader, saved
-from chat.web.request import Body, Digits, Key, Query, current_runtime, path_id, query
+from chat.web.request import Body, Key, Query, current_runtime, path_id, query
 from chat.web.tables import table
 from chat.web.typed import Amount
 
@@ -19,7 +17,7 @@ blueprint = Blueprint("statements", __name__)
 class Period(Query):
     """How many days back."""
 
-    days: Annotated[Digits, Field(ge=1, le=366)] = 30
+    days: Days = 30
 
 
 class Payment(Body):
