@@ -572,8 +572,14 @@ class Sent(Done):
     duplicate: NotRequired[Literal[True]]
 
 
+class Changed(Done):
+    """A message that its writer has edited or deleted, as it is then."""
+
+    message: Message
+
+
 class Fetched(TypedDict):
-    """Messages after a position."""
+    """Messages after a position; without a cursor also those before it that were `edited` or deleted last."""
 
     messages: list[Message]
     session: Summary
@@ -582,6 +588,7 @@ class Fetched(TypedDict):
     cursor: int
     has_more: bool
     server_time: int
+    edited: NotRequired[list[Message]]
 
 
 class Listing(TypedDict):

@@ -1146,6 +1146,27 @@ def m025_privacy(db: Connection) -> None:
     )
 
 
+@migrations()
+def m027_edits(db: Connection) -> None:
+    for statement in (
+        # When its writer last edited or deleted it; what it said before is not kept.
+        "ALTER TABLE messages ADD COLUMN edited_at INTEGER",
+        "ALTER TABLE messages ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1))",
+        # Those that a client is told of which says only up to where it has read.
+        "CREATE INDEX messages_edited ON messages (chat_session_id, revision) WHERE edited_at IS NOT NULL",
+        """
+        CREATE TRIGGER happenings_edited AFTER UPDATE OF edited_at ON messages
+        WHEN EXISTS (SELECT 1 FROM webhooks WHERE off_at IS NULL) BEGIN
+            INSERT INTO happenings (type, subject_id, at, data, revision) VALUES (
+                iif(new.is_deleted, 'message.deleted', 'message.edited'), new.id, new.edited_at, '{}',
+                new.revision
+            );
+        END
+        """,
+    ):
+        db.conn.execute(statement)
+
+
 def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
     """'' may be in the place of words that are gone.
 

@@ -9,7 +9,8 @@ from chat.store.rows import ChangedRow
 class Changes(NamedTuple):
     """What has changed since a revision, read in one snapshot whose newest revision is `head`.
 
-    `sessions` are (row, its newest message's revision); `sign_ins` those revoked, (token hash, revision).
+    `sessions` are (row, the newest revision of its messages); `sign_ins` those revoked, (token hash,
+    revision).
     """
 
     head: int
@@ -50,9 +51,11 @@ def changes(db: Connection, since: int) -> Changes:
     try:
         sessions = db.conn.execute(
             """
-            SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
-                s.revision, coalesce(m.revision, 0) AS message_revision
-            FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
+            SELECT id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision,
+                coalesce(
+                    (SELECT max(m.revision) FROM messages m WHERE m.chat_session_id = s.id), 0
+                ) AS message_revision
+            FROM chat_sessions s WHERE revision > ?
             """,
             (since,),
         ).fetchall()

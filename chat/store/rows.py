@@ -210,9 +210,10 @@ class LimitRow(TypedDict):
 
 @final
 class Message(TypedDict):
-    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1.
+    """A message, as the wire shows it: instants are `YYYY-MM-DD HH:MM:SS` UTC, flags 0 or 1.
 
-    An empty `message` is one whose words are deleted.
+    An empty `message` is one whose words are deleted; `is_deleted` if its writer did it. `edited_at` is when
+    they last edited or deleted it.
     """
 
     id: int
@@ -223,6 +224,8 @@ class Message(TypedDict):
     message: str
     created_at: str
     is_read: int
+    edited_at: str | None
+    is_deleted: int
     client_message_id: str | None
     revision: int
 
@@ -232,6 +235,7 @@ class SentRow(TypedDict):
 
     id: int
     message: str
+    edited_at: int | None
 
 
 class IntervalRow(TypedDict):
@@ -626,6 +630,8 @@ class OutboxRow(TypedDict):
 
 HookEvent = Literal[
     "message.created",
+    "message.edited",
+    "message.deleted",
     "session.created",
     "session.accepted",
     "session.paused",
@@ -680,7 +686,7 @@ class DeliveryRow(TypedDict):
 
 
 class SaidRow(TypedDict):
-    """A message, as it was sent."""
+    """A message, as it is stored."""
 
     id: int
     chat_session_id: int
@@ -688,6 +694,7 @@ class SaidRow(TypedDict):
     sender_id: int
     message: str
     created_at: int
+    is_deleted: int
 
 
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:

@@ -118,6 +118,8 @@ AUDIT = {
 }
 HOOKS = {
     "message.created": _("A message was sent"),
+    "message.edited": _("A message was edited"),
+    "message.deleted": _("A message was deleted"),
     "session.created": _("A conversation was asked for"),
     "session.accepted": _("An agent accepted"),
     "session.paused": _("A conversation was paused"),
@@ -170,6 +172,7 @@ PROBLEMS = {
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
     "person_erased": _("This person is erased; there is nothing of them to change."),
     "still_needed": _("Something of this person has to be seen to first."),
+    "too_late": _("This message can no longer be changed."),
     "report_open": _("You have reported this already, and it is being looked at."),
     "already_answered": _("You have answered this request already."),
     "too_many": _("There are as many as there can be; remove one first."),
