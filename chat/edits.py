@@ -40,18 +40,34 @@ def delete(
     return _change(runtime, user, chat_session_id, message_id, "")
 
 
+def own(db: Connection, user: User, chat_session_id: int, message_id: int) -> Message:
+    """A message that the user wrote in a session of theirs; raises NotFound, Forbidden."""
+    _said(db, user, chat_session_id, message_id)
+    return store.messages.shown(db, chat_session_id, message_id)
+
+
+def since(db: Connection, settings: Settings) -> int:
+    """When the oldest messages were sent that can be edited now."""
+    return store.server.now(db) - settings.edit_minutes * MINUTE_MS
+
+
+def _said(db: Connection, user: User, chat_session_id: int, message_id: int) -> SaidRow:
+    sessions.of_user(db, chat_session_id, user.id)
+    said = existing(store.messages.said(db, message_id))
+    if said["chat_session_id"] != chat_session_id:
+        raise NotFound
+    if said["sender_id"] != user.id:
+        raise Forbidden("Only who wrote a message edits or deletes it.")
+    return said
+
+
 def _change(runtime: Runtime, user: User, chat_session_id: int, message_id: int, text: str) -> Message:
     def write(db: Connection) -> tuple[Message, list[Change]]:
-        row = sessions.of_user(db, chat_session_id, user.id)
-        said = existing(store.messages.said(db, message_id))
-        if said["chat_session_id"] != chat_session_id:
-            raise NotFound
-        if said["sender_id"] != user.id:
-            raise Forbidden("Only who wrote a message edits or deletes it.")
-        told: list[Change] = []
+        said, told = _said(db, user, chat_session_id, message_id), list[Change]()
         if said["message"] != text:
+            row = sessions.of_user(db, chat_session_id, user.id)
             life, now, told = messages.settled(db, runtime, user, row)
-            _require_time(db, runtime.settings, said, now)
+            _require_time(db, runtime.settings, said)
             if text:
                 _require_running(life, user)
             head = store.revision.advance(db)
@@ -65,11 +81,11 @@ def _change(runtime: Runtime, user: User, chat_session_id: int, message_id: int,
     return shown
 
 
-def _require_time(db: Connection, settings: Settings, said: SaidRow, now: int) -> None:
+def _require_time(db: Connection, settings: Settings, said: SaidRow) -> None:
     if said["is_deleted"]:
         raise TooLate("It is deleted.")
-    age_ms, minutes = now - said["created_at"], settings.edit_minutes
-    if age_ms >= minutes * MINUTE_MS or store.reports.has(db, said["chat_session_id"], said["created_at"]):
+    sent_at, minutes = said["created_at"], settings.edit_minutes
+    if sent_at <= since(db, settings) or store.reports.has(db, said["chat_session_id"], sent_at):
         raise TooLate(f"A message can be edited and deleted for at most {minutes} minutes after it was sent.")
 
 

@@ -166,6 +166,12 @@ def of_request(db: Connection, client: User, chat_session_id: int) -> str:
     return "\n\n".join(filter(None, said))
 
 
+def behind(db: Connection, chat_session_id: int, message_id: int, count: int) -> int:
+    """What to read before to have a message with so many newer ones: above all ids if there are no more."""
+    newer = store.messages.since(db, chat_session_id, message_id, count + 1)
+    return newer[-1]["id"] if len(newer) > count else 2**63 - 1
+
+
 def read(runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:
     """The page at a position as it is now; raises NotFound, CursorReset, and NotAuthenticated."""
     return runtime.database.read(_Reader(runtime, user, chat_session_id, position).read)

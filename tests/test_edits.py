@@ -2,9 +2,7 @@
 
 import pytest
 
-from chat import edits, messages, store
 from tests.streams import SSE, WS
-from tests.threads import together
 
 MINUTES = 15
 
@@ -68,3 +66,127 @@ def test_a_plain_client_that_heard_of_an_edit_waits_again(server, talk, sent):
     server.wait_until_held(1)
     new = talk.client.send(talk.id, "Encore").json["messageId"]
     assert [each["id"] for each in again.result().json["messages"]] == [new]
+
+
+@pytest.fixture
+def house(site):
+    """A conversation where it does not matter who serves it."""
+    return site.conversation()
+
+
+def test_only_its_writer_changes_a_message_and_only_for_some_minutes(site, house):
+    first = house.client.send(house.id, "Kanarie").json["messageId"]
+    assert refused(edit(house.agent, house, first, "x")) == (403, "forbidden")
+    assert refused(delete(house.agent, house, first)) == (403, "forbidden")
+    for outsider in (site.person("client"), site.person("agent"), site.person("admin")):
+        assert refused(edit(outsider, house, first, "x")) == (404, "not_found")
+    elsewhere = site.conversation()
+    assert refused(edit(elsewhere.client, elsewhere, first, "x")) == (404, "not_found")
+    assert refused(edit(house.client, house, 10**9, "x")) == (404, "not_found")
+    for nothing in ("", " \u200b ", "x" * 4001):
+        assert refused(edit(house.client, house, first, nothing)) == (400, "invalid_parameter")
+    for _ in range(4):
+        site.advance(200)
+        house.agent.send(house.id, "Still here")
+    site.advance(60 * MINUTES - 805)
+    assert edit(house.client, house, first, "Kanari").json["message"]["message"] == "Kanari"
+    site.advance(5)
+    assert refused(edit(house.client, house, first, "Kanarien")) == (409, "too_late")
+    # The same once more is no change, and the answer to it may have been lost.
+    assert edit(house.client, house, first, "Kanari").status == 200
+    assert refused(delete(house.client, house, first)) == (409, "too_late")
+
+
+def test_what_is_deleted_is_empty_stays_in_its_place_and_stays_so(house):
+    keyed = house.client.send(house.id, "Kanarie", client_message_id="k1").json["messageId"]
+    gone = delete(house.client, house, keyed).json["message"]
+    assert (gone["message"], gone["is_deleted"]) == ("", 1)
+    assert delete(house.client, house, keyed).json["message"] == gone
+    assert refused(edit(house.client, house, keyed, "Kanarie")) == (409, "too_late")
+    # A retry of the first send is answered as before, and writes nothing.
+    retry = house.client.send(house.id, "Kanarie", client_message_id="k1")
+    assert (retry.status, retry.json) == (200, {"success": True, "messageId": keyed, "duplicate": True})
+    assert house.client.fetch(house.id).json["messages"][-1] == gone
+    card = next(each for each in house.agent.inbox().json["sessions"] if each["id"] == house.id)
+    assert card["last_message"]["message"] == ""
+    text = house.client.get(f"/sessions/{house.id}/transcript.txt", Cookie=f"session={house.client.token}")
+    assert "Kanarie" not in text.body.decode() and "was deleted by its writer" in text.body.decode()
+
+
+def test_an_edit_stands_in_the_transcript_with_when_it_was_made(house):
+    first = house.client.send(house.id, "Kanarie", client_message_id="k1").json["messageId"]
+    told = edit(house.client, house, first, "Kanari").json["message"]
+    assert house.client.send(house.id, "Kanarie", client_message_id="k1").json["messageId"] == first
+    text = house.client.get(
+        f"/sessions/{house.id}/transcript.txt", Cookie=f"session={house.client.token}"
+    ).body.decode()
+    assert "    Kanari\n" in text and "Kanarie" not in text and "(edited " in text
+    transcript = house.client.get(
+        f"/sessions/{house.id}/transcript.json", Cookie=f"session={house.client.token}"
+    ).json
+    assert transcript["messages"][-1] == told
+
+
+def test_what_was_reported_stays_as_it_is_and_nobody_is_told_why(house):
+    before = house.client.send(house.id, "Kanarie").json["messageId"]
+    reported = house.agent.post(
+        f"/api/chat/sessions/{house.id}/reports", {"reason": "abuse", "remark": "See above"}
+    )
+    assert reported.status == 201, reported.json
+    answer = delete(house.client, house, before)
+    assert refused(answer) == (409, "too_late")
+    assert "report" not in answer.body.decode()
+    assert refused(edit(house.client, house, before, "x")) == (409, "too_late")
+
+
+def test_a_pause_takes_no_edits_and_the_end_no_change_at_all(house):
+    first = house.agent.send(house.id, "Kanarie").json["messageId"]
+    second = house.agent.send(house.id, "Kanari").json["messageId"]
+    house.client.do("pause", house.id)
+    paused = edit(house.agent, house, first, "x")
+    assert refused(paused) == (409, "session_paused")
+    assert (paused.json["pause_reason"], paused.json["may_resume"]) == ("paused_by_client", False)
+    assert delete(house.agent, house, first).status == 200
+    house.client.do("end", house.id)
+    assert refused(delete(house.agent, house, second)) == (409, "session_ended")
+
+
+def test_an_edit_changes_nothing_of_the_clock(site, house):
+    first = house.agent.send(house.id, "Kanarie").json["messageId"]
+    before = house.client.show(house.id)
+    site.advance(61)
+    assert delete(house.agent, house, first).status == 200
+    after = house.client.show(house.id)
+    assert before["clock_started_at"] == after["clock_started_at"] is not None
+    assert (after["is_clock_running"], after["billed_minutes"]) == (True, 2)
+    assert after["last_message_id"] == first
+
+
+def test_pages_that_are_cut_lack_no_message_whatever_was_edited(house):
+    ids = [house.client.send(house.id, str(number)).json["messageId"] for number in range(6)]
+    for number in (4, 1, 2):
+        edit(house.client, house, ids[number], f"{number}!")
+    wanted = ["0", "1!", "2!", "3", "4!", "5"]
+    for start in ({"lastMessageId": ids[0] - 1}, {"cursor": 0}):
+        found, page = {}, house.agent.fetch(house.id, limit=2, **start).json
+        while page["messages"]:
+            found |= {each["id"]: each["message"] for each in page["messages"]}
+            page = house.agent.fetch(house.id, limit=2, cursor=page["cursor"]).json
+        assert [found[each] for each in ids] == wanted
+
+
+def test_over_a_socket_messages_are_edited_and_deleted(house):
+    first = house.client.send(house.id, "Kanarie").json["messageId"]
+    with WS(house.client, f"/api/chat/ws/{house.id}") as socket:
+        socket.one("open")
+        assert socket.ask("edit", message_id=first, message="Kanari").data == {
+            "do": "edit",
+            "message_id": first,
+        }
+        assert socket.ask("delete", message_id=first).data == {"do": "delete", "message_id": first}
+        problem = socket.ask("edit", message_id=first, message="Kanarie")
+        assert (problem.name, problem.data["code"], problem.data["message_id"]) == (
+            "problem",
+            "too_late",
+            first,
+        )

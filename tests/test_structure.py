@@ -33,7 +33,7 @@ LAYERS = (
         "statistics",
         "tokens",
     },
-    {"mail", "notes"},
+    {"edits", "mail", "notes"},
     {"agents", "messages", "outbox", "payloads", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},

@@ -218,7 +218,7 @@ OF_SENDING = (
         "too_many_requests",
         "headers_too_large",
     ),
-    *("internal_error", "overloaded", "database_unavailable"),
+    *("too_late", "forbidden", "internal_error", "overloaded", "database_unavailable"),
 )
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
@@ -355,6 +355,9 @@ SCRIPT = {
     "unanswered": _("No answer for %(time)s", time="{time}"),
     "handover": _("Handed over: %(note)s", note="{note}"),
     "deleted": _("These words were deleted."),
+    "deleted_by_writer": _("This message was deleted by its writer."),
+    "edited": _("edited"),
+    "editing": _("You are editing your message."),
     "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
