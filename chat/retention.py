@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from time import sleep
 
-from chat import erasure, store
+from chat import erasure, indexing, store
 from chat.accounts import DAY_MS
 from chat.database.connection import Connection
 from chat.erasure import PAUSE_SECONDS, ROWS
@@ -19,6 +19,8 @@ from chat.store.words import Kind
 
 # Of the server's time: nothing here is urgent, but for an erased person.
 EVERY_MS = 60_000
+# The index of messages is written anew without what was edited and deleted: seconds of work for a million.
+PURGE_EVERY_MS = 3_600_000
 # In one transaction; most have fewer words than `ROWS`.
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
@@ -34,7 +36,7 @@ class Retention:
         self._runtime = runtime
         self._bell = threading.Event()
         self._stopped = False
-        self._done_at = 0
+        self._done_at = self._purged_at = 0
         self._is_log_old = False
 
     def start(self) -> None:
@@ -70,6 +72,9 @@ class Retention:
             self._delete_old(now)
             self._delete_words(now)
             self._done_at = now
+        if not 0 <= now - self._purged_at < PURGE_EVERY_MS and database.read(store.search.is_stale):
+            indexing.purge(self._runtime, lambda: self._stopped)
+            self._is_log_old, self._purged_at = True, now
         # Only then are the words out of the file. Where somebody reads what was before, next time.
         if self._is_log_old and database.empty_log():
             self._is_log_old = False

@@ -559,6 +559,33 @@ class Statement(TypedDict):
     payouts: list[Payout]
 
 
+class Piece(TypedDict):
+    """A part of a text, and whether it is what was searched for."""
+
+    text: str
+    is_match: bool
+
+
+class Found(TypedDict):
+    """A message that was searched for: the part of it that matches, and of whom it is."""
+
+    message_id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_name: str
+    created_at: str
+    snippet: list[Piece]
+    client: Person
+    agent: Person | None
+
+
+class FoundOnes(TypedDict):
+    """Newest first."""
+
+    found: list[Found]
+    has_more: bool
+
+
 class Done(TypedDict):
     """There is no more to say."""
 

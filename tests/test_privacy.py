@@ -38,7 +38,7 @@ def documented():
 
 def columns(db):
     """Those that may hold text, of all tables of ours."""
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
+    tables = "SELECT name FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
     for (table,) in db.conn.execute(tables).fetchall():
         for _, name, kind, *_ in db.conn.execute(f"PRAGMA table_xinfo({table})").fetchall():
             if kind.split()[0] in ("TEXT", "BLOB", "ANY"):

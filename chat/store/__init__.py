@@ -25,6 +25,7 @@ from chat.store import (
     replies,
     reports,
     revision,
+    search,
     second_steps,
     server,
     sessions,

@@ -685,6 +685,21 @@ class DeliveryRow(TypedDict):
     done_at: int | None
 
 
+class FoundRow(TypedDict):
+    """A message that was searched for, and of whom it is; in the `snippet` what matches is marked."""
+
+    message_id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_name: str
+    created_at: int
+    snippet: str
+    client_id: int
+    client_name: str
+    agent_id: int | None
+    agent_name: str | None
+
+
 class SaidRow(TypedDict):
     """A message, as it is stored."""
 

@@ -14,6 +14,7 @@ from chat.web.api import (
     order,
     payments,
     push,
+    search,
     sending,
     sessions,
     signals,
@@ -28,6 +29,7 @@ ALL = tuple(
     for module in (
         sending,
         fetching,
+        search,
         streaming,
         sockets,
         sessions,
