@@ -20,7 +20,7 @@ blueprint = Blueprint("search", __name__)
 class Asked(Query):
     """Which words, and where to go on."""
 
-    q: Annotated[str, Field(max_length=search.LONGEST)]
+    q: Annotated[str, Field(max_length=search.LONGEST)] = ""
     before_message_id: Digits = Field(default=MAX_INTEGER, alias="beforeMessageId")
     limit: PageSize = 20
 
