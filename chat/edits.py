@@ -72,7 +72,7 @@ def _change(runtime: Runtime, user: User, chat_session_id: int, message_id: int,
                 _require_running(life, user)
             head = store.revision.advance(db)
             store.messages.change(db, message_id, text, now, head)
-            life.session["revision"] = head
+            life.session |= {"revision": head, "edited_revision": head}
             told += changes.save(db, life, head)
         return store.messages.shown(db, chat_session_id, message_id), told
 

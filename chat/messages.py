@@ -205,7 +205,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
         head=head,
         has_more=has_more,
         is_news=bool(rows) or (position.cursor is not None and row["revision"] > position.cursor),
-        edited=_edited(db, chat_session_id, position),
+        edited=_edited(db, row, position),
     )
 
 
@@ -375,10 +375,11 @@ def _rows(db: Connection, session: SessionRow, position: Position, limit: int) -
     return store.messages.since(db, session["id"], position.last_id, limit)
 
 
-def _edited(db: Connection, chat_session_id: int, position: Position) -> list[Message]:
-    if position.cursor is not None or position.before_id is not None or not position.last_id:
-        return []
-    return store.messages.edited(db, chat_session_id, position.last_id, EDITED_LIMIT)
+def _edited(db: Connection, session: SessionRow, position: Position) -> Sequence[Message]:
+    is_plain = position.cursor is None and position.before_id is None
+    if not is_plain or not position.last_id or not session["edited_revision"]:
+        return ()
+    return store.messages.edited(db, session["id"], position.last_id, EDITED_LIMIT)
 
 
 def _cursor_of_cut_page(db: Connection, chat_session_id: int, position: Position, last: Message) -> int:

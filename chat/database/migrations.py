@@ -1152,6 +1152,8 @@ def m027_edits(db: Connection) -> None:
         # When its writer last edited or deleted it; what it said before is not kept.
         "ALTER TABLE messages ADD COLUMN edited_at INTEGER",
         "ALTER TABLE messages ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1))",
+        # Of the last of these in a session: whoever reads on where there was none looks for none.
+        "ALTER TABLE chat_sessions ADD COLUMN edited_revision INTEGER NOT NULL DEFAULT 0",
         # Those that a client is told of which says only up to where it has read.
         "CREATE INDEX messages_edited ON messages (chat_session_id, revision) WHERE edited_at IS NOT NULL",
         """

@@ -51,11 +51,9 @@ def changes(db: Connection, since: int) -> Changes:
     try:
         sessions = db.conn.execute(
             """
-            SELECT id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision,
-                coalesce(
-                    (SELECT max(m.revision) FROM messages m WHERE m.chat_session_id = s.id), 0
-                ) AS message_revision
-            FROM chat_sessions s WHERE revision > ?
+            SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
+                s.revision, max(coalesce(m.revision, 0), edited_revision) AS message_revision
+            FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
             """,
             (since,),
         ).fetchall()

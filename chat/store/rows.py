@@ -164,6 +164,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     rating_comment: str | None
     due_at: int | None
     events_revision: int
+    edited_revision: int
     words_gone_at: int | None
     client_name: str
     agent_name: str | None

@@ -190,7 +190,7 @@ def _text(found: Transcript) -> str:
 
 def _edited(message: Message) -> str:
     at = message["edited_at"]
-    return f" ({gettext('edited %(date)s', date=moment(at))})" if at and message["message"] else ""
+    return gettext(" (edited %(date)s)", date=moment(at)) if at and message["message"] else ""
 
 
 def _sums(receipt: Receipt) -> list[str]:
