@@ -41,5 +41,8 @@ def purge(runtime: Runtime, is_stopped: Callable[[], bool] = lambda: False) -> N
     if not database.read(store.search.is_stale):
         return
     database.write(lambda db: store.search.begin_purge(db, PAGES))
-    while not is_stopped() and database.write(lambda db: store.search.purge(db, PAGES)):
+    while database.write(lambda db: store.search.purge(db, PAGES)):
+        if is_stopped():
+            return
         sleep(PAUSE_SECONDS)
+    database.write(store.search.end_purge)

@@ -401,7 +401,11 @@ def test_what_is_deleted_is_out_of_the_index_too(runtime):
     Retention(runtime)._work()
     assert runtime.database.empty_log()
     assert in_the_file(runtime.database, "qbleu39", "qbleu") == ["qbleu"]
+    # One that is interrupted is begun again.
+    erasure.finish(runtime, client.id, lambda: runtime.database.read(store.search.is_stale))
+    assert runtime.database.read(store.search.is_stale)
     erasure.finish(runtime, client.id)
+    assert not runtime.database.read(store.search.is_stale)
     assert runtime.database.empty_log()
     assert in_the_file(runtime.database, "kanarie", "gelb", "qbleu") == ["qbleu"]
 

@@ -1176,7 +1176,8 @@ def m028_search(db: Connection) -> None:
     )
     who = "'c' || {row}.client_id || coalesce(' a' || {row}.agent_id, '')"
     for statement in (
-        # Up to which message they are in the index, and whether words are in it that are only marked as gone.
+        # Up to which message they are in the index, and whether words are in it that are only marked as gone:
+        # 2 while it is written anew without them.
         "ALTER TABLE server ADD COLUMN searched_message_id INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE server ADD COLUMN is_search_stale INTEGER NOT NULL DEFAULT 0",
         f"""
@@ -1199,7 +1200,7 @@ def m028_search(db: Connection) -> None:
                 SELECT 'delete', id, old.message, who FROM searchable WHERE id = new.id;
             INSERT INTO search (rowid, message, who)
                 SELECT id, new.message, who FROM searchable WHERE id = new.id;
-            UPDATE server SET is_search_stale = 1 WHERE NOT is_search_stale;
+            UPDATE server SET is_search_stale = 1 WHERE is_search_stale <> 1;
         END
         """,
         # Whoever had a session before does not find it any more; who has it now finds all of it.

@@ -85,8 +85,11 @@ def is_stale(db: Connection) -> bool:
 
 
 def begin_purge(db: Connection, pages: int) -> None:
-    """Begin to write the index anew without what is marked as gone, so many pages at a time."""
-    db.conn.execute("UPDATE server SET is_search_stale = 0")
+    """Begin to write the index anew without what is marked as gone, so many pages at a time.
+
+    Where that is interrupted, it is stale still; what is marked meanwhile is for the next time.
+    """
+    db.conn.execute("UPDATE server SET is_search_stale = 2")
     _merge(db, -pages)
 
 
@@ -95,6 +98,11 @@ def purge(db: Connection, pages: int) -> bool:
     before = db.conn.total_changes
     _merge(db, pages)
     return db.conn.total_changes - before >= 2
+
+
+def end_purge(db: Connection) -> None:
+    """Nothing is left that was marked when it began."""
+    db.conn.execute("UPDATE server SET is_search_stale = 0 WHERE is_search_stale = 2")
 
 
 def _merge(db: Connection, pages: int) -> None:
