@@ -218,8 +218,10 @@ OF_SENDING = (
         "too_many_requests",
         "headers_too_large",
     ),
-    *("too_late", "forbidden", "internal_error", "overloaded", "database_unavailable"),
+    *("internal_error", "overloaded", "database_unavailable"),
 )
+# And beside that an edit of one.
+OF_EDITING = ("forbidden", "too_late")
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
     "password": _("A password has 8 to 1000 characters."),
@@ -516,5 +518,5 @@ def for_scripts(role: str) -> dict[str, Any]:
         "peers": {name: str(word) for name, word in PEERS.items()},
         "events": {name: str(word) for name, word in EVENTS.items()},
         **({"availabilities": {k: str(v) for k, v in AVAILABILITIES.items()}} if role == "client" else {}),
-        "problems": {name: str(PROBLEMS[name]) for name in OF_SENDING},
+        "problems": {name: str(PROBLEMS[name]) for name in (*OF_SENDING, *OF_EDITING)},
     }
