@@ -13,8 +13,9 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli, logs, push
 from chat.attendance import Attendance
-from chat.database.connection import UnsafeSQLite, check_version, sqlite3
+from chat.database.connection import UnsafeSQLite, check_search, check_version, sqlite3
 from chat.deliveries import Deliveries
+from chat.indexing import Index
 from chat.mail.carrier import Carrier
 from chat.mail.due import Mails
 from chat.notices import Notices
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or from_environment(environment(os.environ))
     if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
         log.warning(warning)
+    check_search()
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
@@ -107,7 +109,13 @@ def _companions(runtime: Runtime) -> Iterator[Companion]:
     """What runs beside the requests; in the process that leads the last one has the others look."""
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
     deliveries, retention = Deliveries(runtime), Retention(runtime)
-    chores = [Notices(runtime).look, Attendance(runtime).look, deliveries.look, retention.look]
+    chores = [
+        Notices(runtime).look,
+        Attendance(runtime).look,
+        deliveries.look,
+        retention.look,
+        Index(runtime).look,
+    ]
     if runtime.settings.has_mail:
         carriers["mail"] = Carrier(runtime)
         chores.append(Mails(runtime).look)

@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     found["year"].add_argument("--requests", type=int, default=1_000_000, help="of the year (1000000)")
     for name in ("get", "post"):
         found[name].add_argument("--connections", type=int, default=64, help="(64)")
+    found["search"].add_argument("--messages", type=int, default=1_000_000, help="(1000000)")
+    found["search"].add_argument("--rounds", type=int, default=20, help="each question so often (20)")
     found["pages"].add_argument("--messages", type=int, default=100, help="(100)")
     found["stop"].add_argument("--polls", type=_even, default=50, help="held polls (50)")
     found["storm"].add_argument("--polls", type=_even, default=3000, help="held polls (3000)")

@@ -16,6 +16,7 @@ from bench.meter import Figures, side_by_side
 from bench.pages import pages
 from bench.readers import SETTLE_SECONDS, SIDES, TRANSPORTS, Reader, Record
 from bench.reload import reload, upgrade
+from bench.search import search
 from bench.server import Server, Session, fresh_database
 from bench.sockets import sockets
 from bench.storm import storm
@@ -179,4 +180,5 @@ ALL = (
     backup,
     year,
     storm,
+    search,
 )

@@ -1,6 +1,6 @@
-"""Conversations to look into: transcripts, and an administrator's search."""
+"""Conversations to look into: transcripts, and those that an administrator looks for."""
 
-from chat import audit, receipts, sessions, store, timeline
+from chat import audit, receipts, search, sessions, store, texts, timeline
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import existing
@@ -28,10 +28,10 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
     return runtime.database.read(read)
 
 
-def search(
+def listed(
     runtime: Runtime, actor: User, text: str, status: str | None, before_id: int, limit: int
 ) -> tuple[list[TimedSession], bool]:
-    """The newest sessions with lower ids that have the text in a name, an email or a message.
+    """The newest sessions with lower ids that have the words of the text in a name and email, or a message.
 
     And whether there are more. What is found tells of messages: that words are searched is noted before, not
     which. Raises Forbidden, and Overloaded when too many search already.
@@ -40,13 +40,19 @@ def search(
 
     def read(db: Connection) -> list[TimedSession]:
         time = store.server.time(db)
-        rows = store.archive.search(db, text, status, before_id, limit + 1)
+        rows = looked_for(db, text, status, before_id, limit + 1)
         return [sessions.details(db, runtime, row, time) for row in rows]
 
     if text:
         runtime.database.write(lambda db: audit.note(db, actor, "searched"))
     found = runtime.database.read_slowly(read)
     return found[:limit], len(found) > limit
+
+
+def looked_for(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[SessionRow]:
+    """The same as rows."""
+    names, words = texts.folded(text).split(), search.words(text)
+    return store.archive.search(db, names, words, status, before_id, limit)
 
 
 def _visible(db: Connection, user: User, chat_session_id: int) -> SessionRow:

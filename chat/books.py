@@ -26,7 +26,8 @@ TERMS = (
 # The columns of a session that may change after its end.
 LIVING = (
     *("rating", "rating_comment", "client_read_id", "agent_read_id", "client_delivered_id"),
-    *("agent_delivered_id", "owner_revision", "events_revision", "revision", "due_at", "words_gone_at"),
+    *("agent_delivered_id", "owner_revision", "events_revision", "edited_revision", "revision"),
+    *("due_at", "words_gone_at"),
 )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from chat import clock, settings, store
-from chat.database.connection import Connection, UnsafeSQLite, check_version, sqlite3
+from chat.database.connection import Connection, UnsafeSQLite, check_search, check_version, sqlite3
 from chat.database.migrations import NewerSchema, OlderSchema
 from chat.errors import DatabaseUnavailable
 from chat.providers import smtp
@@ -68,6 +68,7 @@ def _python() -> Finding:
 def _sqlite(found: Settings) -> Finding:
     try:
         warning = check_version(sqlite3.sqlite_version_info, found.workers)
+        check_search()
     except UnsafeSQLite as error:
         return Finding("sqlite", "wrong", sqlite3.sqlite_version, str(error))
     return Finding("sqlite", "warning" if warning else "ok", sqlite3.sqlite_version, warning)

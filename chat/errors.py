@@ -108,6 +108,10 @@ class SessionPaused(Problem):
     title = "The chat session is paused, and what may be written meanwhile is written; it goes on first."
 
 
+class TooLate(Problem):
+    code, status, title = "too_late", 409, "This message can no longer be changed."
+
+
 class WrongStatus(Problem):
     code, status, title = "wrong_status", 409, "The chat session is not in a state for this."
 

@@ -1,6 +1,6 @@
 """Sending, reading, and waiting for what is new."""
 
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Sequence
 from time import sleep
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from chat.waiting import Start
 from chat.wire import Summary
 
 MAX_CHARACTERS = 4000
+# What is told of edits to who says only up to where they read.
+EDITED_LIMIT = 20
 # How old a sign of life may be before somebody who sends gives a new one.
 SEEN_AGAIN_MS = 20_000
 # Pauses that do not end by themselves: who can end each, and how.
@@ -50,7 +52,8 @@ class Page(NamedTuple):
 
     `peer` is how the other side is: typing, online or away. `cursor` is where to go on from, `head` the
     revision that was read at. `is_news` tells whether the reader at that position lacks any of it;
-    `was_held` whether it could wait for it.
+    `was_held` whether it could wait for it. `edited` is for who has no cursor: which of the messages that
+    they have were edited or deleted last.
     """
 
     messages: list[Message]
@@ -62,6 +65,7 @@ class Page(NamedTuple):
     has_more: bool
     is_news: bool
     was_held: bool = False
+    edited: Sequence[Message] = ()
 
     @property
     def revisions(self) -> list[int]:
@@ -87,7 +91,7 @@ def send(
     somebody writes for them. Raises what `before` raises, InvalidParameter, NotFound, SessionEnded,
     SessionPaused, IdempotencyMismatch, TooManyRequests.
     """
-    _count(runtime, user, caller)
+    count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
@@ -96,20 +100,13 @@ def send(
         sent = _sent_before(db, chat_session_id, user.id, text, client_message_id)
         if sent is not None:
             return row, sent, None
-        time, side = store.server.time(db), sessions.side_of(row, user.id)
-        told: list[Change] = []
-        if is_there and time.now - min(seen_at(row, side), time.heartbeat_at) >= SEEN_AGAIN_MS:
-            told = changes.arrive(db, runtime.settings, [user.id])
-            row = sessions.of_user(db, chat_session_id, user.id)
-        life = sessions.life_of(db, row, runtime.settings)
-        life.settle(time)
-        if life.session["status"] == "ended":
-            raise SessionEnded(receipt=sessions.receipt_address(runtime.settings, chat_session_id))
+        life, now, told = settled(db, runtime, user, row, is_there)
         if before:
-            before(db, life, time.now)
+            before(db, life, now)
+        side = sessions.side_of(row, user.id)
         _require_room(db, life, side)
         head = store.revision.advance(db)
-        message_id = insert(db, life, side, text, client_message_id, time.now, head)
+        message_id = insert(db, life, side, text, client_message_id, now, head)
         if note:
             note(db, message_id)
         return row, message_id, [*told, *changes.save(db, life, head)]
@@ -121,6 +118,25 @@ def send(
     changes.publish(runtime, told or ())
     sleep(0)  # Those who wait go first; the sender's answer is built meanwhile or after.
     return message_id, told is None
+
+
+def settled(
+    db: Connection, runtime: Runtime, user: User, row: SessionRow, is_there: bool = True
+) -> tuple[Lifecycle, int, list[Change]]:
+    """The session as it stands now that the user writes in it, who is there, and what that has changed.
+
+    Raises SessionEnded.
+    """
+    time, told = store.server.time(db), list[Change]()
+    seen = min(seen_at(row, sessions.side_of(row, user.id)), time.heartbeat_at)
+    if is_there and time.now - seen >= SEEN_AGAIN_MS:
+        told = changes.arrive(db, runtime.settings, [user.id])
+        row = sessions.of_user(db, row["id"], user.id)
+    life = sessions.life_of(db, row, runtime.settings)
+    life.settle(time)
+    if life.session["status"] == "ended":
+        raise SessionEnded(receipt=sessions.receipt_address(runtime.settings, row["id"]))
+    return life, time.now, told
 
 
 def insert(
@@ -146,7 +162,14 @@ def of_request(db: Connection, client: User, chat_session_id: int) -> str:
     row = sessions.of_user(db, chat_session_id, client.id)
     if row["client_id"] != client.id or row["accepted_at"] is not None:
         raise NotFound
-    return "\n\n".join(each["message"] for each in store.messages.all_of(db, chat_session_id))
+    said = [each["message"] for each in store.messages.all_of(db, chat_session_id)]
+    return "\n\n".join(filter(None, said))
+
+
+def behind(db: Connection, chat_session_id: int, message_id: int, count: int) -> int:
+    """What to read before to have a message with so many newer ones: above all ids if there are no more."""
+    newer = store.messages.since(db, chat_session_id, message_id, count + 1)
+    return newer[-1]["id"] if len(newer) > count else 2**63 - 1
 
 
 def read(runtime: Runtime, user: User, chat_session_id: int, position: Position) -> Page:
@@ -182,6 +205,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
         head=head,
         has_more=has_more,
         is_news=bool(rows) or (position.cursor is not None and row["revision"] > position.cursor),
+        edited=_edited(db, row, position),
     )
 
 
@@ -228,7 +252,16 @@ def follow(
 class _Reader:
     """Somebody who reads on from a position in a chat session."""
 
-    __slots__ = ("_chat_session_id", "_is_eager", "_peer", "_position", "_runtime", "_user", "_was_ended")
+    __slots__ = (
+        "_chat_session_id",
+        "_is_eager",
+        "_peer",
+        "_position",
+        "_runtime",
+        "_seen",
+        "_user",
+        "_was_ended",
+    )
 
     def __init__(
         self, runtime: Runtime, user: User, chat_session_id: int, position: Position, is_eager: bool = False
@@ -240,6 +273,7 @@ class _Reader:
         self._peer = position.peer
         self._was_ended: bool | None = None
         self._is_eager = is_eager
+        self._seen: int | None = None  # The revision at which it began to wait.
 
     def begin(self, db: Connection) -> Page | int:
         """The page; or only its head for who has all messages, as most have who come again."""
@@ -248,7 +282,7 @@ class _Reader:
             if row is not None and row["last_message_id"] <= self._position.last_id:
                 side = sessions.side_of(row, self._user.id)
                 _note_delivered(db, self._runtime, row, side, self._position)
-                self._was_ended = row["status"] == "ended"
+                self._was_ended, self._seen = row["status"] == "ended", row["head"]
                 return row["head"]
         return self.read(db)
 
@@ -258,14 +292,17 @@ class _Reader:
         return fetch(db, self._runtime, self._user, self._chat_session_id, self._position)
 
     def is_news(self, page: Page) -> bool:
-        """Also the end of the session; and with a cursor how the other side is."""
+        """Also the end of the session, and what is edited meanwhile; with a cursor how the other side is."""
         is_ended = page.session["status"] == "ended"
         if self._was_ended is None:
             self._was_ended = is_ended
+        if self._seen is None:
+            self._seen = page.head
         self._peer = self._peer or page.peer
         return (
             self._is_eager
             or page.is_news
+            or any(each["revision"] > self._seen for each in page.edited)
             or self._was_ended != is_ended
             or (self._position.cursor is not None and page.peer != self._peer)
         )
@@ -276,7 +313,7 @@ class _Reader:
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
 
 
-def _count(runtime: Runtime, user: User, caller: Caller) -> None:
+def count(runtime: Runtime, user: User, caller: Caller) -> None:
     """One more of the user, and of where they are; raises TooManyRequests."""
     settings = runtime.settings
     per_minute: dict[Hashable, int] = {user.id: settings.sends_per_minute}
@@ -310,7 +347,8 @@ def _sent_before(
     earlier = store.messages.by_key(db, chat_session_id, user_id, client_message_id)
     if earlier is None:
         return None
-    if earlier["message"] != text:
+    # One that was edited since was sent with other words, which are not kept.
+    if earlier["message"] != text and earlier["edited_at"] is None:
         raise IdempotencyMismatch
     return earlier["id"]
 
@@ -335,6 +373,13 @@ def _rows(db: Connection, session: SessionRow, position: Position, limit: int) -
     if session["last_message_id"] <= position.last_id:
         return []
     return store.messages.since(db, session["id"], position.last_id, limit)
+
+
+def _edited(db: Connection, session: SessionRow, position: Position) -> Sequence[Message]:
+    is_plain = position.cursor is None and position.before_id is None
+    if not is_plain or not position.last_id or not session["edited_revision"]:
+        return ()
+    return store.messages.edited(db, session["id"], position.last_id, EDITED_LIMIT)
 
 
 def _cursor_of_cut_page(db: Connection, chat_session_id: int, position: Position, last: Message) -> int:

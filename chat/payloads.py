@@ -12,6 +12,7 @@ from typing import Any
 
 from chat import books, clock, store
 from chat.database.connection import Connection
+from chat.errors import existing
 from chat.money import Cents
 from chat.store.rows import DeliveryRow, WebhookRow
 
@@ -35,8 +36,8 @@ def signature(webhook: WebhookRow, key: str, sent_at: int, content: bytes) -> st
 
 def _data(db: Connection, webhook: WebhookRow, delivery: DeliveryRow) -> Mapping[str, object]:
     kind, subject_id = delivery["type"], delivery["subject_id"]
-    if kind == "message.created":
-        said: Mapping[str, object] = store.messages.said(db, subject_id)
+    if kind.startswith("message."):
+        said: Mapping[str, object] = existing(store.messages.said(db, subject_id))
         names = ("id", "chat_session_id", "sender_type", "sender_id")
         words = {"message": said["message"]} if webhook["has_words"] else {}
         return {name: said[name] for name in names} | words

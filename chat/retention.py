@@ -7,7 +7,7 @@ milliseconds. No revision is taken for it, so nobody who waits is woken.
 from collections.abc import Callable
 from time import sleep
 
-from chat import erasure, store
+from chat import erasure, indexing, store
 from chat.accounts import DAY_MS
 from chat.background import Background
 from chat.database.connection import Connection
@@ -18,6 +18,8 @@ from chat.store.words import Kind
 
 # Of the server's time: nothing here is urgent, but for an erased person.
 EVERY_MS = 60_000
+# The index of messages is written anew without what was edited and deleted: seconds of work for a million.
+PURGE_EVERY_MS = 3_600_000
 # In one transaction; most have fewer words than `ROWS`.
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
@@ -33,7 +35,7 @@ class Retention(Background):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._done_at = 0
+        self._done_at = self._purged_at = 0
         self._is_log_old = False
 
     def _work(self) -> None:
@@ -46,6 +48,9 @@ class Retention(Background):
             self._delete_old(now)
             self._delete_words(now)
             self._done_at = now
+        if not 0 <= now - self._purged_at < PURGE_EVERY_MS and database.read(store.search.is_stale):
+            indexing.purge(self._runtime, lambda: self._stopped)
+            self._is_log_old, self._purged_at = True, now
         # Only then are the words out of the file. Where somebody reads what was before, next time.
         if self._is_log_old and database.empty_log():
             self._is_log_old = False

@@ -252,6 +252,12 @@ class Settings:
         "The same for one address (IPv6: one /64) in one process; this machine has no limit.",
         _integer(0, 1_000_000),
     )
+    edit_minutes: int = _setting(
+        15,
+        "minutes",
+        "How long after it was sent its writer may edit or delete a message; 0 is never.",
+        _integer(0, 1440),
+    )
     sends_per_minute: int = _setting(
         0,
         "messages",

@@ -559,6 +559,33 @@ class Statement(TypedDict):
     payouts: list[Payout]
 
 
+class Piece(TypedDict):
+    """A part of a text, and whether it is what was searched for."""
+
+    text: str
+    is_match: bool
+
+
+class Found(TypedDict):
+    """A message that was searched for: the part of it that matches, and of whom it is."""
+
+    message_id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_name: str
+    created_at: str
+    snippet: list[Piece]
+    client: Person
+    agent: Person | None
+
+
+class FoundOnes(TypedDict):
+    """Newest first."""
+
+    found: list[Found]
+    has_more: bool
+
+
 class Done(TypedDict):
     """There is no more to say."""
 
@@ -572,8 +599,14 @@ class Sent(Done):
     duplicate: NotRequired[Literal[True]]
 
 
+class Changed(Done):
+    """A message that its writer has edited or deleted, as it is then."""
+
+    message: Message
+
+
 class Fetched(TypedDict):
-    """Messages after a position."""
+    """Messages after a position; without a cursor also those before it that were `edited` or deleted last."""
 
     messages: list[Message]
     session: Summary
@@ -582,6 +615,7 @@ class Fetched(TypedDict):
     cursor: int
     has_more: bool
     server_time: int
+    edited: NotRequired[list[Message]]
 
 
 class Listing(TypedDict):

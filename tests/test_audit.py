@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from app import create_app
-from chat import store, widgets
+from chat import indexing, store, widgets
 from chat.database.connection import sqlite3 as engine
 from chat.settings import Settings
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in, page_of
@@ -246,6 +246,7 @@ def test_reading_a_conversation_is_noted_of_administrators_alone(server, admin):
 def test_a_search_for_words_is_noted_without_them(server, admin):
     office, talk = Visitor(server, admin), server.conversation()
     talk.client.send(talk.id, "wellensittich")
+    indexing.catch_up(server.runtime)
     for text in ("", " ", "wellen", "elster"):
         page = office.open(f"/admin/sessions?q={text.replace(' ', '+')}")
         assert (f"/admin/sessions/{talk.id}" in page.body.decode()) == (text != "elster")

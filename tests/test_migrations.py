@@ -197,3 +197,29 @@ def test_what_was_searched_for_is_forgotten_and_words_may_be_gone(older):
     assert database.read(look) == (["", "x"], "ok")
     database.write(lambda db: store.words.empty(db, store.words.OF_PERSON[0], [1]))
     assert database.read(lambda db: store.messages.all_of(db, 1))[0]["message"] == ""
+
+
+def test_messages_of_before_are_found(older):
+    before, now = older
+    db = before("m028_search")
+    for statement in (
+        PEOPLE,
+        "UPDATE server SET currency = 'EUR'",
+        """
+        INSERT INTO chat_sessions (id, client_id, agent_id, status, end_reason, created_at, ended_at,
+            total_cents, revision) VALUES (1, 1, 2, 'ended', 'expired', 1, 2, 0, 1)
+        """,
+        """
+        INSERT INTO messages (chat_session_id, sender_id, sender_type, message, created_at, revision)
+        VALUES (1, 1, 'client', 'Un été', 1, 1), (1, 1, 'client', '', 1, 2)
+        """,
+    ):
+        db.conn.execute(statement)
+    database = now()
+
+    def found(db, role, user_id):
+        return [row["message_id"] for row in store.search.find(db, ["ete"], role, user_id, 99, 9)]
+
+    assert not database.read(store.search.is_behind)
+    for role, user_id, ids in (("client", 1, [1]), ("agent", 2, [1]), ("agent", 3, []), ("admin", 9, [1])):
+        assert database.read(lambda db, role=role, user_id=user_id: found(db, role, user_id)) == ids

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from app import create_app
-from chat import people, tokens, webhooks, widgets
+from chat import indexing, people, tokens, webhooks, widgets
 from chat.accounts import User, hash_token
 from chat.settings import Settings
 from tests.client import Client
@@ -47,6 +47,7 @@ IN_PATH = {
     "delivery_id": [NOWHERE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
+    "message_id": [MESSAGE],
     "kind": ["txt", "json", "xml"],
     "filename": ["css/tokens.css"],
 }
@@ -86,6 +87,8 @@ QUERIES = {
     "desk.list_missed": [{}, {"before": SESSION}],
     "order.list_acts": [{}, {"userId": CLIENT, "beforeEntryId": ENTRY}],
     "keeping.list_acts": [{"q": "kanarie"}],
+    "search.find": [{"q": "kanarie"}, {"q": "kanarie", "beforeMessageId": MESSAGE}, {"q": f"c{CLIENT}"}],
+    "searching.show": [{"q": "kanarie"}, {"q": "kanarie", "before": MESSAGE}],
     "keeping.list_reports": [{}, {"before": REPORT}],
     "webhooks.list_deliveries": [{}, {"beforeDeliveryId": 99}],
     "earnings.show": [{}, {"agentId": AGENT}],
@@ -95,7 +98,7 @@ QUERIES = {
     "asking.listed": [{}, {"after": CLIENT}],
     "asking.request_page": [{"agent_id": CLIENT}, {"agent_id": ADMIN}, {"again": SESSION}],
     "conversations.history": [{}, {"before": SESSION}],
-    "conversations.show": [{}, {"before": MESSAGE}],
+    "conversations.show": [{}, {"before": MESSAGE}, {"around": MESSAGE}],
     "desk.show": [{}, {"before": MESSAGE}],
     "profile.balance": [{}, {"before": ENTRY}],
     "administration.list_people": [{"q": "kanarie", "before": CLIENT}],
@@ -105,6 +108,8 @@ QUERIES = {
 NOTHING = [{}]
 BODIES = {
     "sending.send": [{"chat_session_id": SESSION, "message": "Coucou"}],
+    "sending.edit": [{"message": "Coucou"}],
+    "sending.delete": NOTHING,
     "signals.read": [
         {"chat_session_id": SESSION, "message_id": MESSAGE},
         {"chat_session_id": OWN, "message_id": MESSAGE},
@@ -187,6 +192,8 @@ BODIES = {
     "profile.change_password": [{"password": "wrong horse", "new_password": "correct horse"}],
     "asking.ask": [{"agent_id": CLIENT}, {"agent_id": ADMIN, "rate_cents": "5", "message": "Bonjour"}],
     "conversations.send": [{"message": "Coucou"}],
+    "conversations.edit_message": [{"message": "Coucou"}],
+    "conversations.delete_message": NOTHING,
     "conversations.act": [{"spending_limit": "5", "rating": "1", "agent_id": AGENT, "rate_cents": "5"}],
     "desk.switch": [{"available": "1"}],
     "desk.save_reply": [{"shortcut": "own", "message": "own"}],
@@ -211,7 +218,7 @@ OFFICE = (
     ),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
-    *("clients.", "files.", "webhooks.", "hooks.", "widgets."),
+    *("clients.", "files.", "webhooks.", "hooks.", "widgets.", "search.", "searching."),
     *("figures.", "answering."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
@@ -289,6 +296,7 @@ def house(site):
     )
     webhooks.turn(site.runtime, None, hook["id"], False)
     widget = widgets.add(site.runtime, None, canary(), ["https://shop.example"])
+    indexing.catch_up(site.runtime)
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
     rows = site.database.read(
         lambda db: {

@@ -9,9 +9,22 @@ from urllib.parse import quote
 
 import pytest
 
-from chat import accounts, balances, earnings, erasure, people, retention, store, tokens
+from chat import (
+    accounts,
+    balances,
+    earnings,
+    edits,
+    erasure,
+    indexing,
+    messages,
+    people,
+    retention,
+    store,
+    tokens,
+)
 from chat.accounts import DAY_MS, User
 from chat.database.connection import sqlite3 as engine
+from chat.demo import pairs
 from chat.errors import StillNeeded
 from chat.live.hub import HERE
 from chat.retention import ROWS, Retention
@@ -38,7 +51,7 @@ def documented():
 
 def columns(db):
     """Those that may hold text, of all tables of ours."""
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
+    tables = "SELECT name FROM pragma_table_list WHERE type = 'table' AND name NOT LIKE '%sqlite%'"
     for (table,) in db.conn.execute(tables).fetchall():
         for _, name, kind, *_ in db.conn.execute(f"PRAGMA table_xinfo({table})").fetchall():
             if kind.split()[0] in ("TEXT", "BLOB", "ANY"):
@@ -364,6 +377,37 @@ def test_an_erasing_that_was_interrupted_is_gone_on_with(runtime):
     assert runtime.database.read(store.users.being_erased) == [user_id]
     Retention(runtime)._work()
     assert runtime.database.read(store.users.being_erased) == []
+
+
+def test_what_is_deleted_is_out_of_the_index_too(runtime):
+    """Of a conversation's words, and of a person's; terms are kept folded, and as what differs."""
+    talk = pairs.create(runtime, 1, "")[0]
+    row = runtime.database.read(lambda db: store.sessions.by_id(db, talk.id))
+    client, agent = (
+        User(row[f"{who}_id"], who, "", accounts.hash_token(talk.tokens[who])) for who in ("client", "agent")
+    )
+    sent = [
+        messages.send(runtime, who, talk.id, text, None, is_there=False)[0]
+        for number in range(40)
+        for who, text in (
+            (client, f"Zqkanarie{number}gelb"),
+            (agent, f"un mot de plus {number} xqbleu{number}"),
+        )
+    ]
+    indexing.catch_up(runtime)
+    assert runtime.database.empty_log()
+    assert in_the_file(runtime.database, "qkanarie", "qbleu") == ["qkanarie", "qbleu"]
+    edits.delete(runtime, agent, talk.id, sent[-1])
+    Retention(runtime)._work()
+    assert runtime.database.empty_log()
+    assert in_the_file(runtime.database, "qbleu39", "qbleu") == ["qbleu"]
+    # One that is interrupted is begun again.
+    erasure.finish(runtime, client.id, lambda: runtime.database.read(store.search.is_stale))
+    assert runtime.database.read(store.search.is_stale)
+    erasure.finish(runtime, client.id)
+    assert not runtime.database.read(store.search.is_stale)
+    assert runtime.database.empty_log()
+    assert in_the_file(runtime.database, "kanarie", "gelb", "qbleu") == ["qbleu"]
 
 
 def test_words_are_gone_after_their_days_and_nobody_is_woken(start, run):

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from chat import accounts, agents, changes, messages, signals, store, transitions
+from chat import accounts, agents, changes, edits, messages, signals, store, transitions
 from chat.accounts import User
 from chat.live import topics
 from chat.live.doorbell import PollLoop
@@ -180,3 +180,12 @@ def test_what_happened_between_two_looks_is_told_in_one(office):
     session_id = office.ask()
     near, far = office.heard(session_id, accept_and_hand_over)
     assert near == far == ALL_AGENTS
+
+
+def test_an_edit_of_an_older_message_is_told_like_a_new_one(office):
+    session_id = office.talk()
+    first = office.send("client", session_id)
+    office.send("agent", session_id)
+    client = office.people["client"]
+    heard = office.heard(session_id, lambda: edits.edit(office.runtime, client, session_id, first, "Bonsoir"))
+    assert heard == ({*BOTH, "messages"}, {*BOTH, "messages"})

@@ -93,7 +93,14 @@ RIGHT = {
     "login.log_in": ("client", {"email": "nobody@nowhere.example", "password": PASSWORD, "code": "1"}),
 }
 # Without a provider of payments; tests/test_payments.py has one.
-OFF = {"clients.change", "order.finish", "payments.create", "payments.show", "payments.refund"}
+OFF = {
+    "clients.change",
+    "sending.edit",
+    "order.finish",
+    "payments.create",
+    "payments.show",
+    "payments.refund",
+}
 OFF |= {"webhooks.change"}
 # What a client may not even ask.
 OF_ADMINISTRATORS = ("diagnosis", "webhooks")
@@ -319,6 +326,8 @@ def test_a_frame_takes_what_it_is_described_to_take(site, people):
     tokens, ids = people
     right = {
         "send": {"message": "Bonjour", "client_message_id": None, "chat_session_id": ids["open"]},
+        "edit": {"message_id": 1, "message": "Bonjour", "chat_session_id": ids["open"]},
+        "delete": {"message_id": 1, "chat_session_id": ids["open"]},
         "read": {"message_id": 1, "chat_session_id": ids["open"]},
         "typing": {"typing": True, "chat_session_id": ids["open"]},
     }

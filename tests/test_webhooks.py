@@ -255,6 +255,17 @@ def test_words_are_told_where_the_webhook_says_so_and_kept_nowhere_else(site, ad
         assert "Kanarie" not in str(rows(site, f"SELECT * FROM {table}"))
 
 
+def test_what_a_writer_edits_and_deletes_is_told(site, add):
+    hook = add(events=["message.edited", "message.deleted"], with_words=True)
+    talk = site.conversation()
+    sent = talk.client.send(talk.id, "Kanarie").json["messageId"]
+    path = f"/api/chat/messages/{talk.id}/{sent}"
+    assert talk.client.post(path, {"message": "Kanari"}).status == 200
+    assert hook.until("message.edited", id=sent)[-1].data["message"] == "Kanari"
+    assert talk.client.post(f"{path}/delete").status == 200
+    assert hook.until("message.deleted", id=sent)[-1].data["message"] == ""
+
+
 def test_nothing_is_told_of_before_it_was_added_or_while_it_is_off(site, admin, add):
     talk = site.conversation()
     talk.agent.send(talk.id, "before")

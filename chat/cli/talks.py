@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import click
 
-from chat import audit, clock, messages, store, texts
+from chat import archive, audit, clock, indexing, messages, store, texts
 from chat.accounts import User
 from chat.cli.group import Refused, as_json, chat, or_fail, runtime, show
 from chat.database.connection import Connection
@@ -19,7 +19,10 @@ PAGE = 100
 @chat.command("sessions")
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option(
-    "--of", "text", default="", help="Only where each of these words is in a name, an email or a message."
+    "--of",
+    "text",
+    default="",
+    help="Only where these words are all in a person's name and email, or all in a message.",
 )
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @as_json
@@ -29,9 +32,11 @@ def list_sessions(status: str | None, text: str, limit: int, as_json: bool) -> N
     def read(db: Connection) -> list[SessionRow]:
         if text:
             audit.note(db, None, "searched")
-        return store.archive.search(db, text, status, 2**63 - 1, limit)
+        return archive.looked_for(db, text, status, 2**63 - 1, limit)
 
     found = runtime().database
+    if text:
+        indexing.catch_up(runtime())
     show((_columns(row) for row in (found.write(read) if text else found.read(read))), as_json)
 
 

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 else:  # pysqlite3 where it is installed, or else the standard library's.
     from sqlite_utils.utils import sqlite3
 
-__all__ = ["Connection", "FileAway", "FileConnection", "check_version", "connect", "path_of", "sqlite3"]
+__all__ = [
+    "Connection",
+    "FileAway",
+    "FileConnection",
+    "check_search",
+    "check_version",
+    "connect",
+    "path_of",
+    "sqlite3",
+]
 
 Connection = sqlite_utils.Database
 
@@ -26,7 +35,7 @@ BUSY_SECONDS = 5.0
 
 
 class UnsafeSQLite(RuntimeError):
-    """The SQLite library can corrupt a database that two processes write."""
+    """The SQLite library can corrupt a database that two processes write, or lacks what is needed."""
 
 
 def path_of(url: str) -> Path:
@@ -49,6 +58,17 @@ def check_version(version: tuple[int, ...], workers: int) -> str:
     if workers > 1:
         raise UnsafeSQLite(f"{problem}; or set CHAT_WORKERS=1.")
     return f"{problem}. With one worker, and no command-line writes beside it, it may run."
+
+
+def check_search() -> None:
+    """Raises UnsafeSQLite where the library was built without FTS5, with which messages are searched."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as conn:
+        modules = {name for (name,) in conn.execute("PRAGMA module_list")}
+    if "fts5" not in modules:
+        raise UnsafeSQLite(
+            f"SQLite {sqlite3.sqlite_version} was built without FTS5, with which messages are searched. "
+            "Install pysqlite3 0.6 or newer (pip install pysqlite3), or a Python whose SQLite has it."
+        )
 
 
 def connect(path: Path, mode_of: Path | None = None) -> Connection:

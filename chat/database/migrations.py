@@ -1146,6 +1146,77 @@ def m025_privacy(db: Connection) -> None:
     )
 
 
+@migrations()
+def m027_edits(db: Connection) -> None:
+    for statement in (
+        # When its writer last edited or deleted it; what it said before is not kept.
+        "ALTER TABLE messages ADD COLUMN edited_at INTEGER",
+        "ALTER TABLE messages ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0 CHECK (is_deleted IN (0, 1))",
+        # Of the last of these in a session: whoever reads on where there was none looks for none.
+        "ALTER TABLE chat_sessions ADD COLUMN edited_revision INTEGER NOT NULL DEFAULT 0",
+        # Those that a client is told of which says only up to where it has read.
+        "CREATE INDEX messages_edited ON messages (chat_session_id, revision) WHERE edited_at IS NOT NULL",
+        """
+        CREATE TRIGGER happenings_edited AFTER UPDATE OF edited_at ON messages
+        WHEN EXISTS (SELECT 1 FROM webhooks WHERE off_at IS NULL) BEGIN
+            INSERT INTO happenings (type, subject_id, at, data, revision) VALUES (
+                iif(new.is_deleted, 'message.deleted', 'message.edited'), new.id, new.edited_at, '{}',
+                new.revision
+            );
+        END
+        """,
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m028_search(db: Connection) -> None:
+    indexed = (
+        "FROM messages WHERE chat_session_id = new.id AND id <= (SELECT searched_message_id FROM server)"
+    )
+    who = "'c' || {row}.client_id || coalesce(' a' || {row}.agent_id, '')"
+    for statement in (
+        # Up to which message they are in the index, and whether words are in it that are only marked as gone:
+        # 2 while it is written anew without them.
+        "ALTER TABLE server ADD COLUMN searched_message_id INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE server ADD COLUMN is_search_stale INTEGER NOT NULL DEFAULT 0",
+        f"""
+        CREATE VIEW searchable AS SELECT m.id, m.message, {who.format(row="s")} AS who
+        FROM messages m JOIN chat_sessions s ON s.id = m.chat_session_id
+        """,
+        # With all beginnings of two and three letters: those of longer ones are few enough.
+        """
+        CREATE VIRTUAL TABLE search USING fts5 (
+            message, who, content = 'searchable', content_rowid = 'id',
+            tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3', columnsize = 0
+        )
+        """,
+        "INSERT INTO search (search) VALUES ('rebuild')",
+        "UPDATE server SET searched_message_id = (SELECT coalesce(max(id), 0) FROM messages)",
+        """
+        CREATE TRIGGER search_message AFTER UPDATE OF message ON messages
+        WHEN old.message <> new.message AND new.id <= (SELECT searched_message_id FROM server) BEGIN
+            INSERT INTO search (search, rowid, message, who)
+                SELECT 'delete', id, old.message, who FROM searchable WHERE id = new.id;
+            INSERT INTO search (rowid, message, who)
+                SELECT id, new.message, who FROM searchable WHERE id = new.id;
+            UPDATE server SET is_search_stale = 1 WHERE is_search_stale <> 1;
+        END
+        """,
+        # Whoever had a session before does not find it any more; who has it now finds all of it.
+        f"""
+        CREATE TRIGGER search_agent AFTER UPDATE OF agent_id ON chat_sessions
+        WHEN old.agent_id IS NOT new.agent_id BEGIN
+            INSERT INTO search (search, rowid, message, who)
+                SELECT 'delete', id, message, {who.format(row="old")} {indexed};
+            INSERT INTO search (rowid, message, who)
+                SELECT id, message, {who.format(row="new")} {indexed};
+        END
+        """,
+    ):
+        db.conn.execute(statement)
+
+
 def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
     """'' may be in the place of words that are gone.
 

@@ -27,6 +27,7 @@ from chat.store import (
     reports,
     requests,
     revision,
+    search,
     second_steps,
     server,
     sessions,

@@ -1,37 +1,49 @@
 """Chat sessions to look into again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from chat import texts
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
+from chat.store.search import asked
 from chat.store.sessions import COLUMNS, TABLES, ids_of_client
 
+# Messages, the newest, whose sessions a search finds.
+MOST_FOUND = 1000
 
-def search(db: Connection, text: str, status: str | None, before_id: int, limit: int) -> list[SessionRow]:
-    """The newest with lower ids in which each word of the text is in a name, an email or a message."""
-    words = dict.fromkeys(texts.folded(text).split())
-    has_words = " ".join(
-        f"""
-            AND (
-                instr(folded(client.name || ' ' || client.email), :word_{number})
-                OR instr(folded(ifnull(agent.name || ' ' || agent.email, '')), :word_{number})
-                OR EXISTS (
-                    SELECT 1 FROM messages m WHERE m.chat_session_id = s.id
-                        AND instr(folded(m.message), :word_{number})
-                )
+
+def search(
+    db: Connection, names: Sequence[str], words: Sequence[str], status: str | None, before_id: int, limit: int
+) -> list[SessionRow]:
+    """The newest with lower ids of somebody with all these in their name or email, or with a message, one of
+    the newest, that has all these words; where there are none of either, of anybody."""
+    found = [
+        f"""s.{who} IN (SELECT id FROM users WHERE {
+            " AND ".join(
+                f"instr(folded(name || ' ' || email), :name_{number})" for number in range(len(names))
             )
-        """
-        for number in range(len(words))
-    )
+        })"""
+        for who in ("client_id", "agent_id")
+        if names
+    ]
+    if words:
+        found.append(f"""s.id IN (
+            SELECT chat_session_id FROM messages WHERE id IN (
+                SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT {MOST_FOUND:d}
+            )
+        )""")
     return _many(
         db,
         f"""
-        WHERE s.id < :before_id AND (:status IS NULL OR status = :status) {has_words}
+        WHERE s.id < :before_id AND (:status IS NULL OR status = :status) AND ({" OR ".join(found) or "true"})
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
-        {"status": status, "before_id": before_id, **{f"word_{n}": word for n, word in enumerate(words)}},
+        {
+            "status": status,
+            "before_id": before_id,
+            "asked": asked(words, "admin", 0) if words else "",
+            **{f"name_{number}": name for number, name in enumerate(names)},
+        },
     )
 
 

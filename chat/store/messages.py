@@ -9,6 +9,7 @@ _SELECT = """
     SELECT m.id, m.chat_session_id, m.sender_type, m.sender_id, users.name AS sender_name, m.message,
         datetime(m.created_at / 1000, 'unixepoch') AS created_at,
         m.id <= iif(m.sender_type = 'client', s.agent_read_id, s.client_read_id) AS is_read,
+        datetime(m.edited_at / 1000, 'unixepoch') AS edited_at, m.is_deleted,
         m.client_message_id, m.revision
     FROM messages m
     JOIN chat_sessions s ON s.id = m.chat_session_id
@@ -37,10 +38,24 @@ def all_of(db: Connection, chat_session_id: int) -> list[Message]:
     return since(db, chat_session_id, 0, -1)
 
 
+def edited(db: Connection, chat_session_id: int, last_id: int, limit: int) -> list[Message]:
+    """Of those up to this id the `limit` that were edited or deleted last, the latest first."""
+    where = "m.edited_at IS NOT NULL AND m.id <= ? ORDER BY m.revision DESC"
+    return _rows(db, where, chat_session_id, last_id, limit)
+
+
 def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> int:
-    """The lowest revision among the messages with a higher id, of which there is at least one."""
+    """The lowest revision among the messages with a higher id, of which there is at least one.
+
+    What was never edited has revisions in the order of ids: beyond the first such message they are higher.
+    """
     row = db.conn.execute(
-        "SELECT revision FROM messages WHERE chat_session_id = ? AND id > ? ORDER BY id LIMIT 1",
+        """
+        SELECT min(revision) FROM messages WHERE chat_session_id = ?1 AND id > ?2 AND id <= coalesce((
+            SELECT id FROM messages WHERE chat_session_id = ?1 AND id > ?2 AND edited_at IS NULL
+            ORDER BY id LIMIT 1
+        ), 1 << 62)
+        """,
         (chat_session_id, last_id),
     ).fetchone()
     return int(row[0])
@@ -50,7 +65,7 @@ def newest_id(db: Connection, chat_session_id: int, revision: int) -> int:
     """The newest message that there was at this revision, or 0."""
     row = db.conn.execute(
         """
-        SELECT id FROM messages WHERE chat_session_id = ? AND revision <= ? ORDER BY revision DESC LIMIT 1
+        SELECT id FROM messages WHERE chat_session_id = ? AND +revision <= ? ORDER BY id DESC LIMIT 1
         """,
         (chat_session_id, revision),
     ).fetchone()
@@ -97,7 +112,7 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
     """The message that was sent with this idempotency key."""
     row: SentRow | None = db.conn.execute(
         """
-        SELECT id, message FROM messages
+        SELECT id, message, edited_at FROM messages
         WHERE chat_session_id = ? AND sender_id = ? AND client_message_id = ?
         """,
         (chat_session_id, sender_id, client_message_id),
@@ -105,10 +120,23 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
     return row
 
 
-def said(db: Connection, message_id: int) -> SaidRow:
-    """A message, as it was sent."""
-    row: SaidRow = db.conn.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
+def said(db: Connection, message_id: int) -> SaidRow | None:
+    """A message, as it is stored."""
+    row: SaidRow | None = db.conn.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
     return row
+
+
+def shown(db: Connection, chat_session_id: int, message_id: int) -> Message:
+    """The same of a session, as the wire shows it."""
+    return _rows(db, "m.id = ?", chat_session_id, message_id, 1)[0]
+
+
+def change(db: Connection, message_id: int, message: str, now: int, revision: int) -> None:
+    """It says this from now on; nothing is a message that is deleted."""
+    db.conn.execute(
+        "UPDATE messages SET message = ?1, is_deleted = ?1 = '', edited_at = ?2, revision = ?3 WHERE id = ?4",
+        (message, now, revision, message_id),
+    )
 
 
 def insert(

@@ -41,6 +41,15 @@ def of_session(db: Connection, chat_session_id: int, reporter_id: int) -> list[R
     ).fetchall()
 
 
+def has(db: Connection, chat_session_id: int, since: int) -> bool:
+    """Whether anybody has reported the session since then."""
+    row = db.conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM reports WHERE chat_session_id = ? AND created_at >= ?)",
+        (chat_session_id, since),
+    ).fetchone()
+    return bool(row[0])
+
+
 def listed(db: Connection, is_open: bool, before_id: int, limit: int) -> list[ReportRow]:
     """The newest with lower ids."""
     return db.conn.execute(

@@ -9,7 +9,8 @@ from chat.store.rows import ChangedRow
 class Changes(NamedTuple):
     """What has changed since a revision, read in one snapshot whose newest revision is `head`.
 
-    `sessions` are (row, its newest message's revision); `sign_ins` those revoked, (token hash, revision).
+    `sessions` are (row, the newest revision of its messages); `sign_ins` those revoked, (token hash,
+    revision).
     """
 
     head: int
@@ -51,7 +52,7 @@ def changes(db: Connection, since: int) -> Changes:
         sessions = db.conn.execute(
             """
             SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
-                s.revision, coalesce(m.revision, 0) AS message_revision
+                s.revision, max(coalesce(m.revision, 0), edited_revision) AS message_revision
             FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
             """,
             (since,),

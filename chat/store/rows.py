@@ -167,6 +167,7 @@ class SessionRow(ChangedRow, PeerRow, TermsRow):
     rating_comment: str | None
     due_at: int | None
     events_revision: int
+    edited_revision: int
     words_gone_at: int | None
     client_name: str
     agent_name: str | None
@@ -213,9 +214,10 @@ class LimitRow(TypedDict):
 
 @final
 class Message(TypedDict):
-    """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1.
+    """A message, as the wire shows it: instants are `YYYY-MM-DD HH:MM:SS` UTC, flags 0 or 1.
 
-    An empty `message` is one whose words are deleted.
+    An empty `message` is one whose words are deleted; `is_deleted` if its writer did it. `edited_at` is when
+    they last edited or deleted it.
     """
 
     id: int
@@ -226,6 +228,8 @@ class Message(TypedDict):
     message: str
     created_at: str
     is_read: int
+    edited_at: str | None
+    is_deleted: int
     client_message_id: str | None
     revision: int
 
@@ -235,6 +239,7 @@ class SentRow(TypedDict):
 
     id: int
     message: str
+    edited_at: int | None
 
 
 class IntervalRow(TypedDict):
@@ -654,6 +659,8 @@ class OutboxRow(TypedDict):
 
 HookEvent = Literal[
     "message.created",
+    "message.edited",
+    "message.deleted",
     "session.created",
     "session.accepted",
     "session.paused",
@@ -707,8 +714,23 @@ class DeliveryRow(TypedDict):
     done_at: int | None
 
 
+class FoundRow(TypedDict):
+    """A message that was searched for, and of whom it is; in the `snippet` what matches is marked."""
+
+    message_id: int
+    chat_session_id: int
+    sender_type: Side
+    sender_name: str
+    created_at: int
+    snippet: str
+    client_id: int
+    client_name: str
+    agent_id: int | None
+    agent_name: str | None
+
+
 class SaidRow(TypedDict):
-    """A message, as it was sent."""
+    """A message, as it is stored."""
 
     id: int
     chat_session_id: int
@@ -716,6 +738,7 @@ class SaidRow(TypedDict):
     sender_id: int
     message: str
     created_at: int
+    is_deleted: int
 
 
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:

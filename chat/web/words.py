@@ -121,6 +121,8 @@ AUDIT = {
 }
 HOOKS = {
     "message.created": _("A message was sent"),
+    "message.edited": _("A message was edited"),
+    "message.deleted": _("A message was deleted"),
     "session.created": _("A conversation was asked for"),
     "session.accepted": _("An agent accepted"),
     "session.paused": _("A conversation was paused"),
@@ -174,6 +176,7 @@ PROBLEMS = {
     "nobody_for_client": _("No agent is available for you. Whoever runs this server can tell you more."),
     "person_erased": _("This person is erased; there is nothing of them to change."),
     "still_needed": _("Something of this person has to be seen to first."),
+    "too_late": _("This message can no longer be changed."),
     "report_open": _("You have reported this already, and it is being looked at."),
     "already_answered": _("You have answered this request already."),
     "too_many": _("There are as many as there can be; remove one first."),
@@ -221,6 +224,8 @@ OF_SENDING = (
     ),
     *("internal_error", "overloaded", "database_unavailable"),
 )
+# And beside that an edit of one.
+OF_EDITING = ("forbidden", "too_late")
 FIELDS = {
     "email": _("Enter an email address, like name@example.org."),
     "password": _("A password has 8 to 1000 characters."),
@@ -359,6 +364,9 @@ SCRIPT = {
     "unanswered": _("No answer for %(time)s", time="{time}"),
     "handover": _("Handed over: %(note)s", note="{note}"),
     "deleted": _("These words were deleted."),
+    "deleted_by_writer": _("This message was deleted by its writer."),
+    "edited": _("edited"),
+    "editing": _("You are editing your message."),
     "gone": _("This request is gone: another agent has accepted it, or it was taken back."),
     "a_minute": _("%(price)s a minute", price="{price}"),
     "agree": _(
@@ -514,7 +522,7 @@ def for_scripts(role: str) -> dict[str, Any]:
         "peers": _told(PEERS),
         "events": _told(EVENTS),
         **({"availabilities": _told(AVAILABILITIES)} if role == "client" else {}),
-        "problems": _told({name: PROBLEMS[name] for name in OF_SENDING}),
+        "problems": _told({name: PROBLEMS[name] for name in (*OF_SENDING, *OF_EDITING)}),
     }
 
 

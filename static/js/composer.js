@@ -10,7 +10,10 @@ const TYPING_AGAIN_MS = 2000;
 const hasKeys = () => attempt(() => matchMedia("(hover: hover)").matches) ?? true;
 
 export class Composer {
+  onLast = () => {}; // asked for one's last message, to edit it
+  onCancel = () => {};
   #form; #input; #replies; #sessionId; #draft; #typedAt = 0;
+  #save = null; // of a message that is being edited
 
   constructor(root, send) {
     this.#form = root.querySelector("[data-composer]");
@@ -27,6 +30,7 @@ export class Composer {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#input.value.trim();
+      if (this.#save) return void (text && this.#save(text));
       if (text) send(text);
       this.#put("");
       this.#input.focus();
@@ -44,7 +48,22 @@ export class Composer {
 
   // Before what is being written.
   insert(text) {
+    this.onCancel();
     this.#put([text, this.#input.value].filter(Boolean).join("\n"));
+    this.#input.focus();
+  }
+
+  // In the place of what is being written, which is kept: what is sent goes to `save`.
+  edit(text, save) {
+    this.#save = save;
+    this.#put(text);
+    this.#input.focus();
+    this.#input.setSelectionRange(text.length, text.length);
+  }
+
+  editNoMore() {
+    this.#save = null;
+    this.#put(this.#draft.text);
     this.#input.focus();
   }
 
@@ -55,7 +74,7 @@ export class Composer {
 
   #changed() {
     const text = this.#input.value;
-    this.#draft.text = text;
+    if (!this.#save) this.#draft.text = text;
     measure(this.#input);
     this.#grow();
     this.#offer();
@@ -80,6 +99,12 @@ export class Composer {
         const step = event.key === "ArrowDown" ? 1 : -1;
         this.#point(offered, (current + step + offered.length) % offered.length);
       } else this.#choose(offered[current].querySelector("button"));
+    } else if (event.key === "Escape" && this.#save) {
+      event.preventDefault();
+      this.onCancel();
+    } else if (event.key === "ArrowUp" && !this.#save && !this.#input.value && !event.altKey) {
+      event.preventDefault();
+      this.onLast();
     } else if (event.key === "Enter" && !event.shiftKey && hasKeys()) {
       event.preventDefault();
       this.#form.requestSubmit();

@@ -4,6 +4,7 @@ import { address, get, post } from "./api.js";
 import { Composer } from "./composer.js";
 import { initials } from "./format.js";
 import { stream, words } from "./live.js";
+import { Edits } from "./messages/edits.js";
 import { MessageList } from "./messages/list.js";
 import { Pager } from "./messages/pager.js";
 import { Pending } from "./messages/pending.js";
@@ -27,7 +28,7 @@ export function stop() {
 }
 
 class Conversation {
-  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #outbox;
+  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #edits; #outbox;
   #revision; #agentId; #readId;
   #isBehind = null; // the cursor to catch up from, while that has not worked
   #hasLeft = false;
@@ -49,6 +50,7 @@ class Conversation {
     new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
     this.#composer = new Composer(root, (text) => this.#outbox.send(text));
+    this.#edits = new Edits(root, this.#list, this.#composer, signal);
     this.#outbox = Outbox.of(talk);
     this.#outbox.show(new Pending(this.#list), this.#composer.isOpen, (text) => this.#edit(text));
     if (first.status === "ended") this.#showUnsent();
@@ -89,6 +91,7 @@ class Conversation {
     this.#view.show(session);
     if (session.events && this.#isNewest) this.#list.tell(session);
     if (session.status === "ended") {
+      this.#edits.stop();
       this.#showUnsent();
       document.querySelector('.skip[href="#message"]')?.remove();
     }
@@ -109,6 +112,7 @@ class Conversation {
   // Another agent goes on; if this one gets it back, what was missed is fetched.
   async #leave(cursor) {
     this.#hasLeft = true;
+    this.#edits.stop();
     this.#isBehind ??= cursor;
     this.#view.leave();
     this.#showPeer("");

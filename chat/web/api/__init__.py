@@ -16,6 +16,7 @@ from chat.web.api import (
     order,
     payments,
     push,
+    search,
     sending,
     sessions,
     signals,
@@ -30,6 +31,7 @@ ALL = tuple(
     for module in (
         sending,
         fetching,
+        search,
         streaming,
         sockets,
         sessions,

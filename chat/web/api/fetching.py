@@ -61,7 +61,7 @@ def fetch(runtime: Runtime, user: User, session_id: int) -> Callable[[Caller, Fe
 
 
 def _content(page: Page) -> Fetched:
-    return {
+    content: Fetched = {
         "messages": page.messages,
         "session": page.session,
         "longPolling": page.was_held,
@@ -70,3 +70,6 @@ def _content(page: Page) -> Fetched:
         "has_more": page.has_more,
         "server_time": page.server_time,
     }
+    if page.edited:
+        content["edited"] = list(page.edited)
+    return content

@@ -1,30 +1,36 @@
-"""POST: a message."""
+"""POST: a message, and what becomes of it."""
 
 from collections.abc import Callable
 from typing import Annotated
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
-from chat import accounts, messages
+from chat import accounts, edits, messages
 from chat.accounts import User
 from chat.documents import encode
 from chat.errors import (
+    Forbidden,
     IdempotencyMismatch,
     InvalidParameter,
     NotFound,
     Overloaded,
     SessionEnded,
     SessionPaused,
+    TooLate,
     TooManyRequests,
 )
 from chat.live.hub import Caller
 from chat.runtime import Runtime
+from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.held import Answer
-from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, parsed_key
-from chat.wire import Sent
+from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, caller, parsed_key
+from chat.wire import Changed, Sent
 
 blueprint = Blueprint("sending", __name__)
+SENT = "/api/chat/messages/<chat_session_id>/<message_id>"
+# What every change of a message may be refused for.
+REFUSALS = (Forbidden, TooLate, SessionEnded, TooManyRequests, Overloaded)
 
 
 class Message(Body):
@@ -33,6 +39,12 @@ class Message(Body):
     chat_session_id: Id
     message: Annotated[Text, WRITTEN]
     client_message_id: Key | None = None
+
+
+class Edit(Body):
+    """What it says from now on."""
+
+    message: Annotated[Text, WRITTEN]
 
 
 @blueprint.post("/api/chat/message")
@@ -63,6 +75,20 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
         return Answer(encode(sent), status="201 CREATED")
 
     return answer
+
+
+@blueprint.post(SENT)
+@Operation("Its writer edits a message", {200: Changed}, body=Edit, refuses=(*REFUSALS, SessionPaused))
+def edit(runtime: Runtime, user: User, session_id: int, message_id: int, asked: Edit) -> Response:
+    message = edits.edit(runtime, user, session_id, message_id, asked.message, caller())
+    return personal({"success": True, "message": message})
+
+
+@blueprint.post(f"{SENT}/delete")
+@Operation("Its writer deletes a message", {200: Changed}, refuses=REFUSALS)
+def delete(runtime: Runtime, user: User, session_id: int, message_id: int) -> Response:
+    message = edits.delete(runtime, user, session_id, message_id, caller())
+    return personal({"success": True, "message": message})
 
 
 def _idempotency_key(header: str | None, in_body: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""WebSockets: the events of a stream as JSON frames; sending, reading and typing on the same connection."""
+"""WebSockets: the events of a stream as JSON frames; what is done in a session on the same connection."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from flask import Blueprint, Response
 from pydantic import Field, TypeAdapter, ValidationError
 
-from chat import accounts, counts, messages, sessions, signals
+from chat import accounts, counts, edits, messages, sessions, signals
 from chat.accounts import User
 from chat.documents import encode
 from chat.errors import CrossSite, CursorReset, InvalidRequest, NotFound, Problem, WrongWebSocketVersion
@@ -36,6 +36,19 @@ class Send(Body):
     client_message_id: Key | None = None
 
 
+class Edit(Body):
+    do: Literal["edit"]
+    chat_session_id: Id | None = None
+    message_id: Id
+    message: Text
+
+
+class Delete(Body):
+    do: Literal["delete"]
+    chat_session_id: Id | None = None
+    message_id: Id
+
+
 class Read(Body):
     do: Literal["read"]
     chat_session_id: Id | None = None
@@ -48,14 +61,13 @@ class Typing(Body):
     typing: Annotated[bool, Field(strict=True)] = True
 
 
-Frame: TypeAdapter[Send | Read | Typing] = TypeAdapter(
-    Annotated[Send | Read | Typing, Field(discriminator="do")]
-)
+Asked = Send | Edit | Delete | Read | Typing
+Frame: TypeAdapter[Asked] = TypeAdapter(Annotated[Asked, Field(discriminator="do")])
 
 
 @blueprint.get("/<chat_session_id>", websocket=True)
 @Operation(
-    "The events of a session over a WebSocket; sending, reading and typing on it too",
+    "The events of a session over a WebSocket; sending, editing, reading and typing on it too",
     {101: None},
     query=Streamed,
     refuses=(CrossSite, CursorReset, WrongWebSocketVersion),
@@ -121,7 +133,7 @@ def _carry(listen: Callable[..., Events], do: Callable[[bytes], bytes], ws: WebS
 
 def _do(runtime: Runtime, user: User, chat_session_id: int | None, caller: Caller, frame: bytes) -> bytes:
     """The answer to what a frame asks for."""
-    asked: Send | Read | Typing | None = None
+    asked: Asked | None = None
     try:
         asked = _parse(frame)
         # The sign-in may have ended since the last one.
@@ -132,22 +144,30 @@ def _do(runtime: Runtime, user: User, chat_session_id: int | None, caller: Calle
         return _frame(Event("done", _act(runtime, user, asked, session_id, caller)))
     except Problem as problem:
         counts.add("errors", problem.code)
-        key = {"client_message_id": asked.client_message_id} if isinstance(asked, Send) else {}
+        key: dict[str, object] = {}
+        if isinstance(asked, Send):
+            key = {"client_message_id": asked.client_message_id}
+        elif isinstance(asked, Edit | Delete):
+            key = {"message_id": asked.message_id}
         again = {"retry_after": problem.retry_after} if problem.retry_after else {}
         content = {"code": problem.code, "title": problem.title, "detail": problem.detail, **key, **again}
         return _frame(Event("problem", content | problem.extra))
 
 
-def _parse(frame: bytes) -> Send | Read | Typing:
+def _parse(frame: bytes) -> Asked:
     try:
         return Frame.validate_json(frame)
     except ValidationError as error:
         raise InvalidRequest(error.errors(include_url=False)[0]["msg"]) from None
 
 
-def _act(
-    runtime: Runtime, user: User, asked: Send | Read | Typing, session_id: int, caller: Caller
-) -> dict[str, Any]:
+def _act(runtime: Runtime, user: User, asked: Asked, session_id: int, caller: Caller) -> dict[str, Any]:
+    if isinstance(asked, Edit):
+        edits.edit(runtime, user, session_id, asked.message_id, asked.message, caller)
+        return {"do": "edit", "message_id": asked.message_id}
+    if isinstance(asked, Delete):
+        edits.delete(runtime, user, session_id, asked.message_id, caller)
+        return {"do": "delete", "message_id": asked.message_id}
     if isinstance(asked, Read):
         signals.mark_read(runtime, user, session_id, asked.message_id)
         return {"do": "read", "message_id": asked.message_id}

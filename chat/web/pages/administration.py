@@ -8,7 +8,7 @@ from flask import Blueprint, Response, url_for
 from flask_babel import get_locale
 from pydantic import Field
 
-from chat import agents, archive, balances, blocks, payments, people, refunds
+from chat import agents, archive, balances, blocks, payments, people, refunds, search
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.mail import links
 from chat.settings import Settings, variable
@@ -22,6 +22,8 @@ from chat.web.typed import Amount
 blueprint = Blueprint("administration", __name__, url_prefix="/admin")
 
 PAGE_SIZE = 50
+# Messages above the list of sessions that have the words.
+SOME = 5
 # What is done to a person with no more than a button.
 SIMPLE = {
     "disable": people.disable,
@@ -168,10 +170,11 @@ def act_on_person(user_id: str, action: str) -> Response:
 @blueprint.get("/sessions")
 def list_sessions() -> Response:
     runtime, user, asked = current_runtime(), reader("admin"), query(Sessions)
-    found, has_more = archive.search(
-        runtime, user, asked.q.strip(), asked.status or None, asked.before, PAGE_SIZE
-    )
-    return page("admin/sessions.html", sessions=found, has_more=has_more, asked=asked)
+    text = asked.q.strip()
+    listed, has_more = archive.listed(runtime, user, text, asked.status or None, asked.before, PAGE_SIZE)
+    is_first = asked.before == MAX_INTEGER
+    found, _ = search.newest(runtime, user, text if is_first else "", MAX_INTEGER, SOME)
+    return page("admin/sessions.html", sessions=listed, has_more=has_more, found=found, asked=asked)
 
 
 @blueprint.get("/sessions/<chat_session_id>")

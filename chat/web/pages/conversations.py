@@ -1,14 +1,19 @@
 """One conversation: what its forms do, its transcript; and the list of all."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from flask import Blueprint, Response
 from flask_babel import gettext
 
-from chat import archive, inbox, messages, signals, texts, transitions
+from chat import archive, edits, inbox, messages, signals, texts, transitions
+from chat.accounts import User
 from chat.documents import encode
-from chat.errors import NotFound, Problem
+from chat.errors import InvalidParameter, NotFound, Problem, SessionPaused, TooLate, TooManyRequests
 from chat.messages import Position
+from chat.runtime import Runtime
+from chat.store.rows import Message
 from chat.web.answer import PERSONAL
 from chat.web.language import exact, instant, moment, money
 from chat.web.lines import lines
@@ -23,14 +28,21 @@ blueprint = Blueprint("conversations", __name__, url_prefix="/sessions")
 
 PAGE_SIZE = 50
 SESSION = "/<chat_session_id>"
+MESSAGE = f"{SESSION}/messages/<message_id>"
 
 
-class Message(Body):
+class Draft(Body):
     """What is sent, with the key of its form: sent twice, it is stored once. `resume` ends a pause first."""
 
     message: str = ""
     key: Key | None = None
     resume: str = ""
+
+
+class Edit(Body):
+    """What a message says from now on."""
+
+    message: str = ""
 
 
 class Seen(Query):
@@ -78,12 +90,49 @@ def news(chat_session_id: str) -> Response:
 def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
-        message = form(Message)
+        message = form(Draft)
         before = transitions.resuming(user) if message.resume else None
         messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
     except Problem as problem:
         return again(user, session_id, problem)
     return see("conversations.show", chat_session_id=session_id, _anchor="newest")
+
+
+@blueprint.get(MESSAGE)
+def show_message(chat_session_id: str, message_id: str) -> Response:
+    """To edit or delete it, where no script does that beside the others."""
+    return _message_page(path_id(chat_session_id), path_id(message_id))
+
+
+@blueprint.post(MESSAGE)
+def edit_message(chat_session_id: str, message_id: str) -> Response:
+    act = partial(edits.edit, text=form(Edit).message, caller=caller())
+    return _change(chat_session_id, message_id, act)
+
+
+@blueprint.post(f"{MESSAGE}/delete")
+def delete_message(chat_session_id: str, message_id: str) -> Response:
+    check_form()
+    return _change(chat_session_id, message_id, partial(edits.delete, caller=caller()))
+
+
+def _change(
+    chat_session_id: str, message_id: str, act: Callable[[Runtime, User, int, int], object]
+) -> Response:
+    runtime, user = current_runtime(), reader("client", "agent")
+    which = path_id(chat_session_id), path_id(message_id)
+    try:
+        act(runtime, user, *which)
+    except (InvalidParameter, SessionPaused, TooLate, TooManyRequests) as problem:
+        return _message_page(*which, problem)
+    anchor = f"message-{which[1]}"
+    return see("conversations.show", chat_session_id=which[0], around=which[1], _anchor=anchor)
+
+
+def _message_page(session_id: int, message_id: int, problem: Problem | None = None) -> Response:
+    runtime, user = current_runtime(), reader("client", "agent")
+    message = runtime.database.read(lambda db: edits.own(db, user, session_id, message_id))
+    return page("message.html", problem=problem, message=message, session_id=session_id)
 
 
 @blueprint.post(f"{SESSION}/<action>")
@@ -132,10 +181,16 @@ def _text(found: Transcript) -> str:
             shown += ["", f"[{moment(line['at'])}] {of_event(line, session['currency'])}"]
         else:
             role = ROLES[line["sender_type"]]
-            shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}):"]
-            said = texts.lines(line["message"]) or [str(SCRIPT["deleted"])]
+            shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}){_edited(line)}:"]
+            gone = SCRIPT["deleted_by_writer" if line["is_deleted"] else "deleted"]
+            said = texts.lines(line["message"]) or [str(gone)]
             shown += [f"    {each}" for each in said]
     return "\n".join([*shown, ""])
+
+
+def _edited(message: Message) -> str:
+    at = message["edited_at"]
+    return gettext(" (edited %(date)s)", date=moment(at)) if at and message["message"] else ""
 
 
 def _sums(receipt: Receipt) -> list[str]:

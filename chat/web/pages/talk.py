@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 
-from chat import agents, inbox, messages, missed, notes, replies, sessions, store, timeline
+from chat import agents, clock, edits, inbox, messages, missed, notes, replies, sessions, store, timeline
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import CrossSite, NotFound, Problem, existing
@@ -18,17 +18,20 @@ from chat.wire import Agent, Card, TimedSession
 
 PAGE_SIZE = 50
 PAST_SESSIONS = 10
+# How many newer ones are shown with a message that is looked for.
+LATER = 20
 
 
 class Shown(Query):
     """Which part of a conversation."""
 
     before: Digits = MAX_INTEGER
+    around: Digits = 0
 
 
 def inbox_page(agent: User, session_id: int | None = None, problem: Problem | None = None) -> Response:
     """All that an agent has to do, beside the conversation if there is one: these are from one read."""
-    runtime, before = current_runtime(), query(Shown).before
+    runtime, shown = current_runtime(), query(Shown)
 
     def read(db: Connection) -> dict[str, Any]:
         open_ones = listed(db, agent)
@@ -48,7 +51,7 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
         row = existing(store.sessions.of_agent(db, session_id, agent.id))
         if row["agent_id"] != agent.id:  # Handed over: who had it is told to whom, and nothing else.
             return {**content, "left": {"id": session_id, "name": row["agent_name"]}}
-        talk = _conversation(db, runtime, agent, session_id, before)
+        talk = _conversation(db, runtime, agent, session_id, shown)
         return {**content, **talk, "handover": notes.of_handover(db, agent, session_id)}
 
     content = runtime.database.read(read)
@@ -67,8 +70,8 @@ def inbox_page(agent: User, session_id: int | None = None, problem: Problem | No
 def talk_page(user: User, session_id: int, problem: Problem | None = None) -> Response:
     if user.role == "agent":
         return inbox_page(user, session_id, problem)
-    runtime, before = current_runtime(), query(Shown).before
-    content = runtime.database.read(lambda db: _conversation(db, runtime, user, session_id, before))
+    runtime, shown = current_runtime(), query(Shown)
+    content = runtime.database.read(lambda db: _conversation(db, runtime, user, session_id, shown))
     content |= room(runtime, user, content["session"])
     return page("conversation.html", problem=problem, **content, key=form_key(problem))
 
@@ -81,9 +84,10 @@ def again(user: User, session_id: int, problem: Problem) -> Response:
 
 
 def _conversation(
-    db: Connection, runtime: Runtime, user: User, session_id: int, before: int
+    db: Connection, runtime: Runtime, user: User, session_id: int, asked: Shown
 ) -> dict[str, Any]:
-    """The newest messages (or the ones before an older one), the session, and the cursor of both."""
+    """The newest messages (or those before or around an older one), the session, and the cursor of both."""
+    before = messages.behind(db, session_id, asked.around, LATER) if asked.around else asked.before
     shown = messages.fetch(db, runtime, user, session_id, Position(before_id=before, limit=PAGE_SIZE))
     row = sessions.of_user(db, session_id, user.id)
     session = timeline.show(db, runtime, row, store.server.time(db))
@@ -94,6 +98,7 @@ def _conversation(
         "lines": lines(shown.messages, session["events"], shown.has_more),
         "has_more": shown.has_more,
         "is_newest": before == MAX_INTEGER,
+        "editable_since": clock.text(edits.since(db, runtime.settings)),
         "peer": shown.peer,
         "answers": missed.of_session(db, session_id) if row["client_id"] == user.id else [],
         "live": live(user, listed(db, user)),

@@ -4,7 +4,7 @@
 
 import { LINE, after, arrange, before, put, step } from "./days.js";
 import { renew } from "./events.js";
-import { build, isOwn, markSent, offerCopy, setSent } from "./message.js";
+import { build, isOwn, markSent, offerCopy, setSent, setState } from "./message.js";
 
 const PAGE_LINES = 50;
 
@@ -41,7 +41,9 @@ export class MessageList {
     }
     this.#reach();
     this.#list.addEventListener("keydown", (event) => this.#walk(event));
-    scroll.toEnd();
+    const sought = this.#byId.get(Number(location.hash.replace("#message-", "")));
+    if (sought) scroll.to(sought);
+    else scroll.toEnd();
   }
 
   get firstId() { return this.#list.querySelector('.message:not([data-id=""])')?.dataset.id; }
@@ -49,9 +51,13 @@ export class MessageList {
   get lastId() { return this.#lastId; }
   find(key) { return this.#byKey.get(key); }
 
-  // A message of the wire; true when it is new here.
+  // A message of the wire; true when it is new here. One that is here was edited, or is told again.
   add(message) {
-    if (this.#byId.has(message.id)) return false;
+    const known = this.#byId.get(message.id);
+    if (known) {
+      this.#scroll.keep(() => setState(known, message));
+      return false;
+    }
     const isMine = message.sender_type === this.#side;
     const isPending = isMine && this.#byKey.has(message.client_message_id);
     const item = this.#take(message);
@@ -131,6 +137,7 @@ export class MessageList {
     const key = isMine ? message.client_message_id : null;
     const item = (key && this.find(key)) || build(message.message, isMine, key);
     setSent(item, message.id, message.created_at, message.sender_name);
+    setState(item, message);
     if (isMine) markSent(item, message.is_read === 1);
     this.#note(item);
     return item;

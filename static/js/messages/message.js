@@ -1,7 +1,8 @@
 // One message: its markup is templates/_message.html, filled in here.
 
-import { setTime } from "../format.js";
-import { words } from "../live.js";
+import { address } from "../api.js";
+import { instant, setTime } from "../format.js";
+import { live, user, words } from "../live.js";
 import { canCopy, copy } from "../safe.js";
 import { linked } from "./links.js";
 
@@ -13,17 +14,32 @@ export function build(text, isMine, key) {
   const item = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   item.classList.add(isMine ? "is-own" : "is-other");
   if (isMine && key) item.dataset.key = key;
-  const place = item.querySelector(".text");
-  if (text) place.replaceChildren(...linked(text));
-  else place.append(Object.assign(document.createElement("span"), { className: "soft", textContent: words.deleted }));
-  offerCopy(item);
+  say(item, text, words.deleted);
   return item;
+}
+
+// What it says, or that it says nothing any more.
+function say(item, text, gone) {
+  const soft = Object.assign(document.createElement("span"), { className: "soft", textContent: gone });
+  item.querySelector(".text").replaceChildren(...(text ? linked(text) : [soft]));
+  offerCopy(item);
+}
+
+// As the wire has it: what is older than what is shown changes nothing.
+export function setState(item, message) {
+  if (message.revision < Number(item.dataset.revision)) return;
+  item.dataset.revision = message.revision;
+  const { message: text, edited_at: editedAt, is_deleted: isDeleted } = message;
+  if (editedAt) say(item, text, isDeleted ? words.deleted_by_writer : words.deleted);
+  item.querySelector("[data-edited]").hidden = !editedAt || !text;
+  if (message.sender_id === user?.id) offerEdit(item);
 }
 
 // The server has it.
 export function setSent(item, id, createdAt, senderName) {
   item.classList.remove("is-pending", "is-failed");
   item.dataset.id = id;
+  item.id = `message-${id}`;
   item.dataset.at = createdAt;
   if (senderName) item.querySelector("[data-sender]").textContent = senderName;
   setTime(item.querySelector("time"), createdAt, "clock");
@@ -37,6 +53,16 @@ export function markSent(item, isRead) {
   mark.setAttribute("aria-hidden", "true");
   mark.textContent = isRead ? "✓✓" : "✓";
   item.querySelector("[data-tick]").replaceChildren(name, mark);
+}
+
+// Of one's own, while the server takes it.
+export function offerEdit(item) {
+  const { id, at } = item.dataset;
+  const link = item.querySelector("[data-edit]");
+  const { editMinutes, talk } = document.querySelector("[data-talk]").dataset;
+  const age = Date.now() - live.skew - instant(at);
+  link.hidden = age >= editMinutes * 60_000 || !!item.querySelector(".text > .soft");
+  link.href = address(`sessions/${talk}/messages/${id}`);
 }
 
 export function offerCopy(item) {

@@ -1,7 +1,7 @@
 // What this side has written and the server has not confirmed: shown at once, and what became of it.
 
 import { words } from "../live.js";
-import { build, markSent, setSent } from "./message.js";
+import { build, markSent, offerEdit, setSent } from "./message.js";
 
 export class Pending {
   #list;
@@ -23,6 +23,7 @@ export class Pending {
     this.#list.change(item, () => {
       setSent(item, id, new Date().toISOString().slice(0, 19).replace("T", " "));
       markSent(item, false);
+      offerEdit(item);
     });
   }
 

@@ -29,6 +29,12 @@ export class Scroll extends EventTarget {
     this.#show(0);
   }
 
+  // What was looked for; what comes later does not move it.
+  to(item) {
+    item.scrollIntoView({ block: "center" });
+    this.#scrolled();
+  }
+
   keepEnd() { if (this.#wasAtEnd) this.toEnd(); }
 
   // A change of the list.
