@@ -10,7 +10,7 @@ from tests.server import ROOT
 LAYERS = (
     {"cli", "web", "worker"},
     {"demo", "doctor", "push", "retention", "sweeper"},
-    {"clients", "erasure", "personal", "roles", "transitions", "webhooks"},
+    {"clients", "directory", "erasure", "personal", "roles", "transitions", "webhooks"},
     {"obstacles"},
     {
         "archive",
@@ -30,14 +30,16 @@ LAYERS = (
         "people",
         "replies",
         "reports",
+        "reviews",
         "statistics",
+        "steps",
         "tokens",
     },
     {"mail", "notes"},
     {"agents", "messages", "outbox", "payloads", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},
-    {"sessions", "waiting", "waits"},
+    {"profiles", "sessions", "waiting", "waits"},
     {"accounts", "lifecycle"},
     {"totp"},
     {"attempts", "audit", "sign_ins"},
@@ -48,7 +50,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "pictures", "texts"},
+    {"counts", "documents", "hours", "languages", "pictures", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

@@ -10,11 +10,13 @@ from chat.web.pages import (
     device,
     entrance,
     order,
+    own_page,
     paying,
     privacy,
     profile,
     second_step,
     statements,
+    steps,
     tokens,
     webhooks,
 )
@@ -24,6 +26,7 @@ ALL = tuple(
     for module in (
         entrance,
         profile,
+        own_page,
         privacy,
         second_step,
         tokens,
@@ -37,6 +40,7 @@ ALL = tuple(
         device,
         statements,
         administration,
+        steps,
         webhooks,
     )
 )

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, url_for
 from flask_babel import get_locale
 from pydantic import Field
 
-from chat import agents, archive, balances, blocks, payments, people, refunds, statistics
+from chat import agents, archive, balances, blocks, payments, people, refunds, statistics, steps
 from chat.errors import InvalidParameter, NotFound, Problem
 from chat.mail import links
 from chat.settings import Settings, variable
@@ -214,12 +214,13 @@ def show_diagnosis() -> Response:
 
 @blueprint.get("/statistics")
 def show_statistics() -> Response:
-    reader("admin")
+    user = reader("admin")
     runtime, days = current_runtime(), query(Period).days
     found = statistics.overview(runtime, days)
     return page(
         "admin/statistics.html",
         found=found,
+        steps=steps.left(runtime, user),
         days=days,
         revenue=[(agent["name"], agent["revenue"]) for agent in found["agents"]],
         ratings=[(f"{each['stars']} ★", each["count"]) for each in found["ratings"]],

@@ -96,6 +96,7 @@ def _conversation(
         "is_newest": before == MAX_INTEGER,
         "peer": shown.peer,
         "answers": missed.of_session(db, session_id) if row["client_id"] == user.id else [],
+        "is_public": store.reviews.is_public(db, session_id),
         "live": live(user, listed(db, user)),
     }
 
