@@ -111,6 +111,12 @@ def card(row: AgentRow, settings: Settings, now: int) -> Agent:
     }
 
 
+def may_be_asked(row: AgentRow, settings: Settings, now: int) -> bool:
+    """By this client, now."""
+    is_there = _state(row, row["open_sessions"], settings, now) in ("available", "busy")
+    return is_there and bool(row["is_for_client"])
+
+
 def _opening(row: AgentRow, settings: Settings, now: int) -> Opening | None:
     found = hours.standing(profiles.hours_of(row, settings), now)
     return found and {

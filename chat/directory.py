@@ -10,6 +10,8 @@ from chat.database.connection import Connection
 from chat.errors import NotFound
 from chat.hours import Hours
 from chat.runtime import Runtime
+from chat.settings import Settings
+from chat.store.rows import AgentRow
 from chat.wire import Agent, AgentPage, ListedAgent, Span
 
 When = Literal["here", "open"]
@@ -61,13 +63,8 @@ def shown(runtime: Runtime, reader: User, agent_id: int, before_id: int, limit: 
         return {
             **_with_wait(db, agents.card(rows[0], runtime.settings, now)),
             "time_zone": plan.zone,
-            "hours": {
-                day: hours.written(spans) for day, spans in zip(hours.DAYS, plan.week, strict=False) if spans
-            },
-            "special_days": [
-                {"first": str(each.first), "last": str(each.last), "hours": hours.written(each.spans)}
-                for each in plan.special
-            ],
+            "hours": profiles.week_of(rows[0]),
+            "special_days": profiles.special_days_of(rows[0]),
             "holidays": plan.holidays or None,
             "openings": _openings(plan, now),
             "reviews": said,
@@ -85,35 +82,40 @@ def languages(runtime: Runtime) -> set[str]:
 def _found(
     db: Connection, runtime: Runtime, wanted: Wanted, client_id: int | None, page: int, limit: int
 ) -> tuple[list[ListedAgent], bool]:
-    now = store.server.now(db)
+    now, settings = store.server.now(db), runtime.settings
     rows = store.users.agents(
         db, 0, -1, client_id=client_id, language=wanted.language, most_cents=wanted.most_cents
     )
-    cards = [agents.card(row, runtime.settings, now) for row in rows]
     if wanted.when == "here":
-        cards = [each for each in cards if each["is_for_you"] and each["status"] in ("available", "busy")]
+        rows = [each for each in rows if agents.may_be_asked(each, settings, now)]
     elif wanted.when == "open":
-        cards = [each for each in cards if each["opening"] and each["opening"]["is_open"]]
+        rows = [each for each in rows if _is_open(each, settings, now)]
+    if wanted.order == "wait":
+        waited = {each["id"]: _wait(db, each["id"]) for each in rows}
+        rows.sort(key=lambda row: waited[row["id"]])
+    elif wanted.order:
+        rows.sort(key=ORDERS[wanted.order])
     first = (page - 1) * limit
-    if wanted.order == "wait":  # Only then of all.
-        timed = sorted((_with_wait(db, each) for each in cards), key=_wait)
-        return timed[first : first + limit], len(timed) > first + limit
-    if wanted.order:
-        cards.sort(key=ORDERS[wanted.order])
-    return [_with_wait(db, each) for each in cards[first : first + limit]], len(cards) > first + limit
+    cards = [_with_wait(db, agents.card(each, settings, now)) for each in rows[first : first + limit]]
+    return cards, len(rows) > first + limit
 
 
-ORDERS: dict[str, Callable[[Agent], Any]] = {
-    "price": lambda agent: (agent["rate_per_minute"], agent["id"]),
+ORDERS: dict[str, Callable[[AgentRow], Any]] = {
+    "price": lambda row: (row["rate_cents"], row["id"]),
     # Of two with the same stars whoever has more of them; without any last.
-    "rating": lambda agent: (-(agent["rating"] or 0), -agent["ratings"], agent["id"]),
+    "rating": lambda row: (-round(row["rating"] or 0, 1), -row["ratings"], row["id"]),
 }
 
 
-def _wait(agent: ListedAgent) -> tuple[bool, int, int]:
+def _is_open(row: AgentRow, settings: Settings, now: int) -> bool:
+    found = hours.standing(profiles.hours_of(row, settings), now)
+    return found is not None and found.is_open
+
+
+def _wait(db: Connection, agent_id: int) -> tuple[bool, int, int]:
     """Who has no measure comes last."""
-    wait = agent["expected_wait"]
-    return (wait is None, wait["half_within_seconds"] if wait else 0, agent["id"])
+    wait = waits.expected(db, agent_id)
+    return wait is None, wait["half_within_seconds"] if wait else 0, agent_id
 
 
 def _with_wait(db: Connection, card: Agent) -> ListedAgent:

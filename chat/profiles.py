@@ -16,6 +16,7 @@ from chat.hours import Hours, SpecialDays
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import ProfileRow
+from chat.wire import SpecialHours
 
 # BCP 47. What they are called the page says, in the language of whoever reads it.
 LANGUAGES = (
@@ -80,6 +81,21 @@ def hours_of(row: ProfileRow, settings: Settings) -> Hours:
         row["special_days"] or "[]",
         row["holidays"] or "",
     )
+
+
+def week_of(row: ProfileRow) -> dict[str, list[str]]:
+    """On the wire: by weekday, those that have none left out."""
+    week = _hours("UTC", row["hours"] or "[]", "[]", "").week
+    return {day: hours.written(spans) for day, spans in zip(hours.DAYS, week, strict=False) if spans}
+
+
+def special_days_of(row: ProfileRow) -> list[SpecialHours]:
+    """On the wire, the last ones first."""
+    days = _hours("UTC", "[]", row["special_days"] or "[]", "").special
+    return [
+        {"first": str(each.first), "last": str(each.last), "hours": hours.written(each.spans)}
+        for each in days
+    ]
 
 
 def set_picture(runtime: Runtime, agent: User, content: bytes) -> None:

@@ -213,7 +213,7 @@ class Span(TypedDict):
     ends_at: str
 
 
-class SpecialDays(TypedDict):
+class SpecialHours(TypedDict):
     """Dates, both included, that have these hours instead of the week's; none is a day off."""
 
     first: str
@@ -244,7 +244,7 @@ class AgentPage(ListedAgent):
 
     time_zone: str
     hours: dict[str, list[str]]
-    special_days: list[SpecialDays]
+    special_days: list[SpecialHours]
     holidays: str | None
     openings: list[Span]
     reviews: list[Review]
