@@ -124,7 +124,9 @@ def _with_wait(db: Connection, card: Agent) -> ListedAgent:
 
 def _openings(plan: Hours, now: int) -> list[Span]:
     """Of the next days; or, where there are none in them, the first."""
-    found = hours.openings(plan, now) if any((*plan.week, *plan.special)) else iter(())
+    if not plan.are_said:
+        return []
+    found = hours.openings(plan, now)
     near = list(islice(takewhile(lambda each: each[0] < now + NEXT_DAYS * DAY_MS, found), MOST_OPENINGS))
     near = near or list(islice(hours.openings(plan, now), 1))
     return [{"starts_at": clock.text(start), "ends_at": clock.text(end)} for start, end in near]

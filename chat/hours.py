@@ -48,6 +48,11 @@ class Hours(NamedTuple):
     special: tuple[SpecialDays, ...]
     holidays: str
 
+    @property
+    def are_said(self) -> bool:
+        """Whether there are any; days off alone are none."""
+        return any(self.week) or any(each.spans for each in self.special)
+
     def of(self, day: date) -> tuple[Span, ...]:
         """Those that begin on this day: a day that is named counts more than a holiday."""
         for each in self.special:
@@ -74,7 +79,7 @@ def standing(hours: Hours, now: int) -> Standing | None:
 
 @lru_cache(4000)
 def _standing(hours: Hours, now: int) -> Standing | None:
-    if not any((*hours.week, *hours.special)):
+    if not hours.are_said:
         return None
     start, end = next(openings(hours, now), (0, 0))
     if not end:

@@ -275,6 +275,7 @@ FIELDS = {
     "time_zone": _("Choose one of the list."),
     "holidays": _("Choose one of the list."),
     "languages": _("Choose from the list."),
+    "picture": _("Choose a picture."),
 }
 # Why somebody cannot be erased yet, and how many or how much it is.
 OBSTACLES = {

@@ -92,7 +92,7 @@ class Change(Body):
 
     available: Annotated[bool, Field(strict=True)] | None = None
     rate_per_minute: Amount | None = None
-    headline: Annotated[Text, described("[^\0]*", 200)] | None = None
+    headline: Annotated[Text, Field(max_length=200)] | None = None
     languages: Annotated[list[Text], WithJsonSchema(CODES)] | None = None
     time_zone: Annotated[Text, described("[A-Za-z]+(/[A-Za-z_-]+)*", 60)] | None = None
     hours: Annotated[dict[str, list[Text]], WithJsonSchema(WEEK)] | None = None

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from chat import agents, hours, profiles
 from chat.accounts import User
-from chat.errors import Problem, UnreadablePicture
+from chat.errors import InvalidParameter, Problem
 from chat.profiles import Changes
 from chat.store.rows import ProfileRow
 from chat.web.answer import INERT
@@ -46,7 +46,7 @@ def set_picture() -> Response:
 
     def act() -> None:
         if "picture" not in request.files:
-            raise UnreadablePicture
+            raise InvalidParameter("There is no picture.", field="picture")
         profiles.set_picture(runtime, user, request.files["picture"].read())
 
     return saved(act, lambda problem: _page(user, problem), "own_page.show")
@@ -76,7 +76,7 @@ def _asked() -> Changes:
     rows = zip(*(sent.getlist(name) for name in ("first", "last", "spans")), strict=False)
     country, part = sent.get("holidays", ""), sent.get("part", "")
     return Changes(
-        languages=sent.getlist("languages"),
+        languages=[code for code in sent.getlist("languages") if code],
         time_zone=sent.get("time_zone", ""),
         hours={day: [sent.get(day, "")] for day in hours.DAYS},
         special_days=[(first, last, [spans]) for first, last, spans in rows if first or last or spans],
