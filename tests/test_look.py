@@ -10,6 +10,7 @@ PAGES = {
     "nobody": ["/", "/login", "/signup", "/nowhere"],
     "client": [
         "/agents",
+        "/agents/{agent}",
         "/sessions",
         "/sessions/{id}",
         "/sessions/{ended}",
@@ -28,6 +29,7 @@ PAGES = {
         "/replies",
         "/earnings",
         "/profile",
+        "/profile/page",
     ],
     "admin": [
         "/admin/statistics",

@@ -129,6 +129,7 @@ BODIES = {
     "sessions.rate": [{"rating": 1, "comment": "?", "public": True}],
     "agents.change": [{}],
     "agents.patch": [{}],
+    "agents.set_picture": NOTHING,
     **dict.fromkeys(("agents.hide_review", "agents.show_review", "first_steps.put_away"), NOTHING),
     **dict.fromkeys(("own_page.change", "own_page.set_picture", "own_page.delete_picture"), NOTHING),
     "keeping.change_review": [{"hidden": "1"}],

@@ -6,6 +6,7 @@ import { attempt } from "./safe.js";
 const PIXELS = 512;
 const form = document.querySelector("[data-portrait]");
 const field = form.querySelector("input[type=file]");
+const button = form.querySelector("button");
 
 // The middle of it, as a square; nothing where the browser cannot read it: then the server says so.
 async function small(file) {
@@ -20,9 +21,12 @@ async function small(file) {
 
 field.addEventListener("change", async () => {
   const [file] = field.files;
-  const made = file && await small(file).catch(() => null);
-  if (!made || field.files[0] !== file) return;
-  attempt(() => {
+  if (!file) return;
+  button.disabled = true;
+  const made = await small(file).catch(() => null);
+  if (field.files[0] !== file) return; // Another one was chosen meanwhile.
+  button.disabled = false;
+  if (made) attempt(() => {
     const chosen = new DataTransfer();
     chosen.items.add(made);
     field.files = chosen.files;

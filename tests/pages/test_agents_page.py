@@ -3,6 +3,7 @@
 import json
 import re
 from io import BytesIO
+from random import randbytes
 
 from PIL import Image
 
@@ -225,6 +226,8 @@ def test_a_picture_is_made_small_and_shown_to_who_is_signed_in(server, client, a
         assert (refused.status, bool(refused.alert)) == (status, True)
     assert upload(agent, picture(), name="other").status == 400
     assert upload(client, picture()).status == 403
+    by_api = [who.person.request("POST", f"{ME}/picture", picture()) for who in (agent, client)]
+    assert [each.status for each in by_api] == [200, 403]
     assert upload(agent, picture()).status == 303
     assert shown(client.person, agent.person)["picture"] == address  # The same again.
     agent.fill("/profile/page", "/profile/picture/delete")
@@ -292,3 +295,43 @@ def test_a_first_step_is_done_when_it_is_so(runtime):
     assert steps.left(runtime, admin)
     steps.put_away(runtime, admin)
     assert steps.left(runtime, admin) == []
+
+
+def test_hours_are_told_on_the_readers_clock_and_a_photo_is_made_small_before_it_is_sent(
+    server, agent, tmp_path, visit
+):
+    """The server is in UTC, the browser in Paris; a photo is larger than what a form may bring."""
+    (tmp_path / "photo.png").write_bytes(noise())
+    desk = visit(server, agent.person)
+    desk.open("/profile/page")
+    desk.page.set_input_files("#picture", tmp_path / "photo.png")
+    desk.follow("[data-portrait] button")
+    desk.page.get_by_text("Saved.").wait_for()
+    assert shown(agent.person, agent.person)["picture"]
+    patch(
+        agent.person, time_zone="Asia/Kolkata", hours={day: ["12:00-24:00"] for day in DAYS}, available=False
+    )
+    page = visit(server, server.person("client")).page
+    page.goto(f"/agents/{agent.person.id}")
+    page.wait_for_function("document.querySelector('[data-zone]').textContent === 'Europe/Paris'")
+    clocks = page.locator(".openings time[data-time=clock]")
+    assert {plain(text) for text in clocks.all_text_contents()} == {"7:30 AM", "7:30 PM"}
+    told = plain(page.locator(".agent-head").text_content())
+    assert re.search("(Back at|Back on [A-Z][a-z]+day|Usually here until) 7:30 [AP]M", told), told
+    assert (
+        page.locator(".avatar.is-large img").evaluate(
+            "image => image.decode().then(() => image.naturalWidth)"
+        )
+        == 256
+    )
+
+
+def plain(text):
+    """Without the spaces that languages have of their own."""
+    return " ".join(text.split())
+
+
+def noise():
+    content = BytesIO()
+    Image.frombytes("RGB", (300, 300), randbytes(270_000)).save(content, "PNG")
+    return content.getvalue()

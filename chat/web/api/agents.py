@@ -3,14 +3,23 @@
 import re
 from typing import Annotated, Any, Literal
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chat import agents, balances, billing, directory, profiles, reviews, sessions
 from chat.accounts import User
 from chat.directory import Order, Wanted, When
-from chat.errors import Forbidden, IdempotencyMismatch, InsufficientBalance, NotFound, Overloaded
+from chat.errors import (
+    BodyTooLarge,
+    Forbidden,
+    IdempotencyMismatch,
+    InsufficientBalance,
+    NotFound,
+    Overloaded,
+    PictureTooLarge,
+    UnreadablePicture,
+)
 from chat.hours import DAYS, MAX_SPANS, MAX_SPECIAL_DAYS
 from chat.profiles import Changes
 from chat.runtime import Runtime
@@ -44,6 +53,12 @@ WEEK = {"type": "object", "properties": dict.fromkeys(DAYS, SPANS), "additionalP
 CODE = {"type": "string", "enum": list(profiles.LANGUAGES)}
 CODES = {"type": "array", "items": CODE}
 DATE = {"type": "string", "format": "date"}
+DAY_APART = {
+    "type": "object",
+    "properties": {"first": DATE, "last": DATE, "hours": SPANS},
+    "required": ["first"],
+}
+DAYS_APART = {"type": "array", "items": DAY_APART, "maxItems": MAX_SPECIAL_DAYS}
 
 
 def _number(value: Any) -> Any:
@@ -82,9 +97,9 @@ class Shown(Query):
 class SpecialDays(BaseModel):
     """Dates with hours of their own; without a `last` one day."""
 
-    first: Annotated[Text, WithJsonSchema(DATE)]
-    last: Annotated[Text, WithJsonSchema(DATE)] | None = None
-    hours: Annotated[list[Text], WithJsonSchema(SPANS)] = []
+    first: Text
+    last: Text | None = None
+    hours: list[Text] = []
 
 
 class Change(Body):
@@ -96,7 +111,7 @@ class Change(Body):
     languages: Annotated[list[Text], WithJsonSchema(CODES)] | None = None
     time_zone: Annotated[Text, described("[A-Za-z]+(/[A-Za-z_-]+)*", 60)] | None = None
     hours: Annotated[dict[str, list[Text]], WithJsonSchema(WEEK)] | None = None
-    special_days: Annotated[list[SpecialDays], Field(max_length=MAX_SPECIAL_DAYS)] | None = None
+    special_days: Annotated[list[SpecialDays], WithJsonSchema(DAYS_APART)] | None = None
     holidays: Annotated[Text, described("([A-Z]{2}(-[A-Za-z0-9]+)?)?", 20)] | None = None
 
 
@@ -164,6 +179,21 @@ def patch(runtime: Runtime, user: User, asked: Change) -> Response:
 @CHANGING
 def change(runtime: Runtime, user: User, asked: Change) -> Response:
     return _change(runtime, user, asked)
+
+
+@blueprint.post("/api/chat/agents/me/picture")
+@Operation(
+    "An agent's picture, as the body is: JPEG, PNG, GIF or WebP",
+    {200: Done},
+    refuses=(Forbidden, BodyTooLarge, PictureTooLarge, UnreadablePicture, Overloaded),
+)
+def set_picture(runtime: Runtime, user: User) -> Response:
+    limit = runtime.settings.max_body_bytes
+    content = request.environ["wsgi.input"].read(limit + 1)
+    if len(content) > limit:
+        raise BodyTooLarge(f"At most {limit} bytes.")
+    profiles.set_picture(runtime, user, content)
+    return personal({"success": True})
 
 
 @blueprint.post("/api/chat/reviews/<chat_session_id>/hide")
