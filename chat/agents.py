@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 
-from chat import sessions, store
+from chat import clock, hours, profiles, sessions, store, texts
 from chat.accounts import User
 from chat.changes import Change, arrive, publish
 from chat.database.connection import Connection
 from chat.errors import AgentAbsent, AgentUnavailable, Forbidden, NotForClient, NotFound
 from chat.money import Cents
+from chat.profiles import Changes
 from chat.runtime import Runtime
 from chat.settings import Settings
 from chat.store.rows import AgentRow, UserRow
-from chat.wire import Agent, Availability
+from chat.wire import Agent, Availability, Opening
 
 
 def listed(
@@ -22,7 +23,7 @@ def listed(
     def read(db: Connection) -> list[Agent]:
         now = store.server.now(db)
         rows = store.users.agents(db, after_id, limit + 1, client_id=client_id)
-        return [_card(row, runtime.settings, now) for row in rows]
+        return [card(row, runtime.settings, now) for row in rows]
 
     cards = runtime.database.read(read)
     return cards[:limit], len(cards) > limit
@@ -57,10 +58,22 @@ def available(db: Connection, settings: Settings, agent_id: int, client_id: int)
     return rows[0]
 
 
-def change(runtime: Runtime, agent: User, is_available: bool | None, rate_cents: int | None) -> Agent:
-    """The agent's own switch and rate; the rate counts from the next session on."""
+def change(
+    runtime: Runtime,
+    agent: User,
+    is_available: bool | None,
+    rate_cents: int | None,
+    headline: str | None = None,
+    changes: Changes | None = None,
+) -> Agent:
+    """The agent's own switch and rate, which counts from the next session on; and what their page says.
+
+    Raises Forbidden, InvalidParameter.
+    """
     if agent.role != "agent":
         raise Forbidden("Only an agent has a rate and takes requests.")
+    said = None if headline is None else texts.checked(headline, "headline", 200, shortest=0)
+    columns = changes.columns() if changes else {}
 
     def write(db: Connection) -> tuple[list[Change], Agent]:
         arrived = arrive(db, runtime.settings, [agent.id])
@@ -68,19 +81,26 @@ def change(runtime: Runtime, agent: User, is_available: bool | None, rate_cents:
             store.users.set_available(db, agent.id, is_available)
         if rate_cents is not None:
             store.users.set_rate(db, agent.id, rate_cents)
+        if said is not None:
+            store.users.update(db, agent.id, headline=said)
+        profiles.save(db, agent.id, columns)
         (row,) = store.users.agents(db, 0, 1, only_id=agent.id)
-        return arrived, _card(row, runtime.settings, store.server.now(db))
+        return arrived, card(row, runtime.settings, store.server.now(db))
 
-    arrived, card = runtime.database.write(write)
+    arrived, changed = runtime.database.write(write)
     publish(runtime, arrived)
-    return card
+    return changed
 
 
-def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
+def card(row: AgentRow, settings: Settings, now: int) -> Agent:
+    """An agent, on the wire."""
     return {
         "id": row["id"],
         "name": row["name"],
         "headline": row["headline"],
+        "languages": (row["languages"] or "").split(),
+        "picture": row["portrait"] and f"{settings.prefix}/portraits/{row['portrait']}",
+        "opening": _opening(row, settings, now),
         "rate_per_minute": Cents(row["rate_cents"]),
         "currency": settings.currency,
         "status": _state(row, row["open_sessions"], settings, now),
@@ -88,6 +108,21 @@ def _card(row: AgentRow, settings: Settings, now: int) -> Agent:
         "is_online": sessions.is_there(row["seen_at"], settings, now),
         "rating": None if row["rating"] is None else round(row["rating"], 1),
         "ratings": row["ratings"],
+    }
+
+
+def may_be_asked(row: AgentRow, settings: Settings, now: int) -> bool:
+    """By this client, now."""
+    is_there = _state(row, row["open_sessions"], settings, now) in ("available", "busy")
+    return is_there and bool(row["is_for_client"])
+
+
+def _opening(row: AgentRow, settings: Settings, now: int) -> Opening | None:
+    found = hours.standing(profiles.hours_of(row, settings), now)
+    return found and {
+        "is_open": found.is_open,
+        "until": clock.text_or_none(found.until),
+        "opens_at": clock.text_or_none(found.opens_at),
     }
 
 

@@ -1,7 +1,6 @@
 """Days and hours as the clock of a zone has them, made of quarters of an hour: every day begins on one."""
 
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,8 +9,6 @@ from chat.settings import Settings
 from chat.store.statistics import QUARTER_MS
 
 HOURS_OF_WEEK = 168
-# Of the database of zones; its other names are old ones of the same, or offsets.
-AREAS = {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 
 
 class Period(NamedTuple):
@@ -55,12 +52,6 @@ def zone_of(settings: Settings, name: str | None) -> ZoneInfo:
             f"timeZone is {name!r}; it must be a time zone's name, like Europe/Paris.", field="timeZone"
         )
     return ZoneInfo(name or settings.time_zone)
-
-
-@cache
-def zone_names() -> list[str]:
-    """Those that people choose from."""
-    return ["UTC", *sorted(each for each in available_timezones() if each.partition("/")[0] in AREAS)]
 
 
 def _local(quarter: int, zone: ZoneInfo) -> datetime:

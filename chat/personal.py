@@ -3,11 +3,12 @@
 Its lists are iterators: what stands in them is read a page at a time, when it is told.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from chat import audit, blocks, clock, earnings, missed, notes, payments, receipts, reports, store
+from chat import audit, blocks, clock, earnings, missed, notes, payments, profiles, receipts, reports, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import existing
@@ -33,6 +34,7 @@ def document(runtime: Runtime, user_id: int, is_whole: bool) -> dict[str, object
         "exported_at": clock.text(now),
         "is_whole": is_whole,
         "person": _person(row),
+        "page": runtime.database.read(lambda db: _page(db, user_id)),
         **runtime.database.read(lambda db: _access(db, row, now)),
         "conversations": _conversations(runtime, row, reader),
         **_money(runtime, row),
@@ -58,6 +60,21 @@ def _person(row: UserRow) -> dict[str, object]:
         "is_guest": row["widget_id"] is not None,
         "rate_per_minute": Cents(row["rate_cents"]) if is_agent else None,
         "balance": Cents(row["balance_cents"]) if row["role"] == "client" else None,
+    }
+
+
+def _page(db: Connection, user_id: int) -> dict[str, object] | None:
+    """What an agent says on theirs; the picture as a data: URL, which any browser shows."""
+    said, picture = store.profiles.of_agent(db, user_id), store.portraits.of_user(db, user_id)
+    if said is None and picture is None:
+        return None
+    return {
+        "languages": (said["languages"] or "").split() if said else [],
+        "time_zone": said["time_zone"] or None if said else None,
+        "hours": profiles.week_of(said) if said else {},
+        "special_days": profiles.special_days_of(said) if said else [],
+        "holidays": said["holidays"] or None if said else None,
+        "picture": f"data:image/webp;base64,{b64encode(picture).decode()}" if picture else None,
     }
 
 
@@ -104,6 +121,7 @@ def _conversation(runtime: Runtime, row: UserRow, reader: User, chat_session_id:
     receipt = receipts.of_session(runtime, reader, chat_session_id)
     return {
         "session": receipt["session"],
+        "is_rating_public": runtime.database.read(lambda db: store.reviews.is_public(db, chat_session_id)),
         "messages": _messages(runtime, chat_session_id, None if row["role"] == "client" else row["id"]),
         "receipt": {name: value for name, value in receipt.items() if name not in ("session", "server_time")},
     }

@@ -24,6 +24,9 @@ def change(runtime: Runtime, actor: User | None, user_id: int, role: str) -> boo
         if found := [*obstacles.of_role(db, row), *owed]:
             raise StillNeeded(found)
         store.users.update(db, user_id, role=role, is_available=0)
+        # An agent's page is nobody else's; they are none any more, or begin anew.
+        store.profiles.erase(db, user_id)
+        store.portraits.erase(db, user_id)
         audit.note(db, actor, "role_changed", user_id, detail=f"{row['role']} → {role}")
         return sign_ins.end(db, user_id)
 

@@ -246,9 +246,16 @@ def refuse_transfer(runtime: Runtime, client: User, chat_session_id: int) -> Tim
 
 
 def rate(
-    runtime: Runtime, client: User, chat_session_id: int, rating: int, comment: str | None
+    runtime: Runtime,
+    client: User,
+    chat_session_id: int,
+    rating: int,
+    comment: str | None,
+    is_public: bool = False,
 ) -> TimedSession:
-    """The client's rating, after the end; a second one replaces the first. Raises InvalidParameter, too."""
+    """The client's rating, after the end; a second one replaces the first, and may take the words back from
+    the agent's page, where they are only if they are to be `is_public`. Raises InvalidParameter, too.
+    """
     said = texts.checked(comment or "", "comment", 1000, shortest=0) or None
 
     def act(db: Connection, life: Lifecycle, now: int) -> None:
@@ -257,6 +264,7 @@ def rate(
             raise WrongStatus("Nobody accepted this session.")
         _require(life, "ended")
         life.session |= {"rating": rating, "rating_comment": said}
+        store.reviews.put(db, chat_session_id, existing(life.session["agent_id"]), is_public)
 
     return change(runtime, client, chat_session_id, act)
 

@@ -173,12 +173,24 @@ class Card(TimedSession):
     messages: NotRequired[list[Message] | None]
 
 
+class Opening(TypedDict):
+    """Whether it is one of an agent's hours; if so until when (None: around the clock), else from when on
+    (None: nobody knows). It is what they plan: `status` is what is."""
+
+    is_open: bool
+    until: str | None
+    opens_at: str | None
+
+
 class Agent(TypedDict):
-    """An agent, as everybody may see them."""
+    """An agent, as everybody may see them; `opening` None of one who says nothing of their hours."""
 
     id: int
     name: str
     headline: str
+    languages: list[str]
+    picture: str | None
+    opening: Opening | None
     rate_per_minute: Cents
     currency: str
     status: Availability
@@ -186,6 +198,57 @@ class Agent(TypedDict):
     is_online: bool
     rating: float | None
     ratings: int
+
+
+class ListedAgent(Agent):
+    """The same, with how long requests to them waited."""
+
+    expected_wait: ExpectedWait | None
+
+
+class Span(TypedDict):
+    """From an instant until another."""
+
+    starts_at: str
+    ends_at: str
+
+
+class SpecialHours(TypedDict):
+    """Dates, both included, that have these hours instead of the week's; none is a day off."""
+
+    first: str
+    last: str
+    hours: list[str]
+
+
+class Review(TypedDict):
+    """What a client said of a conversation and wants others to read; `name` is no more than a first name.
+
+    `is_hidden` tells administrators of what only they see.
+    """
+
+    chat_session_id: int
+    name: str
+    rating: int
+    comment: str
+    month: str
+    is_own: bool
+    is_hidden: bool
+
+
+class AgentPage(ListedAgent):
+    """All that an agent says of themselves, and what clients said.
+
+    `hours` are by weekday (`monday`), those that have none left out; `openings` are the next ones.
+    """
+
+    time_zone: str
+    hours: dict[str, list[str]]
+    special_days: list[SpecialHours]
+    holidays: str | None
+    openings: list[Span]
+    reviews: list[Review]
+    has_more: bool
 
 
 class Person(TypedDict):
@@ -648,7 +711,7 @@ class Answered(Done):
 class Agents(TypedDict):
     """A page of agents, and how a session is charged that is asked for now."""
 
-    agents: list[Agent]
+    agents: list[ListedAgent]
     increments: Increments
     has_more: bool
 

@@ -7,13 +7,19 @@ import schemathesis
 
 from tests.push_service import SOME_KEYS
 
+NAMED = (
+    ("time_zone", "[A-Za-z]+(/[A-Za-z_-]+)*", "Europe/Paris"),
+    ("holidays", "[A-Z]{2}(-[A-Za-z0-9]+)?", "DE-BY"),
+)
 KEYS = {"p256dh": "[A-Za-z0-9_-]{87}", "auth": "[A-Za-z0-9_-]{22}"}
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """JSON Schema takes 3.0 for an integer; the server takes no fraction for an id. And no schema says which
-    point is on a curve, or that a device keeps its keys."""
+    point is on a curve, or that a device keeps its keys;
+    which day is before another, or what zones there are.
+    """
     body = case.body
     if not isinstance(body, dict):
         return
@@ -22,6 +28,15 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         re.fullmatch(pattern, str(keys.get(name))) for name, pattern in KEYS.items()
     ):
         body = {**body, "keys": {**keys, **SOME_KEYS}}
+    if isinstance(body.get("special_days"), list):
+        days = [each for each in body["special_days"] if isinstance(each, dict)]
+        if len(days) == len(body["special_days"]) and all(
+            isinstance(each.get("first"), str) for each in days
+        ):
+            body = {**body, "special_days": [{**each, "last": each["first"]} for each in days]}
+    for name, pattern, one in NAMED:
+        if isinstance(body.get(name), str) and re.fullmatch(pattern, body[name]):
+            body = {**body, name: one}
     case.body = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in body.items()

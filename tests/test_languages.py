@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from flask_babel import ngettext
 
 from app import create_app
-from chat import accounts, periods, store
+from chat import accounts, hours, store
 from chat.settings import Settings
 from chat.web import language, words
 from tests.server import PATIENCE_SECONDS, ROOT
@@ -28,11 +28,12 @@ from tests.server import PATIENCE_SECONDS, ROOT
 TRANSLATIONS = ROOT / "translations"
 FRENCH = TRANSLATIONS / "fr" / "LC_MESSAGES"
 PLACEHOLDER = re.compile(r"%\((\w+)\)([sd])")
+TIMED = re.compile(r"%\((time|day|date)\)s$")
 
 # Pages of one kind that differ only by what their query says.
 QUERY_VARIANTS = 2
 # Said the same in every language.
-NAMES = {"Tête-à-tête", "JSON", "CSV", *periods.zone_names()}
+NAMES = {"Tête-à-tête", "JSON", "CSV", *hours.time_zones()}
 UNITS = {"h", "min", "s", "AM", "PM"}
 SEPARATOR = re.compile(r" · |: | \N{MULTIPLICATION SIGN} |, |\. ")
 EDGES = " .,·:/#★✓"
@@ -194,7 +195,10 @@ class Vocabulary:
         self.foreign = other - own
         self.written = written | NAMES
         patterns = (self._pattern(text) for text in own if PLACEHOLDER.search(text))
-        self.plain, self.patterns = own, re.compile("|".join(patterns))
+        # A <time> stands in the text, which a page says in two parts then.
+        around = (PLACEHOLDER.split(text) for text in own if TIMED.search(text))
+        self.plain = own | {part.strip(EDGES) for parts in around for part in parts[::3]}
+        self.patterns = re.compile("|".join(patterns))
         locale = Locale.parse(code)
         calendar = {
             word
@@ -203,6 +207,7 @@ class Vocabulary:
             for word in names["format"][width].values()
         }
         self.calendar = {word.strip(".") for word in calendar} | UNITS
+        self.plain |= {*locale.languages.values(), *locale.territories.values()}
 
     def _pattern(self, text: str) -> str:
         literals = PLACEHOLDER.split(text)
@@ -311,6 +316,7 @@ class Site:
 
         people, shortcuts = self.server.database.read(fetch)
         values = {str(field.default) for field in fields(Settings)} | set(self.server.environment.values())
+        values |= {*hours.time_zones(), *hours.parts("FR").values()}
         return {value for row in (*people, *shortcuts) for value in dict(row).values()} | values
 
 

@@ -10,6 +10,7 @@ PAGES = {
     "nobody": ["/", "/login", "/signup", "/nowhere"],
     "client": [
         "/agents",
+        "/agents/{agent}",
         "/sessions",
         "/sessions/{id}",
         "/sessions/{ended}",
@@ -29,6 +30,7 @@ PAGES = {
         "/earnings",
         "/statistics",
         "/profile",
+        "/profile/page",
     ],
     "admin": [
         "/admin/statistics",

@@ -35,6 +35,9 @@ REPORT, NOTE, TOKEN, HOOK, WIDGET = "<report>", "<note>", "<token>", "<hook>", "
 IN_PATH = {
     "chat_session_id": [SESSION],
     "user_id": [CLIENT, AGENT, ADMIN],
+    # Agents have a page for everybody, the others none.
+    "agent_id": [CLIENT, ADMIN],
+    "name": ["nobodys"],
     "reply_id": [REPLY],
     "payment_id": [NOWHERE],
     "report_id": [REPORT],
@@ -78,6 +81,8 @@ QUERIES = {
         {"status": "ended", "beforeSessionId": SESSION},
     ],
     "agents.listed": [{"afterAgentId": 0}, {"afterAgentId": CLIENT}],
+    "agents.show": [{}, {"beforeSessionId": SESSION}],
+    "asking.show": [{}, {"before": SESSION}],
     "agents.balance": [{}, {"beforeEntryId": ENTRY}],
     "order.list_blocks": [{}, {"userId": AGENT}, {"userId": CLIENT, "beforeBlockId": 99}],
     "order.list_reports": [{}, {"beforeReportId": REPORT}],
@@ -130,8 +135,13 @@ BODIES = {
     "files.change": [{"text": "?"}],
     "files.delete": NOTHING,
     "sessions.rating": [{"rating": 1, "comment": "?"}],
-    "sessions.rate": [{"rating": 1, "comment": "?"}],
+    "sessions.rate": [{"rating": 1, "comment": "?", "public": True}],
     "agents.change": [{}],
+    "agents.patch": [{}],
+    "agents.set_picture": NOTHING,
+    **dict.fromkeys(("agents.hide_review", "agents.show_review", "first_steps.put_away"), NOTHING),
+    **dict.fromkeys(("own_page.change", "own_page.set_picture", "own_page.delete_picture"), NOTHING),
+    "keeping.change_review": [{"hidden": "1"}],
     "agents.change_balance": [{"user_id": CLIENT, "kind": "top_up", "amount": 5, "reason": "?"}],
     "earnings.pay_out": [{"agent_id": AGENT, "amount": 5, "reason": "?"}],
     "payments.create": [{"amount": 5}],
@@ -219,10 +229,10 @@ OFFICE = (
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
     *("clients.", "files.", "webhooks.", "hooks.", "widgets.", "search.", "searching."),
-    *("figures.", "answering."),
-    *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
+    *("figures.", "answering.", "agents.hide_review", "agents.show_review", "keeping.change_review"),
+    *("first_steps.", "books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
-ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.", "widgets.")
+ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.", "widgets.", "first_steps.")
 ADMINISTRATORS += ("figures.show_house", "figures.show_agent", "answering.show_here")
 
 
@@ -354,8 +364,8 @@ def paths(rule):
 def asked(rule):
     """(method, path, query, body) of all that can be asked of a route; KeyError for one that is new."""
     for path in paths(rule):
-        if "POST" in rule.methods:
-            yield from (("POST", path, {}, body) for body in BODIES[rule.endpoint])
+        if writing := rule.methods & {"POST", "PATCH"}:
+            yield from ((*writing, path, {}, body) for body in BODIES[rule.endpoint])
         else:
             for query in QUERIES.get(rule.endpoint, NOTHING):
                 yield from ((method, path, query, None) for method in ("GET", "HEAD", "OPTIONS"))
@@ -369,7 +379,7 @@ def answer_to(who, rule, ids, method, path, query, body):
         answer = who.request(method, here, **headers)
     elif rule.rule.startswith("/api/"):
         body = json.dumps(filled(body, ids))
-        answer = who.request("POST", here, body, Content_Type="application/json")
+        answer = who.request(method, here, body, Content_Type="application/json")
     else:
         answer = who.post(here, filled(body, ids))
     of_the_moment = ("Date", "X-Request-Id")

@@ -10,7 +10,7 @@ from tests.server import ROOT
 LAYERS = (
     {"cli", "web", "worker"},
     {"demo", "doctor", "push", "retention", "sweeper"},
-    {"clients", "erasure", "personal", "roles", "transitions", "webhooks"},
+    {"clients", "directory", "erasure", "personal", "roles", "transitions", "webhooks"},
     {"archive", "obstacles"},
     {
         "answering",
@@ -32,14 +32,16 @@ LAYERS = (
         "people",
         "replies",
         "reports",
+        "reviews",
         "statistics",
+        "steps",
         "tokens",
     },
     {"edits", "indexing", "mail", "notes", "search", "widgets"},
     {"agents", "messages", "outbox", "payloads", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},
-    {"sessions", "waiting", "waits"},
+    {"profiles", "sessions", "waiting", "waits"},
     {"accounts", "lifecycle"},
     {"totp"},
     {"attempts", "audit", "background", "periods", "sign_ins"},
@@ -50,7 +52,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "sheets", "texts"},
+    {"counts", "documents", "hours", "languages", "pictures", "sheets", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

@@ -65,6 +65,17 @@ RIGHT = {
     "sessions.agree": ("client", {"agent_id": "agent", "rate_per_minute": 2.5}),
     "sessions.rate": ("client", {"rating": 5, "comment": "Merci"}),
     "agents.change": ("agent", {"available": True, "rate_per_minute": 2.5}),
+    "agents.patch": (
+        "agent",
+        {
+            "headline": "Leases",
+            "languages": ["fr", "pt-BR"],
+            "time_zone": "Asia/Kolkata",
+            "hours": {"monday": ["09:00-12:30"]},
+            "special_days": [{"first": "2026-12-24"}],
+            "holidays": "DE-BY",
+        },
+    ),
     "agents.change_balance": (
         "admin",
         {"user_id": "client", "kind": "top_up", "amount": 5, "reason": "Bank"},
@@ -170,7 +181,7 @@ def check(operation, answer, shown):
 def address(operation, ids):
     """Where an operation is asked of these people."""
     id = ids["ended" if operation["operationId"] == "sessions.rate" else "open"]
-    path = operation["path"].replace("{chat_session_id}", str(id))
+    path = operation["path"].replace("{chat_session_id}", str(id)).replace("{agent_id}", str(ids["agent"]))
     return path.replace("{user_id}", str(ids["client"])).replace("{webhook_id}", str(ids["open"]))
 
 
@@ -196,7 +207,8 @@ def test_a_field_takes_what_it_is_described_to_take(line, operations, people, na
             shown = f"{name}.{field} = {value[:60]}"
             others = json.dumps({other: each for other, each in right.items() if other != field})[1:-1]
             body = "{" + ", ".join(filter(None, [others, f'"{field}": {value}'])) + "}"
-            answer = line.request("POST", path, body.encode(errors="surrogatepass"), headers)
+            content = body.encode(errors="surrogatepass")
+            answer = line.request(operation["method"], path, content, headers)
             told = check(operation, answer, shown)
             if told.get("code") == "invalid_parameter":
                 assert told["field"].partition(".")[0] == field, (shown, told)
@@ -208,7 +220,8 @@ def test_a_field_takes_what_it_is_described_to_take(line, operations, people, na
                 assert 400 <= answer[0] < 500, (shown, answer)
         if field in schema.get("required", ()):
             missing = {other: each for other, each in right.items() if other != field}
-            told = check(operation, line.request("POST", path, json.dumps(missing), headers), field)
+            answer = line.request(operation["method"], path, json.dumps(missing), headers)
+            told = check(operation, answer, field)
             assert (told["code"], told["field"]) == ("invalid_parameter", field)
 
 
@@ -361,11 +374,12 @@ FORMS = {
         "/sessions": ("agent_id", "message", "spending_limit"),
         "/sessions/{open}/messages": ("message", "key"),
         "/sessions/{open}/limit": ("spending_limit",),
-        "/sessions/{open}/rating": ("rating", "comment"),
+        "/sessions/{open}/rating": ("rating", "comment", "public"),
     },
     "agent": {
         "/availability": ("available",),
         "/replies": ("shortcut", "message"),
+        "/profile/page": ("time_zone", "monday", "holidays", "part", "first", "last", "spans", "languages"),
         "/sessions/{open}/transfer": ("agent_id", "text"),
         "/clients/{client}/notes": ("text", "key", "session"),
     },

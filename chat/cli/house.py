@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from chat.cli.group import (
 )
 from chat.database import copies
 from chat.demo import month, pairs
+from chat.errors import DatabaseUnavailable
 from chat.settings import (
     ENV_FILE,
     PREFIX,
@@ -74,6 +76,9 @@ def backup(folder: Path | None, keep: int | None) -> None:
     click.echo(copy)
     if wrong:
         raise click.ClickException("\n".join(["the copy is whole, and its books are wrong:", *wrong]))
+    # For whoever sets the server up; the copy is none the worse without.
+    with suppress(DatabaseUnavailable):
+        found.database.write(lambda db: store.server.note_backup(db, store.server.now(db)))
     for old in copies.rotate(folder, path.stem, keep) if keep else ():
         click.echo(f"removed {old}")
 

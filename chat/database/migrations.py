@@ -1235,6 +1235,49 @@ def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
 
 
 @migrations()
+def m029_agents_page(db: Connection) -> None:
+    for statement in (
+        # What an agent says on their page beside name and sentence. `languages` are codes with blanks
+        # between; `hours` and `special_days` are JSON, of what chat/hours.py has; `holidays` a country, or a
+        # part of one.
+        """
+        CREATE TABLE profiles (
+            agent_id INTEGER PRIMARY KEY REFERENCES users (id),
+            languages TEXT NOT NULL DEFAULT '' CHECK (length(languages) <= 200),
+            time_zone TEXT NOT NULL DEFAULT '' CHECK (length(time_zone) <= 100),
+            hours TEXT NOT NULL DEFAULT '[]' CHECK (length(hours) <= 10000),
+            special_days TEXT NOT NULL DEFAULT '[]' CHECK (length(special_days) <= 100000),
+            holidays TEXT NOT NULL DEFAULT '' CHECK (length(holidays) <= 20)
+        ) STRICT
+        """,
+        # A WebP of theirs, by the hash of what is in it.
+        """
+        CREATE TABLE portraits (
+            user_id INTEGER PRIMARY KEY REFERENCES users (id),
+            hash TEXT NOT NULL,
+            content BLOB NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX portraits_hash ON portraits (hash)",
+        # Whether clients want their words shown on the agent's page, and an administrator hides them there:
+        # the words themselves are the session's, and go with it.
+        """
+        CREATE TABLE reviews (
+            chat_session_id INTEGER PRIMARY KEY REFERENCES chat_sessions (id),
+            agent_id INTEGER NOT NULL REFERENCES users (id),
+            is_public INTEGER NOT NULL CHECK (is_public IN (0, 1)),
+            hidden_at INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX reviews_agent ON reviews (agent_id, chat_session_id) WHERE is_public",
+        # When a copy of the database was last taken, and the first steps put away.
+        "ALTER TABLE server ADD COLUMN backed_up_at INTEGER",
+        "ALTER TABLE server ADD COLUMN steps_hidden_at INTEGER",
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
 def m030_attendance(db: Connection) -> None:
     for statement in (
         # How many agents were there, and of these took requests, at the beginning of each quarter of an hour

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from chat import messages, store
+from chat import hours, messages, profiles, store
 from chat.accounts import DAY_MS
 from chat.billing import terms
 from chat.changes import arrive, save
@@ -20,6 +20,7 @@ from chat.database.connection import Connection
 from chat.demo.pairs import DOMAIN, TOP_UP_CENTS, DemoSession
 from chat.errors import existing
 from chat.lifecycle import Lifecycle
+from chat.profiles import Changes
 from chat.runtime import Runtime
 from chat.sessions import life_of
 from chat.settings import Settings
@@ -97,6 +98,8 @@ def _insert_people(stage: _Stage, password_hash: str) -> None:
             user_id = _insert_person(stage, role, key, password_hash, joined_at - number * DAY_MS)
             for shortcut, message in person.get("replies", ()):
                 store.replies.save(db, user_id, shortcut, message)
+            if role == "agent":
+                profiles.save(db, user_id, _page(person))
             if role == "client" and key != "first" and stage.settings.prepaid:
                 store.ledger.append(db, user_id, "top_up", TOP_UP_CENTS, admin_id, "Bank transfer", joined_at)
 
@@ -118,6 +121,13 @@ def _insert_person(stage: _Stage, role: str, key: str, password_hash: str, joine
         is_available=int(person.get("is_available", False)),
     )
     return user_id
+
+
+def _page(agent: dict[str, Any]) -> dict[str, str]:
+    """What they say on it; `hours` are by day, from Monday on."""
+    week = {day: [spans] for day, spans in zip(hours.DAYS, agent["hours"], strict=False)}
+    said = Changes(agent["languages"], agent["time_zone"], week, holidays=agent.get("holidays"))
+    return said.columns()
 
 
 def _replay_month(stage: _Stage) -> None:
@@ -200,6 +210,9 @@ def _replay_talk(stage: _Stage, client: str, talk: dict[str, Any], at: int, rng:
         stars = rng.choices((3, 4, 5), (1, 3, 11))[0]
         comment = rng.choice(_cast()["comments"][talk["language"]][str(stars)])
         life.session |= {"rating": stars, "rating_comment": comment if rng.random() < 0.85 else None}
+        # Two in three want others to read it.
+        is_public = life.session["id"] % 3 > 0
+        store.reviews.put(stage.db, life.session["id"], existing(life.session["agent_id"]), is_public)
     _store_read(stage, life)
     store.users.see(stage.db, [life.session["client_id"], existing(life.session["agent_id"])], at)
 

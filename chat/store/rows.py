@@ -72,6 +72,8 @@ AuditKind = Literal[
     "erased",
     "exported",
     "role_changed",
+    "review_hidden",
+    "review_shown",
 ]
 
 
@@ -432,10 +434,33 @@ class PayeeRow(TypedDict):
     seen_at: int
 
 
-class AgentRow(PayeeRow):
-    """An agent in a client's list; `rating` is the mean of `ratings` ones."""
+class ProfileRow(TypedDict):
+    """What an agent says on their page, as chat/hours.py reads it; None of one who has said nothing."""
+
+    languages: str | None
+    time_zone: str | None
+    hours: str | None
+    special_days: str | None
+    holidays: str | None
+
+
+class ReviewRow(TypedDict):
+    """What a client wants others to read of their rating."""
+
+    chat_session_id: int
+    hidden_at: int | None
+    client_id: int
+    client_name: str
+    rating: int
+    rating_comment: str
+    ended_at: int
+
+
+class AgentRow(PayeeRow, ProfileRow):
+    """An agent in a client's list; `rating` is the mean of `ratings` ones, `portrait` a hash."""
 
     headline: str
+    portrait: str | None
     is_available: int
     is_for_client: int
     open_sessions: int

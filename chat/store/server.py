@@ -174,3 +174,37 @@ def touch(db: Connection) -> None:
 def beat(db: Connection, at: int) -> None:
     """The server was up at this time."""
     db.conn.execute("UPDATE server SET heartbeat_at = ?", (at,))
+
+
+class Beginnings(NamedTuple):
+    """What there is of a house that begins."""
+
+    has_agent: bool
+    has_price: bool
+    has_conversation: bool
+    has_backup: bool
+    is_hidden: bool
+
+
+def beginnings(db: Connection) -> Beginnings:
+    """An agent, one with a price, a conversation, a backup; and whether nobody wants to see it any more."""
+    agents = "SELECT 1 FROM users WHERE role = 'agent' AND disabled_at IS NULL"
+    row = db.conn.execute(
+        f"""
+        SELECT EXISTS ({agents}), EXISTS ({agents} AND rate_cents > 0),
+            EXISTS (SELECT 1 FROM chat_sessions WHERE accepted_at IS NOT NULL),
+            backed_up_at IS NOT NULL, steps_hidden_at IS NOT NULL
+        FROM server
+        """
+    ).fetchone()
+    return Beginnings(*map(bool, row))
+
+
+def note_backup(db: Connection, now: int) -> None:
+    """A copy was taken."""
+    db.conn.execute("UPDATE server SET backed_up_at = ?", (now,))
+
+
+def hide_steps(db: Connection, now: int) -> None:
+    """Nobody is shown the first steps any more."""
+    db.conn.execute("UPDATE server SET steps_hidden_at = ?", (now,))

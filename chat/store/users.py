@@ -48,13 +48,23 @@ def see(db: Connection, user_ids: Sequence[int], now: int, gone_before: int = 0)
 
 
 def agents(
-    db: Connection, after_id: int, limit: int, only_id: int | None = None, client_id: int | None = None
+    db: Connection,
+    after_id: int,
+    limit: int,
+    only_id: int | None = None,
+    client_id: int | None = None,
+    language: str | None = None,
+    most_cents: int | None = None,
 ) -> list[AgentRow]:
-    """Agents with higher ids, each with the number of their active sessions and their ratings; and whether
-    the client may ask them."""
+    """Agents with higher ids (all of them with a limit of -1), each with the number of their active sessions,
+    their ratings and what they say of themselves; and whether the client may ask them.
+
+    With a language those who speak it, and with a maximum those whose minute costs no more.
+    """
     return db.conn.execute(
         f"""
-        SELECT id, name, headline, rate_cents, is_available, seen_at,
+        SELECT id, name, headline, rate_cents, is_available, seen_at, languages, time_zone, hours,
+            special_days, holidays, (SELECT hash FROM portraits WHERE user_id = users.id) AS portrait,
             NOT {blocked("?3", "users.id")} AS is_for_client,
             (SELECT count(*) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND status <> 'ended' AND status <> 'waiting') AS open_sessions,
@@ -62,10 +72,13 @@ def agents(
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS ratings,
             (SELECT avg(rating) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
-        FROM users WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
+        FROM users LEFT JOIN profiles ON agent_id = users.id
+        WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
+            AND (?4 IS NULL OR instr(' ' || languages || ' ', ' ' || ?4 || ' '))
+            AND (?5 IS NULL OR rate_cents <= ?5)
         ORDER BY id LIMIT {limit:d}
         """,
-        (after_id, only_id, client_id),
+        (after_id, only_id, client_id, language, most_cents),
     ).fetchall()
 
 
@@ -139,6 +152,8 @@ def erase(db: Connection, user_id: int, name: str, now: int) -> None:
         "DELETE FROM notices WHERE user_id = :user_id",
         "DELETE FROM blocks WHERE :user_id IN (client_id, agent_id)",
         "DELETE FROM replies WHERE agent_id = :user_id",
+        "DELETE FROM profiles WHERE agent_id = :user_id",
+        "DELETE FROM portraits WHERE user_id = :user_id",
     ):
         db.conn.execute(statement, {"user_id": user_id, "name": name, "now": now})
 

@@ -1,6 +1,6 @@
 """The language, the time zone and the formats of pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from chat.clock import text
 from chat.documents import encode
 from chat.money import decimals
 from chat.settings import Settings
+from chat.texts import folded
 from chat.web.links import linked
 from chat.web.typed import typed
 
@@ -30,6 +31,7 @@ COOKIE = "language"
 DAY_FORMATS = {"en": "EEEE, MMMM d", "fr": "EEEE d MMMM"}
 SHORT_DAY_FORMATS = {"en": "MMM d", "fr": "d MMM"}
 HOUR_FORMATS = {"en": "h\N{NO-BREAK SPACE}a", "fr": "H\N{NO-BREAK SPACE}'h'"}
+SHORT_WEEKDAY_FORMATS = {"en": "EEE, MMM d", "fr": "EEE d MMM"}
 WIRE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -43,9 +45,9 @@ def register(app: Flask, settings: Settings) -> None:
     )
     of_money, of_time = (
         (money, typed, decimals, unit_price),
-        (day, local_day, short_day, weekday, hour, month, clock, moment),
+        (day, local_day, short_day, day_name, hour, month, clock, moment, weekday, short_weekday),
     )
-    for function in (*of_money, *of_time, duration, exact):
+    for function in (*of_money, *of_time, duration, exact, language_name, territory):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -102,7 +104,7 @@ def short_day(value: date) -> str:
     return str(format_date(value, SHORT_DAY_FORMATS[str(get_locale())]))
 
 
-def weekday(number: int, is_short: bool = False) -> str:
+def day_name(number: int, is_short: bool = False) -> str:
     """Monday, or Mon; 0 is Monday, as 1 January 2001 was."""
     return str(format_date(date(2001, 1, number + 1), "ccc" if is_short else "cccc"))
 
@@ -138,6 +140,39 @@ def duration(seconds: float) -> str:
 def exact(milliseconds: int) -> str:
     """1,234.567 s: what can be added up by hand."""
     return f"{format_decimal(Decimal(milliseconds) / 1000, '#,##0.000')}\N{NO-BREAK SPACE}s"
+
+
+def weekday(value: str | int) -> str:
+    """Tuesday 9:00 AM: of the next days."""
+    return f"{format_date(instant(value), 'EEEE')} {clock(value)}"
+
+
+def short_weekday(value: str | int) -> str:
+    """Tue, Dec 1"""
+    return str(format_date(instant(value), SHORT_WEEKDAY_FORMATS[str(get_locale())]))
+
+
+def language_name(code: str) -> str:
+    """`fr`: French, français"""
+    names: Mapping[str, str] = get_locale().languages
+    return names.get(code.replace("-", "_"), code)
+
+
+def territory(code: str) -> str:
+    """`FR`: France; `DE-BY`: Germany, BY"""
+    country, dash, part = code.partition("-")
+    name = str(get_locale().territories.get(country, country))
+    return f"{name}, {part}" if dash else name
+
+
+def spoken(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Each with its name, by the names."""
+    return by_name((code, language_name(code)) for code in codes)
+
+
+def by_name(named: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As a dictionary has them: É among the Es."""
+    return sorted(named, key=lambda each: folded(each[1]))
 
 
 def script_data(content: Mapping[str, Any]) -> Markup:

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
@@ -26,6 +27,7 @@ from chat.inbox import Inbox
 from chat.web import words
 from chat.web.answer import INERT, compressed
 from chat.web.framed import framed, transport, visitor
+from chat.web.language import instant
 from chat.web.request import Body, check_origin, current_runtime, validated
 
 Form = TypeVar("Form", bound=Body)
@@ -55,6 +57,8 @@ FRAMED = ("conversations.news",)
 # One page differs by person and language, and nobody may keep it.
 PERSONAL = {"Cache-Control": "no-store", "Vary": "Cookie, Accept-Language"}
 INBOX_SIZE = 100
+# What is further away has another clock, or another weekday, of that name before it.
+CLOCK_ALONE, WEEKDAY_ALONE = timedelta(hours=12), timedelta(days=6)
 # The endpoint that each role begins with.
 START = {"client": "asking.listed", "agent": "desk.show", "admin": "figures.show_house"}
 
@@ -147,6 +151,8 @@ def page(template: str, status: int = 200, problem: Problem | None = None, **con
         may_resume=problem is not None and problem.extra.get("may_resume"),
         notice=words.NOTICES.get(request.args.get("notice", "")),
         values=written(),
+        portraits=_portraits,
+        nearness=_nearness,
         **content,
     )
     response = make_response(html, problem.status if problem else status)
@@ -231,6 +237,20 @@ def local(path: str) -> str:
     # With .. a browser would leave the prefix.
     is_ours = is_ours and ".." not in unquote(path.partition("?")[0]).split("/")
     return path if is_ours and path.isprintable() and "\\" not in path else ""
+
+
+def _portraits() -> dict[int, str]:
+    """The hashes of everybody's pictures, read once a page."""
+    if "portraits" not in g:
+        g.portraits = current_runtime().database.read(store.portraits.hashes)
+    found: dict[int, str] = g.portraits
+    return found
+
+
+def _nearness(at: str) -> str:
+    """How an instant to come is told, in whatever zone: its time alone, with the weekday, or whole."""
+    away = instant(at) - instant(current_runtime().database.read(store.server.now))
+    return "clock" if away < CLOCK_ALONE else "weekday" if away < WEEKDAY_ALONE else "moment"
 
 
 def _problem_text(problem: Problem | None) -> str | None:

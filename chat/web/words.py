@@ -58,6 +58,27 @@ AVAILABILITIES = {
     "absent": _("Not here now"),
     "away": _("Takes no requests now"),
 }
+WHENS = {"here": _("Here now"), "open": _("Open now, by their hours")}
+ORDERS = {"price": _("Price"), "rating": _("Rating"), "wait": _("Usual wait")}
+WEEKDAYS = {
+    "monday": _("Monday"),
+    "tuesday": _("Tuesday"),
+    "wednesday": _("Wednesday"),
+    "thursday": _("Thursday"),
+    "friday": _("Friday"),
+    "saturday": _("Saturday"),
+    "sunday": _("Sunday"),
+}
+# Of whoever sets the server up: what is to be done, and why.
+STEPS = {
+    "agent": (_("Add the first agent"), _("Somebody whom clients can ask.")),
+    "price": (_("Set a price"), _("What a minute with an agent costs; until then it is free.")),
+    "operator": (_("Say whose server it is"), _("Name and address, as they stand on receipts.")),
+    "address": (_("Give it an address with TLS"), _("The https address that people type, in CHAT_URL.")),
+    "mail": (_("Set up mail"), _("For invitations, new passwords and receipts.")),
+    "backup": (_("Take a backup"), _("With “tete-a-tete backup”; each night, if the timer is on.")),
+    "conversation": (_("Try a conversation"), _("Ask as a client, answer as the agent.")),
+}
 ROLES = {"client": _("Client"), "agent": _("Agent"), "admin": _("Administrator")}
 LEDGER = {
     "top_up": _("Top-up"),
@@ -118,6 +139,8 @@ AUDIT = {
     "erased": _("Erased somebody"),
     "exported": _("Exported what is kept of somebody"),
     "role_changed": _("Changed somebody's role"),
+    "review_hidden": _("Hid what was said of an agent"),
+    "review_shown": _("Showed again what was said of an agent"),
 }
 HOOKS = {
     "message.created": _("A message was sent"),
@@ -189,6 +212,8 @@ PROBLEMS = {
     ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
+    "picture_too_large": _("The picture is too large; make it smaller, and send that."),
+    "unreadable_picture": _("This is no picture that can be read; save it anew, and send that."),
     "address_too_long": _("That is too long."),
     "headers_too_large": _("That is too long."),
     "request_timeout": _("The line is too slow; try again."),
@@ -255,6 +280,12 @@ FIELDS = {
     "url": _("Enter a public address that begins with https."),
     "events": _("Choose at least one."),
     "code": _("The command “tete-a-tete set-up” prints it."),
+    "hours": _("Write hours like 9:00-12:30, 14:00-18:00; past midnight 20:00-2:00; nothing is a day off."),
+    "special_days": _("Each needs a date, and a last day not before it; hours are like 9:00-12:30."),
+    "time_zone": _("Choose one of the list."),
+    "holidays": _("Choose one of the list."),
+    "languages": _("Choose from the list."),
+    "picture": _("Choose a picture."),
 }
 # Why somebody cannot be erased yet, and how many or how much it is.
 OBSTACLES = {
@@ -436,7 +467,7 @@ def of_problem(code: str, field: str | None = None, least: Cents | None = None) 
         return str(_("At least %(price)s, which is what it costs or begins with.")) % {
             "price": money(least, Cents.currency)
         }
-    wanted = FIELDS.get(field or "") if code == "invalid_parameter" else None
+    wanted = FIELDS.get((field or "").partition(".")[0]) if code == "invalid_parameter" else None
     text = str(wanted or PROBLEMS[code])
     return text % {"currency": Cents.currency, "example": typed(EXAMPLE)} if "%(" in text else text
 

@@ -7,6 +7,8 @@ const kinds = {
   clock: { timeStyle: "short" },
   day: { weekday: "long", day: "numeric", month: "long" },
   date: { dateStyle: "medium" },
+  name: { weekday: "long" },
+  short_weekday: { weekday: "short", day: "numeric", month: "short" },
 };
 const formats = Object.fromEntries(
   Object.entries(kinds).map(([kind, options]) => [kind, attempt(() => new Intl.DateTimeFormat(language, options))]),
@@ -29,6 +31,7 @@ export const minorUnits = (amount) => Math.round(amount * 10 ** document.body.da
 
 export function time(date, kind) {
   if (kind === "moment") return `${time(date, "date")}, ${time(date, "clock")}`;
+  if (kind === "weekday") return `${time(date, "name")} ${time(date, "clock")}`;
   return formats[kind]?.format(date) ?? (kind === "clock" ? date.toTimeString().slice(0, 5) : date.toDateString());
 }
 

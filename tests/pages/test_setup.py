@@ -23,7 +23,13 @@ def test_the_first_visitor_sets_the_server_up_once(start, run):
     assert admin.open(f"/setup?code={code}").form("/setup")["code"] == code
     page = admin.fill(f"/setup?code={code}", "/setup", **person)
     assert (page.status, page.path) == (200, "/admin/statistics")
-    assert "Nothing in this period yet" in page.text
+    assert "Nothing in this period yet" not in page.text
+    assert "First steps 0 of 7 done" in page.text
+    run(server, "backup")
+    page = admin.open("/admin/statistics")
+    assert "First steps 1 of 7 done" in page.text
+    page = admin.fill(page, "/admin/steps")
+    assert "First steps" not in page.text and "No conversation in this period yet" in page.text
     for path in ("/admin/statistics?days=366", "/admin/sessions", "/admin/people"):
         assert admin.open(path).status == 200
     outsider = Visitor(server)

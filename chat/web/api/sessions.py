@@ -128,6 +128,7 @@ class Rating(Body):
 
     rating: Annotated[int, Field(strict=True, ge=1, le=5)]
     comment: Annotated[str, Field(strict=True, max_length=1000)] | None = None
+    public: Annotated[bool, Field(strict=True)] = False
 
 
 @blueprint.get("")
@@ -242,7 +243,7 @@ def agree(runtime: Runtime, user: User, session_id: int, asked: Agreement) -> Re
 @blueprint.post(f"{SESSION}/rating")
 @Operation("How it was, from the client, after the end", {200: Answered}, body=Rating, refuses=REFUSALS)
 def rate(runtime: Runtime, user: User, session_id: int, asked: Rating) -> Response:
-    return _answer(transitions.rate(runtime, user, session_id, asked.rating, asked.comment))
+    return _answer(transitions.rate(runtime, user, session_id, asked.rating, asked.comment, asked.public))
 
 
 @blueprint.get(f"{SESSION}/receipt")

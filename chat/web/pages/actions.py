@@ -9,7 +9,7 @@ from chat import transitions
 from chat.accounts import User
 from chat.runtime import Runtime
 from chat.web.page import form
-from chat.web.request import Body, Digits
+from chat.web.request import Body, Digits, Flag
 from chat.web.typed import Amount
 from chat.wire import TimedSession
 
@@ -39,6 +39,7 @@ class Rating(Body):
 
     rating: Annotated[Digits, Field(ge=1, le=5)]
     comment: Annotated[str, Field(max_length=1000)] | None = None
+    public: Flag = False
 
 
 def _limit(runtime: Runtime, user: User, session_id: int) -> TimedSession:
@@ -52,7 +53,7 @@ def _transfer(runtime: Runtime, user: User, session_id: int) -> TimedSession:
 
 def _rate(runtime: Runtime, user: User, session_id: int) -> TimedSession:
     asked = form(Rating)
-    return transitions.rate(runtime, user, session_id, asked.rating, asked.comment)
+    return transitions.rate(runtime, user, session_id, asked.rating, asked.comment, asked.public)
 
 
 def _agree(runtime: Runtime, user: User, session_id: int) -> TimedSession:

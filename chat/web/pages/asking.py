@@ -1,27 +1,71 @@
 """The agents that a client may ask, and the asking."""
 
+from typing import Annotated
+
 from flask import Blueprint, Response, g
 from flask_babel import get_locale
+from pydantic import BeforeValidator, Field
 
-from chat import agents, balances, billing, guests, messages, missed, sessions, timeline, transitions
+from chat import (
+    agents,
+    balances,
+    billing,
+    directory,
+    guests,
+    messages,
+    missed,
+    sessions,
+    timeline,
+    transitions,
+)
 from chat.accounts import User
-from chat.errors import NotFound, Problem, RateChanged, existing
+from chat.directory import Order, Wanted, When
+from chat.errors import InvalidParameter, NotFound, Problem, RateChanged, existing
+from chat.web import typed
 from chat.web.framed import framed, visitor
+from chat.web.language import spoken
 from chat.web.page import form, page, reader, see, written
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, caller, current_runtime, query, validated
-from chat.web.typed import Amount, typed
+from chat.web.request import (
+    MAX_INTEGER,
+    Body,
+    Digits,
+    Query,
+    caller,
+    current_runtime,
+    path_id,
+    query,
+    validated,
+)
+from chat.web.typed import Amount
 from chat.wire import TimedSession
 
 blueprint = Blueprint("asking", __name__)
 
 PAGE_SIZE = 60
+REVIEWS = 20
+# What a form sends of a choice that is not made.
+OrNone = BeforeValidator(lambda value: value or None)
 
 
 class Listed(Query):
-    """A page of agents, for a request that was made before and that nobody took."""
+    """Which agents, for a request that was made before and that nobody took.
+
+    All after one, or a page of those who are wanted.
+    """
 
     after: Digits = 0
     again: Digits = 0
+    language: Annotated[str | None, OrNone, Field(max_length=10)] = None
+    when: Annotated[When | None, OrNone] = None
+    most: str = ""
+    sort: Annotated[Order | None, OrNone] = None
+    page: Annotated[Digits, Field(ge=1, le=100_000)] = 1
+
+
+class Shown(Query):
+    """Which part of what was said of an agent."""
+
+    before: Digits = MAX_INTEGER
 
 
 class Asked(Query):
@@ -46,10 +90,33 @@ class Request(Body):
 
 @blueprint.get("/agents")
 def listed() -> Response:
-    user, asked = _asker(), query(Listed)
-    cards, has_more = agents.listed(current_runtime(), asked.after, PAGE_SIZE, user.id if user else None)
-    answers = missed.to_client(current_runtime(), user) if user else []
-    return page("agents.html", agents=cards, has_more=has_more, answers=answers, again=asked.again or None)
+    runtime, user, asked = current_runtime(), _asker(), query(Listed)
+    problem, most_cents = None, None
+    if asked.most.strip():
+        try:
+            most_cents = typed.read(asked.most, runtime.settings.currency)
+        except InvalidParameter as wrong:
+            problem = wrong
+    wanted = Wanted(asked.language, asked.when, most_cents, asked.sort)
+    cards, has_more = directory.listed(runtime, user, wanted, asked.after, asked.page, PAGE_SIZE)
+    return page(
+        "agents.html",
+        problem=problem,
+        agents=cards,
+        has_more=has_more,
+        answers=missed.to_client(runtime, user) if user else [],
+        again=asked.again or None,
+        asked=asked,
+        is_chosen=wanted != Wanted(),
+        languages=spoken(directory.languages(runtime)),
+    )
+
+
+@blueprint.get("/agents/<agent_id>")
+def show(agent_id: str) -> Response:
+    runtime, user = current_runtime(), None if _is_nobody() else reader()
+    found = directory.shown(runtime, user, path_id(agent_id, "agent_id"), query(Shown).before, REVIEWS)
+    return page("agent.html", agent=found)
 
 
 @blueprint.get("/sessions/new")
@@ -78,7 +145,12 @@ def ask() -> Response:
 
 def _asker() -> User | None:
     """A client; in a widget's frame also somebody who is nobody until they ask."""
-    return None if framed() and visitor() is None else reader("client")
+    return None if _is_nobody() else reader("client")
+
+
+def _is_nobody() -> bool:
+    """In a widget's frame, before they ask for anything."""
+    return framed() is not None and visitor() is None
 
 
 def _welcome(asked: Request) -> tuple[str, User]:
@@ -142,6 +214,6 @@ def _before(user: User, again: int) -> dict[str, str]:
     limit = session["spending_limit"]
     return {
         "message": words,
-        "max_rate": typed(session["max_rate"], session["currency"]),
-        "spending_limit": "" if limit is None else typed(limit, session["currency"]),
+        "max_rate": typed.typed(session["max_rate"], session["currency"]),
+        "spending_limit": "" if limit is None else typed.typed(limit, session["currency"]),
     }

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 from flask_babel import get_locale
 
-from chat import answering, attendance, periods, statistics
+from chat import answering, attendance, hours, statistics, steps
 from chat.web.api.answering import Days, ZoneName
 from chat.web.page import page, reader
 from chat.web.request import Query, current_runtime, path_id, query
@@ -29,6 +29,7 @@ def show_house() -> Response:
     return page(
         "admin/statistics.html",
         found=found,
+        steps=steps.left(runtime, user),
         revenue=[(agent["name"], agent["revenue"]) for agent in found["agents"]],
         ratings=[(f"{each['stars']} ★", each["count"]) for each in found["ratings"]],
         here=attendance.here(runtime, user),
@@ -56,6 +57,6 @@ def _asked(agent_id: int | None, asked: Period) -> dict[str, Any]:
         "days": asked.days,
         "zone": asked.zone,
         "most_agents": MOST_AGENTS,
-        "zones": periods.zone_names(),
+        "zones": hours.time_zones(),
         "week": [(first_day + number) % 7 for number in range(7)],
     }

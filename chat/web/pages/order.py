@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from flask import Blueprint, Response
 from pydantic import Field
 
-from chat import audit, blocks, reports, timeline
+from chat import audit, blocks, reports, reviews, timeline
 from chat.accounts import User
 from chat.errors import CrossSite, InvalidParameter, NotFound, Problem
 from chat.store.rows import AuditKind, ReportReason
 from chat.web.page import check_form, form, page, reader, see
-from chat.web.request import MAX_INTEGER, Body, Digits, Query, current_runtime, path_id, query
+from chat.web.request import MAX_INTEGER, Body, Digits, Flag, Query, current_runtime, path_id, query
 
 blueprint = Blueprint("keeping", __name__)
 REPORT = "/sessions/<chat_session_id>/report"
@@ -49,6 +49,12 @@ class Note(Body):
     """What was done."""
 
     note: str = ""
+
+
+class Review(Body):
+    """Whether it is to be read."""
+
+    hidden: Flag
 
 
 @blueprint.get(REPORT)
@@ -100,6 +106,13 @@ def finish(report_id: str) -> Response:
     except InvalidParameter as problem:
         return _reports_page(problem)
     return see("keeping.list_reports", notice="saved")
+
+
+@blueprint.post("/admin/reviews/<chat_session_id>")
+def change_review(chat_session_id: str) -> Response:
+    user, session_id = reader("admin"), path_id(chat_session_id)
+    agent_id = reviews.hide(current_runtime(), user, session_id, form(Review).hidden)
+    return see("asking.show", agent_id=agent_id, notice="saved", _anchor=f"review{session_id}")
 
 
 @blueprint.get("/admin/audit")

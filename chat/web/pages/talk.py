@@ -101,6 +101,7 @@ def _conversation(
         "editable_since": clock.text(edits.since(db, runtime.settings)),
         "peer": shown.peer,
         "answers": missed.of_session(db, session_id) if row["client_id"] == user.id else [],
+        "is_public": store.reviews.is_public(db, session_id),
         "live": live(user, listed(db, user)),
     }
 
