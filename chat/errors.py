@@ -185,12 +185,20 @@ class BodyTooLarge(Problem):
     code, status, title = "body_too_large", 413, "The request body is too large."
 
 
+class PictureTooLarge(Problem):
+    code, status, title = "picture_too_large", 413, "The picture has too many pixels."
+
+
 class AddressTooLong(Problem):
     code, status, title = "address_too_long", 414, "The address is too long."
 
 
 class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "Send JSON, as application/json."
+
+
+class UnreadablePicture(Problem):
+    code, status, title = "unreadable_picture", 415, "This is no picture that can be read; save it anew."
 
 
 class ExpectationFailed(Problem):

@@ -25,6 +25,9 @@ from chat.store.rows import Side
 # Password hashes at a time, and waiting: each takes a core for 20 ms and 19 MiB.
 HASHING_THREADS = 2
 HASHING_QUEUE = 200
+# Pictures that are drawn anew at a time, and waiting: each takes a core, and up to 200 MB.
+DRAWING_THREADS = 2
+DRAWING_QUEUE = 200
 # So many fit into one datagram: a topic has at most 30 characters, a sign-in's 70.
 TOPICS_PER_DATAGRAM = 50
 # gunicorn starts no other worker after one that ended with it, and stops.
@@ -45,7 +48,7 @@ class Companion(Protocol):
 
 
 class Runtime:
-    """The settings, the database, who waits and who is there, the pool that hashes, and the limits."""
+    """The settings, the database, who waits and who is there, what hashes and draws, and the limits."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises SettingError for a currency that there is not, a limit beyond it, one of two keys, and mail
@@ -75,6 +78,7 @@ class Runtime:
         )
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
+        self.drawing = native.Pool(DRAWING_THREADS, DRAWING_QUEUE)
         self.sends = TokenBuckets()
         self.companions: list[Companion] = []
 
@@ -131,6 +135,7 @@ class Runtime:
         """After `stop`, or without a `start`: close what is open."""
         self.doorbell.close()
         self.hashing.close()
+        self.drawing.close()
         if self.provider:
             self.provider.close()
         self.database.close()

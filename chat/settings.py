@@ -295,6 +295,12 @@ class Settings:
         _integer(1, 50_000),
     )
     max_body_bytes: int = _setting(65_536, "bytes", "The largest request body.", _integer(1024, 16_777_216))
+    picture_pixels: int = _setting(
+        50_000_000,
+        "pixels",
+        "The largest picture that is taken, all frames together; reading one takes 4 bytes for each.",
+        _integer(10_000, 200_000_000),
+    )
     token_days: int = _setting(30, "days", "How long a sign-in lasts.", _integer(1, 3650))
     keep_messages_days: int = _setting(
         0,

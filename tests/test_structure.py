@@ -48,7 +48,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "texts"},
+    {"counts", "documents", "languages", "pictures", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

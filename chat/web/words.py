@@ -182,6 +182,8 @@ PROBLEMS = {
     ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
+    "picture_too_large": _("The picture is too large; make it smaller, and send that."),
+    "unreadable_picture": _("This is no picture that can be read; save it anew, and send that."),
     "address_too_long": _("That is too long."),
     "headers_too_large": _("That is too long."),
     "request_timeout": _("The line is too slow; try again."),
