@@ -34,10 +34,12 @@ LAYERS = (
         "tokens",
     },
     {"mail", "notes"},
+    {"uploads"},
     {"agents", "messages", "outbox", "payloads", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},
-    {"sessions", "waiting", "waits"},
+    {"attachments", "waiting", "waits"},
+    {"sessions"},
     {"accounts", "lifecycle"},
     {"totp"},
     {"attempts", "audit", "sign_ins"},
@@ -48,7 +50,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "languages", "pictures", "texts"},
+    {"blobs", "counts", "documents", "languages", "pictures", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

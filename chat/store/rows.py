@@ -5,7 +5,7 @@ are minor units of the row's currency, or else of the database's. At run time a 
 for these keys.
 """
 
-from typing import Literal, final
+from typing import Literal, NotRequired, final
 
 from typing_extensions import TypedDict
 
@@ -208,11 +208,23 @@ class LimitRow(TypedDict):
     created_at: int
 
 
+class Attachment(TypedDict):
+    """A file that was sent, as the wire shows it; a picture has a size, in pixels, and a thumbnail."""
+
+    name: str
+    type: str
+    bytes: int
+    width: int | None
+    height: int | None
+    url: str
+    thumbnail_url: str | None
+
+
 @final
 class Message(TypedDict):
     """A message, as the wire shows it: `created_at` is `YYYY-MM-DD HH:MM:SS` UTC, `is_read` 0 or 1.
 
-    An empty `message` is one whose words are deleted.
+    An empty `message` is one whose words are deleted. With an `attachment` and no words it is its name.
     """
 
     id: int
@@ -225,6 +237,25 @@ class Message(TypedDict):
     is_read: int
     client_message_id: str | None
     revision: int
+    attachment: NotRequired[Attachment]
+
+
+class AttachmentRow(TypedDict):
+    """A file of the message with this id; `digest` is that of all that was sent, by which a retry is known.
+
+    `content` and `thumbnail` are names in the folder of contents.
+    """
+
+    id: int
+    user_id: int
+    name: str
+    type: str
+    bytes: int
+    width: int | None
+    height: int | None
+    content: str
+    thumbnail: str | None
+    digest: str
 
 
 class SentRow(TypedDict):
@@ -232,6 +263,7 @@ class SentRow(TypedDict):
 
     id: int
     message: str
+    digest: str | None
 
 
 class IntervalRow(TypedDict):

@@ -2,6 +2,7 @@
 
 from chat.web.api import (
     agents,
+    attachments,
     books,
     clients,
     description,
@@ -28,6 +29,7 @@ ALL = tuple(
     for module in (
         sending,
         fetching,
+        attachments,
         streaming,
         sockets,
         sessions,

@@ -10,7 +10,6 @@ from chat.accounts import User
 from chat.documents import encode
 from chat.errors import (
     IdempotencyMismatch,
-    InvalidParameter,
     NotFound,
     Overloaded,
     SessionEnded,
@@ -21,7 +20,7 @@ from chat.live.hub import Caller
 from chat.runtime import Runtime
 from chat.web.contract import Operation
 from chat.web.held import Answer
-from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, parsed_key
+from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, given_key, parsed_key
 from chat.wire import Sent
 
 blueprint = Blueprint("sending", __name__)
@@ -54,7 +53,7 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
             user,
             message.chat_session_id,
             message.message,
-            _idempotency_key(header, message.client_message_id),
+            given_key(header and parsed_key(header), message.client_message_id),
             client,
         )
         sent: Sent = {"success": True, "messageId": message_id}
@@ -63,14 +62,3 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
         return Answer(encode(sent), status="201 CREATED")
 
     return answer
-
-
-def _idempotency_key(header: str | None, in_body: str | None) -> str | None:
-    if header is None:
-        return in_body
-    key = parsed_key(header)
-    if in_body not in (None, key):
-        raise InvalidParameter(
-            "Idempotency-Key and client_message_id differ; send one of them.", field="client_message_id"
-        )
-    return key
