@@ -137,7 +137,7 @@ def clear(runtime: Runtime) -> None:
 def sweep(runtime: Runtime, is_stopped: Callable[[], bool]) -> None:
     """The same for what no message ever had: the server ended in between."""
     old = runtime.blobs.old()
-    while contents := list(islice(old, ROWS)):
+    while contents := runtime.drawing.call(lambda: list(islice(old, ROWS))):
         if is_stopped():
             return
         if unused := runtime.database.read(lambda db: store.attachments.unused(db, contents)):

@@ -32,7 +32,7 @@ class Blobs:
 
     def prepare(self) -> None:
         """Make the folder; raises OSError."""
-        self.incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(self.incoming)
 
     def spool(self) -> "SpooledTemporaryFile[bytes]":
         """Something to keep what comes in; it is gone with whoever holds it."""
@@ -50,7 +50,7 @@ class Blobs:
                 file.flush()
                 os.fsync(file.fileno())
                 path = self.path(digest.hexdigest())
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _make(path.parent)
                 os.replace(file.name, path)
             except BaseException:
                 with suppress(OSError):
@@ -82,7 +82,7 @@ class Blobs:
         """All of it into another folder, as links where that can be: what has a name does not change."""
         for path in self.folder.glob("??/??/*"):
             target = folder / path.relative_to(self.folder)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make(target.parent)
             # One that is removed meanwhile is nobody's any more.
             with suppress(FileExistsError, FileNotFoundError):
                 try:
@@ -91,6 +91,13 @@ class Blobs:
                     if isinstance(error, FileExistsError | FileNotFoundError):
                         raise
                     shutil.copy2(path, target)
+
+
+def _make(folder: Path) -> None:
+    """With those that it is in, for its owner only: `parents=True` would have them for all."""
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _written_at(path: Path) -> float:

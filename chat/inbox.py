@@ -220,4 +220,5 @@ def _last_message(row: CardRow) -> LastMessage | None:
     message, sender, at = row["last_message"], row["last_sender_type"], row["last_message_at"]
     if message is None or sender is None or at is None:
         return None
-    return {"message": message, "sender_type": sender, "created_at": at}
+    kind = row["last_attachment"]
+    return {"message": message, "attachment": kind, "sender_type": sender, "created_at": at}

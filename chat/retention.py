@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from time import sleep
 
-from chat import erasure, store
+from chat import attachments, erasure, store
 from chat.accounts import DAY_MS
 from chat.database.connection import Connection
 from chat.erasure import PAUSE_SECONDS, ROWS
@@ -19,6 +19,8 @@ from chat.store.words import Kind
 
 # Of the server's time: nothing here is urgent, but for an erased person.
 EVERY_MS = 60_000
+# All names in the folder of contents are looked at.
+SWEEP_EVERY_MS = 3_600_000
 # In one transaction; most have fewer words than `ROWS`.
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
@@ -34,7 +36,7 @@ class Retention:
         self._runtime = runtime
         self._bell = threading.Event()
         self._stopped = False
-        self._done_at = 0
+        self._done_at = self._swept_at = 0
         self._is_log_old = False
 
     def start(self) -> None:
@@ -55,7 +57,7 @@ class Retention:
             self._bell.clear()
             try:
                 self._work()
-            except Problem as problem:
+            except (Problem, OSError) as problem:
                 log.warning("What is over is deleted later: %s", problem)
             except Exception:
                 log.exception("Deleting what is over failed, and goes on")
@@ -65,11 +67,15 @@ class Retention:
         for user_id in database.read(store.users.being_erased):
             self._is_log_old = True
             erasure.finish(self._runtime, user_id, lambda: self._stopped)
+        attachments.clear(self._runtime)
         now = database.read(store.server.now)
         if not 0 <= now - self._done_at < EVERY_MS:
             self._delete_old(now)
             self._delete_words(now)
             self._done_at = now
+        if not 0 <= now - self._swept_at < SWEEP_EVERY_MS:
+            attachments.sweep(self._runtime, lambda: self._stopped)
+            self._swept_at = now
         # Only then are the words out of the file. Where somebody reads what was before, next time.
         if self._is_log_old and database.empty_log():
             self._is_log_old = False

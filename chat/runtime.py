@@ -9,7 +9,7 @@ from typing import NoReturn, Protocol, cast
 
 from chat import books, counts, money
 from chat.blobs import Blobs
-from chat.database import native
+from chat.database import copies, native
 from chat.database.connection import Connection, path_of, sqlite3
 from chat.database.database import Database
 from chat.database.migrations import NewerSchema
@@ -82,7 +82,7 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.drawing = native.Pool(DRAWING_THREADS, DRAWING_QUEUE)
-        folder = Path(settings.attachments_folder or path.with_suffix(".files"))
+        folder = Path(settings.attachments_folder or copies.beside(path))
         self.blobs = Blobs(folder)
         self.storage_trouble = Trouble(log, "No file can be kept, who sends one is answered 507: %s")
         self.sends = TokenBuckets()

@@ -1,10 +1,8 @@
 """Files and pictures in a conversation, as curl sends them."""
 
-import json
 from io import BytesIO
 from uuid import uuid4
 
-import pytest
 from PIL import Image
 
 from tests.test_pictures import photograph
@@ -15,9 +13,10 @@ PDF = b"%PDF-1.7 " + bytes(range(256))
 def multipart(file, name, **fields):
     """(body, content type), as browsers and curl write it."""
     boundary = uuid4().hex
-    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()]
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    body = "".join(parts).encode() + head.encode() + file + f"\r\n--{boundary}--\r\n".encode()
+    part = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    parts = "".join(f'{part}"{key}"\r\n\r\n{value}\r\n' for key, value in fields.items())
+    head = f'{parts}{part}"file"; filename="{name}"\r\n\r\n'
+    body = head.encode() + file + f"\r\n--{boundary}--\r\n".encode()
     return body, f"multipart/form-data; boundary={boundary}"
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from chat.database.connection import Connection
 from chat.store.rows import AttachmentRow
 
+# Of the message with the id that stands in the braces: its kind, or NULL.
+KIND = "(SELECT iif(thumbnail IS NULL, 'file', 'picture') FROM attachments WHERE id = {})"
+
 
 def insert(db: Connection, message_id: int, user_id: int, digest: str, facts: Mapping[str, object]) -> None:
     """The one of a message that is stored now; the facts are the other columns of AttachmentRow."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from chat.database.connection import Connection
+from chat.store.attachments import KIND
 from chat.store.rows import Message, SaidRow, SentRow, Side
 
 _SELECT = """
@@ -113,7 +114,9 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
 
 def said(db: Connection, message_id: int) -> SaidRow:
     """A message, as it was sent."""
-    row: SaidRow = db.conn.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
+    row: SaidRow = db.conn.execute(
+        f"SELECT *, {KIND.format('messages.id')} AS attachment FROM messages WHERE id = ?", (message_id,)
+    ).fetchone()
     return row
 
 

@@ -10,6 +10,7 @@ from typing import Literal, NotRequired, final
 from typing_extensions import TypedDict
 
 Side = Literal["client", "agent"]
+AttachmentKind = Literal["picture", "file"]
 Status = Literal["waiting", "active", "paused", "ended"]
 EndReason = Literal[
     "ended_by_client", "ended_by_agent", "declined", "cancelled", "expired", "inactive", "spending_limit"
@@ -187,6 +188,7 @@ class CardRow(SessionRow):
     client_language: str | None
     handover_note: str | None
     last_message: str | None
+    last_attachment: AttachmentKind | None
     last_sender_type: Side | None
     last_message_at: str | None
     unread: int
@@ -643,6 +645,7 @@ class UnreadRow(TypedDict):
     client_name: str
     count: int
     last_message: str
+    last_attachment: AttachmentKind | None
 
 
 class OutboxRow(TypedDict):
@@ -720,6 +723,7 @@ class SaidRow(TypedDict):
     sender_id: int
     message: str
     created_at: int
+    attachment: AttachmentKind | None
 
 
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:

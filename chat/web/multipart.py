@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from os import SEEK_END
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -32,10 +32,17 @@ class Form(NamedTuple):
     name: str
 
 
+def is_one() -> bool:
+    """Whether the request brings such a form."""
+    return request.mimetype == "multipart/form-data"
+
+
 def form(runtime: Runtime) -> Form:
-    """Raises NoForm, AttachmentTooLarge, BodyTooLarge, InvalidRequest, InvalidParameter, StorageFull, and
-    Overloaded."""
-    if request.mimetype != "multipart/form-data":
+    """Its fields are also those of Flask's `request.form`.
+
+    Raises NoForm, AttachmentTooLarge, BodyTooLarge, InvalidRequest, InvalidParameter, StorageFull, Overloaded.
+    """
+    if not is_one():
         raise NoForm(f"Content-Type is {request.content_type or 'missing'}.")
     most, content = runtime.settings.attachment_bytes, request.environ["wsgi.input"]
     # Of a longer one the worker has read no more.
@@ -45,7 +52,7 @@ def form(runtime: Runtime) -> Form:
     content.seek(0)
     mimetype, options = request.mimetype, request.mimetype_params
     parser = FormDataParser(
-        lambda **_: runtime.blobs.spool(),
+        cast(Any, lambda **_: runtime.blobs.spool()),
         max_form_memory_size=MEMORY_BYTES,
         max_form_parts=FORM_PARTS,
         silent=False,
@@ -59,6 +66,7 @@ def form(runtime: Runtime) -> Form:
         raise StorageFull from error
     except ValueError as error:
         raise InvalidRequest(f"The form cannot be read: {error}.") from None
+    request.__dict__["form"] = fields  # As Werkzeug keeps what it has read itself.
     sent = files.getlist("file")
     if len(sent) != 1:
         raise InvalidParameter(f"Send one file, as the part `file`; there are {len(sent)}.", field="file")

@@ -8,7 +8,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 # Where one may be sent to, below the prefix.
-PATHS = r"/(api/chat/attachments/[0-9]+|sessions/[0-9]+/attachments)"
+PATHS = r"/(api/chat/attachments/[0-9]+|sessions/[0-9]+/messages)"
 # Beside the file: its name, the words with it, and what parts them.
 FORM_BYTES = 65_536
 # Kept in memory up to here.

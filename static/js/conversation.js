@@ -11,6 +11,7 @@ import { Scroll } from "./messages/scroll.js";
 import { Outbox } from "./outbox.js";
 import "./page.js";
 import { SessionView } from "./session.js";
+import { Uploads } from "./uploads.js";
 
 let current = null;
 
@@ -27,7 +28,7 @@ export function stop() {
 }
 
 class Conversation {
-  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #outbox;
+  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #outbox; #uploads;
   #revision; #agentId; #readId;
   #isBehind = null; // the cursor to catch up from, while that has not worked
   #hasLeft = false;
@@ -48,9 +49,13 @@ class Conversation {
     this.#list = new MessageList(root, this.#scroll, first);
     new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
-    this.#composer = new Composer(root, (text) => this.#outbox.send(text));
+    const attach = (file, text) => this.#uploads.send(file, text);
+    this.#composer = new Composer(root, (text) => this.#outbox.send(text), attach, signal);
     this.#outbox = Outbox.of(talk);
-    this.#outbox.show(new Pending(this.#list), this.#composer.isOpen, (text) => this.#edit(text));
+    this.#uploads = Uploads.of(talk);
+    const pending = new Pending(this.#list);
+    this.#uploads.show(pending);
+    this.#outbox.show(pending, this.#composer.isOpen, (text) => this.#edit(text));
     if (first.status === "ended") this.#showUnsent();
 
     const markRead = () => this.#markRead();
@@ -67,6 +72,7 @@ class Conversation {
     this.#stopping.abort();
     this.#composer.leave();
     this.#outbox.hide();
+    this.#uploads.hide();
   }
 
   async hear(detail) {

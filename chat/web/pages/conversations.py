@@ -5,12 +5,14 @@ from datetime import timedelta
 from flask import Blueprint, Response
 from flask_babel import gettext
 
-from chat import archive, inbox, messages, signals, texts, transitions
+from chat import archive, inbox, messages, signals, texts, transitions, uploads
 from chat.documents import encode
 from chat.errors import NotFound, Problem
 from chat.messages import Position
+from chat.uploads import Upload
+from chat.web import multipart
 from chat.web.answer import PERSONAL
-from chat.web.language import exact, instant, moment, money
+from chat.web.language import exact, instant, moment, money, size
 from chat.web.lines import lines
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
@@ -78,9 +80,14 @@ def news(chat_session_id: str) -> Response:
 def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
+        sent = multipart.form(runtime) if multipart.is_one() else None
         message = form(Message)
         before = transitions.resuming(user) if message.resume else None
-        messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
+        if sent and sent.name:
+            upload = Upload(sent.file, sent.name, message.message)
+            uploads.send(runtime, user, session_id, upload, message.key, caller(), before)
+        else:
+            messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
     except Problem as problem:
         return again(user, session_id, problem)
     return see("conversations.show", chat_session_id=session_id, _anchor="newest")
@@ -134,6 +141,9 @@ def _text(found: Transcript) -> str:
             role = ROLES[line["sender_type"]]
             shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}):"]
             said = texts.lines(line["message"]) or [str(SCRIPT["deleted"])]
+            if file := line.get("attachment"):
+                words = [] if line["message"] == file["name"] else said
+                said = [f"[{file['name']}, {file['type']}, {size(file['bytes'])}] {file['url']}", *words]
             shown += [f"    {each}" for each in said]
     return "\n".join([*shown, ""])
 

@@ -3,17 +3,20 @@
 import { setTime } from "../format.js";
 import { words } from "../live.js";
 import { canCopy, copy } from "../safe.js";
+import { attach } from "./attachment.js";
 import { linked } from "./links.js";
 
 const COPIED_MS = 1500;
 
 export const isOwn = (item) => item.classList.contains("is-own");
 
-export function build(text, isMine, key) {
+export function build(text, isMine, key, attachment) {
   const item = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   item.classList.add(isMine ? "is-own" : "is-other");
   if (isMine && key) item.dataset.key = key;
+  attach(item, attachment);
   const place = item.querySelector(".text");
+  place.hidden = !!attachment && text === attachment.name;
   if (text) place.replaceChildren(...linked(text));
   else place.append(Object.assign(document.createElement("span"), { className: "soft", textContent: words.deleted }));
   offerCopy(item);
@@ -41,7 +44,8 @@ export function markSent(item, isRead) {
 
 export function offerCopy(item) {
   const button = item.querySelector("[data-copy]");
-  button.hidden = !canCopy() || !!item.querySelector(".text > .soft"); // of what was deleted
+  const text = item.querySelector(".text");
+  button.hidden = !canCopy() || text.hidden || !!text.querySelector(".soft"); // of what was deleted
   button.onclick = async () => {
     if (!(await copy(item.querySelector(".text").textContent))) return;
     const label = button.textContent;
