@@ -19,6 +19,7 @@ from tests.client import Client
 from tests.pages.house import NOWHERE
 from tests.pages.visitor import Visitor
 from tests.streams import HANDSHAKE, SSE, WS
+from tests.test_attachments import multipart, send
 
 SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<session>",
@@ -34,6 +35,7 @@ PUSHED = "https://push.invalid/a"
 REPORT, NOTE, TOKEN, HOOK = "<report>", "<note>", "<token>", "<hook>"
 IN_PATH = {
     "chat_session_id": [SESSION],
+    "message_id": [MESSAGE],
     "user_id": [CLIENT, AGENT, ADMIN],
     "reply_id": [REPLY],
     "payment_id": [NOWHERE],
@@ -100,6 +102,7 @@ QUERIES = {
 }
 NOTHING = [{}]
 BODIES = {
+    "attachments.add": [{"message": "Coucou"}],
     "sending.send": [{"chat_session_id": SESSION, "message": "Coucou"}],
     "signals.read": [
         {"chat_session_id": SESSION, "message_id": MESSAGE},
@@ -202,7 +205,7 @@ OFFICE = (
     ),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
-    *("clients.", "files.", "webhooks.", "hooks."),
+    *("attachments.show", "clients.", "files.", "webhooks.", "hooks."),
     *("books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
 ADMINISTRATORS = ("administration.", "diagnosis.", "webhooks.", "hooks.")
@@ -278,6 +281,7 @@ def house(site):
     )
     webhooks.turn(site.runtime, None, hook["id"], False)
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
+    assert send(client, taken, canary().encode(), f"{canary()}.txt", message=canary()).status == 201
     rows = site.database.read(
         lambda db: {
             "emails": [row["email"] for row in db["users"].rows],
@@ -347,6 +351,9 @@ def answer_to(who, rule, ids, method, path, query, body):
     headers = HANDSHAKE if rule.websocket else {}
     if body is None:
         answer = who.request(method, here, **headers)
+    elif rule.endpoint == "attachments.add":
+        form, kind = multipart(b"Coucou", "a.txt", **body)
+        answer = who.request("POST", here, form, Content_Type=kind)
     elif rule.rule.startswith("/api/"):
         body = json.dumps(filled(body, ids))
         answer = who.request("POST", here, body, Content_Type="application/json")

@@ -94,6 +94,8 @@ RIGHT = {
 # Without a provider of payments; tests/test_payments.py has one.
 OFF = {"clients.change", "order.finish", "payments.create", "payments.show", "payments.refund"}
 OFF |= {"webhooks.change"}
+# Forms with a file; tests/test_attachments.py sends them.
+OFF |= {"attachments.add", "attachments.show", "attachments.show_thumbnail"}
 # What a client may not even ask.
 OF_ADMINISTRATORS = ("diagnosis", "webhooks")
 

@@ -40,7 +40,8 @@ def is_one() -> bool:
 def form(runtime: Runtime) -> Form:
     """Its fields are also those of Flask's `request.form`.
 
-    Raises NoForm, AttachmentTooLarge, BodyTooLarge, InvalidRequest, InvalidParameter, StorageFull, Overloaded.
+    Raises NoForm, AttachmentTooLarge, BodyTooLarge, InvalidRequest, InvalidParameter, StorageFull, and
+    Overloaded.
     """
     if not is_one():
         raise NoForm(f"Content-Type is {request.content_type or 'missing'}.")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response
 
-from chat import attachments, uploads
+from chat import attachments, sessions, uploads
 from chat.accounts import User
 from chat.attachments import Served
 from chat.blobs import PIECE_BYTES
@@ -62,6 +62,7 @@ class Form(Body):
     ),
 )
 def add(runtime: Runtime, user: User, session_id: int) -> Response:
+    runtime.database.read(lambda db: sessions.of_user(db, session_id, user.id))
     sent = multipart.form(runtime)
     form = validated(Form, dict(sent.fields))
     key = given_key(idempotency_key(), form.client_message_id)
