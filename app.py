@@ -27,6 +27,7 @@ from chat.sweeper import Sweeper
 from chat.web import api, language, pages, problems, static
 from chat.web.answer import compressed
 from chat.web.proxies import Proxied
+from chat.web.request import user_of
 from chat.web.routes import Routes
 from chat.web.static import IMMUTABLE, NEVER_ASKED
 
@@ -96,6 +97,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.wsgi_app = proxied  # type: ignore[method-assign]
     # For the worker, which writes a line for each request.
     app.extensions["client"] = proxied.client
+    # For the worker, too, which asks before it takes a file.
+    app.extensions["user"] = lambda environ: user_of(app, environ)
     problems.register(app)
     language.register(app, settings)
     app.extensions["static"] = static.register(app)

@@ -1,6 +1,6 @@
 """Conversations to look into: transcripts, and those that an administrator looks for."""
 
-from chat import audit, receipts, search, sessions, store, texts, timeline
+from chat import attachments, audit, receipts, search, sessions, store, texts, timeline
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import existing
@@ -19,7 +19,7 @@ def transcript(runtime: Runtime, user: User, chat_session_id: int) -> Transcript
         row = _visible(db, user, chat_session_id)
         return {
             "session": timeline.show(db, runtime, row, store.server.time(db)),
-            "messages": store.messages.all_of(db, chat_session_id),
+            "messages": attachments.addressed(runtime.settings, store.messages.all_of(db, chat_session_id)),
             "receipt": receipts.show(db, runtime, user, chat_session_id),
         }
 

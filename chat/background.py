@@ -13,6 +13,7 @@ class Background:
     # What the log says when the database, which has told why, does not let it work; and when it fails.
     later, failed = "", ""
     later_level = logging.WARNING
+    expected: tuple[type[Exception], ...] = (Problem,)
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -38,7 +39,7 @@ class Background:
             self._bell.clear()
             try:
                 self._work()
-            except Problem as problem:
+            except self.expected as problem:
                 log.log(self.later_level, "%s: %s", self.later, problem)
             except Exception:
                 log.exception(self.failed)

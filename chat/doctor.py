@@ -58,6 +58,7 @@ def examine(runtime: Runtime, environment: Mapping[str, str]) -> Iterator[Findin
     yield _threads(found)
     yield _address(found)
     yield _mail(found)
+    yield _attachments(runtime)
     yield from _database(runtime)
 
 
@@ -123,6 +124,20 @@ def _mail(found: Settings) -> Finding:
         return Finding("mail", "ok", smtp.check(found))
     except smtp.Away as error:
         return Finding("mail", "wrong", str(error), MAIL[error.stage])
+
+
+def _attachments(runtime: Runtime) -> Finding:
+    """Files that people send: where they are, or would be."""
+    folder = runtime.blobs.folder
+    if not runtime.settings.attachment_bytes:
+        return Finding("attachments", "ok", "none are taken")
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        advice = f"Run this as the user of the service, or give it the folder: chown -R USER {nearest}"
+        return Finding("attachments", "wrong", f"{folder} cannot be written", advice)
+    if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        return Finding("attachments", "warning", f"{folder} is open to others here", f"chmod 700 {folder}")
+    return Finding("attachments", "ok", str(folder))
 
 
 def _database(runtime: Runtime) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 What was there before is not kept. A message that was reported stays as it is, and its writer is not told why.
 """
 
-from chat import changes, messages, sessions, store, texts
+from chat import attachments, changes, messages, sessions, store, texts
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -74,7 +74,10 @@ def _change(runtime: Runtime, user: User, chat_session_id: int, message_id: int,
             store.messages.change(db, message_id, text, now, head)
             life.session |= {"revision": head, "edited_revision": head}
             told += changes.save(db, life, head)
-        return store.messages.shown(db, chat_session_id, message_id), told
+        (shown,) = attachments.addressed(
+            runtime.settings, [store.messages.shown(db, chat_session_id, message_id)]
+        )
+        return shown, told
 
     shown, told = runtime.database.write(write)
     changes.publish(runtime, told)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import sleep
 from typing import NamedTuple
 
-from chat import audit, indexing, obstacles, sign_ins, store
+from chat import attachments, audit, indexing, obstacles, sign_ins, store
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import Forbidden, StillNeeded, existing
@@ -73,6 +73,7 @@ def finish(runtime: Runtime, user_id: int, is_stopped: Callable[[], bool] = lamb
                 return
             after_id = last
             sleep(PAUSE_SECONDS)
+    attachments.clear(runtime)
     indexing.purge(runtime, is_stopped)
     if is_stopped():
         return

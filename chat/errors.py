@@ -194,6 +194,15 @@ class BodyTooLarge(Problem):
     code, status, title = "body_too_large", 413, "The request body is too large."
 
 
+class AttachmentTooLarge(Problem):
+    code, status, title = "attachment_too_large", 413, "The file is larger than may be sent here."
+
+
+class AttachmentsUsedUp(Problem):
+    code, status = "attachments_used_up", 413
+    title = "The files that you have sent take all the room that there is for them."
+
+
 class PictureTooLarge(Problem):
     code, status, title = "picture_too_large", 413, "The picture has too many pixels."
 
@@ -204,6 +213,14 @@ class AddressTooLong(Problem):
 
 class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "Send JSON, as application/json."
+
+
+class NoForm(UnsupportedMediaType):
+    title = "Send a form with a file, as multipart/form-data."
+
+
+class AttachmentNotAllowed(Problem):
+    code, status, title = "attachment_not_allowed", 415, "Files of this kind cannot be sent here."
 
 
 class UnreadablePicture(Problem):
@@ -265,6 +282,12 @@ class DatabaseUnavailable(Problem):
 class NotReady(Problem):
     code, status, title = "not_ready", 503, "This server is not ready; `checks` says why."
     retry_after = 3
+
+
+class StorageFull(Problem):
+    code, status = "storage_full", 507
+    title = "The file cannot be kept right now; nothing was sent. Try again later."
+    retry_after = 60
 
 
 def existing(row: T | None) -> T:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from chat import accounts, sessions, store, timeline, waiting
+from chat import accounts, attachments, sessions, store, timeline, waiting
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.live import topics
@@ -72,7 +72,7 @@ def fetch(
     cards = [_card(db, runtime, row, time) for row in rows]
     if is_live:
         for card, row in zip(cards, rows, strict=True):
-            card["messages"] = _news(db, user, row, cursor)
+            card["messages"] = _news(db, runtime, user, row, cursor)
             if timeline.is_news(row, cursor) and user.id in (row["client_id"], row["agent_id"]):
                 card["events"] = timeline.of_session(db, row, time, runtime.settings)
     return Inbox(
@@ -189,12 +189,16 @@ def _peers(
     return peers
 
 
-def _news(db: Connection, user: User, row: CardRow, cursor: int | None) -> list[Message] | None:
+def _news(
+    db: Connection, runtime: Runtime, user: User, row: CardRow, cursor: int | None
+) -> list[Message] | None:
     """The messages that changed after `cursor`; None when there are too many for an inbox, or not theirs."""
     if cursor is None or user.id not in (row["client_id"], row["agent_id"]):
         return None
     rows = store.messages.changed(db, row["id"], cursor, NEWS_LIMIT + 1)
-    return rows if len(rows) <= NEWS_LIMIT else None
+    if len(rows) > NEWS_LIMIT:
+        return None
+    return attachments.addressed(runtime.settings, rows)
 
 
 def _card(db: Connection, runtime: Runtime, row: CardRow, time: Time) -> Card:
@@ -216,4 +220,5 @@ def _last_message(row: CardRow) -> LastMessage | None:
     message, sender, at = row["last_message"], row["last_sender_type"], row["last_message_at"]
     if message is None or sender is None or at is None:
         return None
-    return {"message": message, "sender_type": sender, "created_at": at}
+    kind = row["last_attachment"]
+    return {"message": message, "attachment": kind, "sender_type": sender, "created_at": at}

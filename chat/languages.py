@@ -24,6 +24,11 @@ def texts_in(language: str) -> gettext.NullTranslations:
     return gettext.translation("messages", _FOLDER, [language], fallback=True)
 
 
+def attached(text: gettext.NullTranslations, kind: str) -> str:
+    """What was sent, to somebody who does not see it."""
+    return text.gettext("A picture") if kind == "picture" else text.gettext("A file")
+
+
 def money(language: str, cents: int, currency: str) -> str:
     """12,50 €, 1 250 JPY: with as many decimals as the currency has."""
     written = format_currency(Decimal(str(Cents(cents, currency))), currency, locale=language)

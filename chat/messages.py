@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from time import sleep
 from typing import NamedTuple
 
-from chat import accounts, changes, counts, sessions, store, texts, timeline, waiting
+from chat import accounts, attachments, changes, counts, sessions, store, texts, timeline, waiting
 from chat.accounts import User
 from chat.changes import Change
 from chat.database.connection import Connection
@@ -93,11 +93,26 @@ def send(
     """
     count(runtime, user, caller)
     text = texts.checked(text, "message", MAX_CHARACTERS)
+    return store_new(runtime, user, chat_session_id, text, client_message_id, before, note, is_there)
+
+
+def store_new(
+    runtime: Runtime,
+    user: User,
+    chat_session_id: int,
+    text: str,
+    client_message_id: str | None,
+    before: changes.Act | None = None,
+    note: Callable[[Connection, int], None] | None = None,
+    is_there: bool = True,
+    digest: str | None = None,
+) -> tuple[int, bool]:
+    """The same of a text that is checked, by somebody who may send it; with the `digest` of a file."""
 
     def write(db: Connection) -> tuple[SessionRow, int, list[Change] | None]:
         """(the session, the message's id, the changes or None if it was sent before)."""
         row = sessions.of_user(db, chat_session_id, user.id)
-        sent = _sent_before(db, chat_session_id, user.id, text, client_message_id)
+        sent = sent_before(db, chat_session_id, user.id, text, client_message_id, digest)
         if sent is not None:
             return row, sent, None
         life, now, told = settled(db, runtime, user, row, is_there)
@@ -137,6 +152,16 @@ def settled(
     if life.session["status"] == "ended":
         raise SessionEnded(receipt=sessions.receipt_address(runtime.settings, row["id"]))
     return life, time.now, told
+
+
+def count(runtime: Runtime, user: User, caller: Caller) -> None:
+    """One more of the user, and of where they are; raises TooManyRequests."""
+    settings = runtime.settings
+    per_minute: dict[Hashable, int] = {user.id: settings.sends_per_minute}
+    if caller.network:
+        per_minute[caller.network] = settings.sends_per_minute_per_address
+    if seconds := runtime.sends.take(per_minute):
+        raise TooManyRequests(f"Too many messages; send again in {seconds} s.", seconds)
 
 
 def insert(
@@ -185,7 +210,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
     sessions.check_cursor(db, position.cursor)
     side = sessions.side_of(row, user.id)
     _note_delivered(db, runtime, row, side, position)
-    rows = _rows(db, row, position, position.limit + 1)
+    rows = attachments.addressed(runtime.settings, _rows(db, row, position, position.limit + 1))
     has_more = len(rows) > position.limit
     cursor = head
     if position.before_id is not None:
@@ -205,7 +230,7 @@ def fetch(db: Connection, runtime: Runtime, user: User, chat_session_id: int, po
         head=head,
         has_more=has_more,
         is_news=bool(rows) or (position.cursor is not None and row["revision"] > position.cursor),
-        edited=_edited(db, row, position),
+        edited=attachments.addressed(runtime.settings, _edited(db, row, position)),
     )
 
 
@@ -313,16 +338,6 @@ class _Reader:
         self._peer, self._was_ended, self._is_eager = page.peer, None, False
 
 
-def count(runtime: Runtime, user: User, caller: Caller) -> None:
-    """One more of the user, and of where they are; raises TooManyRequests."""
-    settings = runtime.settings
-    per_minute: dict[Hashable, int] = {user.id: settings.sends_per_minute}
-    if caller.network:
-        per_minute[caller.network] = settings.sends_per_minute_per_address
-    if seconds := runtime.sends.take(per_minute):
-        raise TooManyRequests(f"Too many messages; send again in {seconds} s.", seconds)
-
-
 def _require_room(db: Connection, life: Lifecycle, side: Side) -> None:
     """A few words in a pause are free; raises SessionPaused when this side has written them."""
     session, most = life.session, life.settings.paused_messages
@@ -338,17 +353,26 @@ def _require_room(db: Connection, life: Lifecycle, side: Side) -> None:
     )
 
 
-def _sent_before(
-    db: Connection, chat_session_id: int, user_id: int, text: str, client_message_id: str | None
+def sent_before(
+    db: Connection,
+    chat_session_id: int,
+    user_id: int,
+    text: str,
+    client_message_id: str | None,
+    digest: str | None = None,
 ) -> int | None:
-    """The id of the message that was sent with this key; raises IdempotencyMismatch if it was another."""
+    """The id of the message that was sent with this key; raises IdempotencyMismatch if it was another.
+
+    One with a file is told by the digest of all that was sent.
+    """
     if client_message_id is None:
         return None
     earlier = store.messages.by_key(db, chat_session_id, user_id, client_message_id)
     if earlier is None:
         return None
     # One that was edited since was sent with other words, which are not kept.
-    if earlier["message"] != text and earlier["edited_at"] is None:
+    is_same = earlier["digest"] == digest and (digest is not None or earlier["message"] == text)
+    if earlier["edited_at"] is None and not is_same:
         raise IdempotencyMismatch
     return earlier["id"]
 
@@ -375,10 +399,10 @@ def _rows(db: Connection, session: SessionRow, position: Position, limit: int) -
     return store.messages.since(db, session["id"], position.last_id, limit)
 
 
-def _edited(db: Connection, session: SessionRow, position: Position) -> Sequence[Message]:
+def _edited(db: Connection, session: SessionRow, position: Position) -> list[Message]:
     is_plain = position.cursor is None and position.before_id is None
     if not is_plain or not position.last_id or not session["edited_revision"]:
-        return ()
+        return []
     return store.messages.edited(db, session["id"], position.last_id, EDITED_LIMIT)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chat import store
 from chat.database.connection import Connection
-from chat.languages import texts_in
+from chat.languages import attached, texts_in
 from chat.outbox import DAY_MS
 from chat.runtime import Runtime
 from chat.settings import Settings
@@ -118,7 +118,8 @@ def _of_session(
     else:
         return None
     if settings.push_words and kind != "accepted" and row["last_message"]:
-        body = row["last_message"]
+        sent = row["last_attachment"]
+        body = attached(text, sent) if sent else row["last_message"]
     name = row["client_name"] if device["role"] == "agent" else row["agent_name"]
     path = f"sessions/{row['id']}"
     return Note(name or "Tête-à-tête", body, path, _topic(row["id"]), ttl, is_urgent, badge=badge)

@@ -40,6 +40,8 @@ def _data(db: Connection, webhook: WebhookRow, delivery: DeliveryRow) -> Mapping
         said: Mapping[str, object] = existing(store.messages.said(db, subject_id))
         names = ("id", "chat_session_id", "sender_type", "sender_id")
         words = {"message": said["message"]} if webhook["has_words"] else {}
+        if said["attachment"]:
+            words["attachment"] = said["attachment"]
         return {name: said[name] for name in names} | words
     if kind in ("receipt.issued", "receipt.credited"):
         return _of_books(db, subject_id)

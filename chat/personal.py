@@ -8,13 +8,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from chat import audit, blocks, clock, earnings, missed, notes, payments, profiles, receipts, reports, store
+from chat import (
+    attachments,
+    audit,
+    blocks,
+    clock,
+    earnings,
+    missed,
+    notes,
+    payments,
+    profiles,
+    receipts,
+    reports,
+    store,
+)
 from chat.accounts import User
 from chat.database.connection import Connection
 from chat.errors import existing
 from chat.money import Cents
 from chat.runtime import Runtime
-from chat.store.rows import UserRow, ValidRow
+from chat.store.rows import Message, UserRow, ValidRow
 
 PAGE = 100
 # Above every id.
@@ -130,11 +143,12 @@ def _conversation(runtime: Runtime, row: UserRow, reader: User, chat_session_id:
 def _messages(runtime: Runtime, chat_session_id: int, only_of: int | None) -> Iterator[object]:
     last_id = 0
     while page := runtime.database.read(_since(chat_session_id, last_id)):
+        attachments.addressed(runtime.settings, page)
         yield from (each for each in page if only_of in (None, each["sender_id"]))
         last_id = page[-1]["id"]
 
 
-def _since(chat_session_id: int, last_id: int) -> Callable[[Connection], Sequence[Any]]:
+def _since(chat_session_id: int, last_id: int) -> Callable[[Connection], list[Message]]:
     return lambda db: store.messages.since(db, chat_session_id, last_id, PAGE)
 
 

@@ -3,6 +3,7 @@
 It takes a core for up to some seconds, and is called on a native thread (`Runtime.drawing`).
 """
 
+import re
 import warnings
 from contextlib import suppress
 from io import BytesIO
@@ -17,7 +18,12 @@ JPEG = ("JPEG", "image/jpeg", ".jpg", {"quality": 85, "optimize": True})
 PNG = ("PNG", "image/png", ".png", {"compress_level": 4})
 WEBP = ("WEBP", "image/webp", ".webp", {"quality": 85, "method": 2})
 WRITTEN = {"JPEG": JPEG, "PNG": PNG, "WEBP": WEBP, "GIF": PNG}
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+BEGINNINGS = {
+    "jpg": re.compile(rb"\xff\xd8\xff"),
+    "png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "gif": re.compile(rb"GIF8[79]a"),
+    "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
 MOST_FRAMES = 500
 USUAL_FRAME_MS = 100
 # A JPEG may draw itself anew for every few bytes: what cameras and programs make has ten.
@@ -39,9 +45,9 @@ class Picture(NamedTuple):
     height: int
 
 
-def is_one(beginning: bytes) -> bool:
-    """Whether a file that begins so (12 bytes) wants to be a picture of a form that is read here."""
-    return beginning.startswith(BEGINNINGS) or (beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP")
+def kind(beginning: bytes) -> str:
+    """As which picture that is read here a file wants to be taken that begins so (12 bytes), or nothing."""
+    return next((kind for kind, pattern in BEGINNINGS.items() if pattern.match(beginning)), "")
 
 
 def cleaned(content: bytes, largest: int, most_pixels: int, is_still: bool = False) -> Picture:

@@ -7,11 +7,12 @@ milliseconds. No revision is taken for it, so nobody who waits is woken.
 from collections.abc import Callable
 from time import sleep
 
-from chat import erasure, indexing, store
+from chat import attachments, erasure, indexing, store
 from chat.accounts import DAY_MS
 from chat.background import Background
 from chat.database.connection import Connection
 from chat.erasure import PAUSE_SECONDS, ROWS
+from chat.errors import Problem
 from chat.runtime import Runtime
 from chat.store.statistics import QUARTER_MS
 from chat.store.words import Kind
@@ -20,6 +21,8 @@ from chat.store.words import Kind
 EVERY_MS = 60_000
 # The index of messages is written anew without what was edited and deleted: seconds of work for a million.
 PURGE_EVERY_MS = 3_600_000
+# All names in the folder of contents are looked at.
+SWEEP_EVERY_MS = 3_600_000
 # In one transaction; most have fewer words than `ROWS`.
 SESSIONS = 20
 # What is over for so long, nobody is about to look for.
@@ -32,10 +35,11 @@ class Retention(Background):
     """Deletes what is over, some rows in a transaction."""
 
     later, failed = "What is over is deleted later", "Deleting what is over failed, and goes on"
+    expected = (Problem, OSError)  # The folder of contents may be full, or away.
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime)
-        self._done_at = self._purged_at = 0
+        self._done_at = self._purged_at = self._swept_at = 0
         self._is_log_old = False
 
     def _work(self) -> None:
@@ -43,6 +47,7 @@ class Retention(Background):
         for user_id in database.read(store.users.being_erased):
             self._is_log_old = True
             erasure.finish(self._runtime, user_id, lambda: self._stopped)
+        attachments.clear(self._runtime)
         now = database.read(store.server.now)
         if not 0 <= now - self._done_at < EVERY_MS:
             self._delete_old(now)
@@ -51,6 +56,9 @@ class Retention(Background):
         if not 0 <= now - self._purged_at < PURGE_EVERY_MS and database.read(store.search.is_stale):
             indexing.purge(self._runtime, lambda: self._stopped)
             self._is_log_old, self._purged_at = True, now
+        if not 0 <= now - self._swept_at < SWEEP_EVERY_MS:
+            attachments.sweep(self._runtime, lambda: self._stopped)
+            self._swept_at = now
         # Only then are the words out of the file. Where somebody reads what was before, next time.
         if self._is_log_old and database.empty_log():
             self._is_log_old = False

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
 from chat import books, counts, money
-from chat.database import native
+from chat.blobs import Blobs
+from chat.database import copies, native
 from chat.database.connection import Connection, path_of, sqlite3
 from chat.database.database import Database
 from chat.database.migrations import NewerSchema
@@ -16,6 +18,7 @@ from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
 from chat.live.hub import Hub
 from chat.live.presence import Presence, Typing
+from chat.logs import Trouble
 from chat.providers.provider import Provider
 from chat.providers.stripe import Stripe
 from chat.settings import SettingError, Settings
@@ -79,6 +82,9 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.drawing = native.Pool(DRAWING_THREADS, DRAWING_QUEUE)
+        folder = Path(settings.attachments_folder or copies.beside(path))
+        self.blobs = Blobs(folder)
+        self.storage_trouble = Trouble(log, "No file can be kept, who sends one is answered 507: %s")
         self.sends = TokenBuckets()
         self.companions: list[Companion] = []
 
@@ -120,6 +126,10 @@ class Runtime:
                 _give_up(error)
             if self.database.read(server.setup_code):
                 log.warning("There is no administrator yet; `tete-a-tete set-up` tells how to become it.")
+        try:
+            self.blobs.prepare()
+        except OSError as error:
+            log.error("No file can be sent until %s is there: %s", self.blobs.folder, error)
         self.doorbell.start(self.hub, {NEWS: self._hear_news, TYPING: self._hear_typing})
         for companion in self.companions:
             companion.start()

@@ -82,6 +82,13 @@ def _hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(kind.strip() for kind in text.split(","))
+    if not all(re.fullmatch(r"[a-z0-9]{1,10}|\*", kind) for kind in kinds):
+        raise SettingError("ends of names in small letters, without dots, like jpg,png,pdf; or *")
+    return kinds
+
+
 def _currency(text: str) -> str:
     if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
         raise SettingError("three capital letters (ISO 4217), like EUR")
@@ -313,6 +320,45 @@ class Settings:
         _integer(1, 50_000),
     )
     max_body_bytes: int = _setting(65_536, "bytes", "The largest request body.", _integer(1024, 16_777_216))
+    attachment_bytes: int = _setting(
+        20_000_000,
+        "bytes",
+        "The largest file that may be sent in a conversation; 0 is none at all.",
+        _integer(0, 1_000_000_000),
+    )
+    attachment_bytes_per_user: int = _setting(
+        1_000_000_000,
+        "bytes",
+        "What the files of one user may take together; 0 is no limit.",
+        _integer(0, 1_000_000_000_000),
+    )
+    attachment_kinds: tuple[str, ...] = _setting(
+        (
+            *("jpg", "jpeg", "png", "gif", "webp", "pdf", "txt", "csv", "rtf", "doc", "docx", "xls", "xlsx"),
+            *("ppt", "pptx", "odt", "ods", "odp", "mp3", "m4a", "ogg", "wav", "mp4", "mov", "webm", "zip"),
+        ),
+        "endings",
+        "Which files may be sent, by the ends of their names, commas between; * is all.",
+        _kinds,
+    )
+    attachments_folder: str = _setting(
+        "",
+        "path",
+        "Where files that were sent are; empty is beside the database, chat.files for chat.db.",
+        str,
+    )
+    uploads: int = _setting(
+        100,
+        "files",
+        "Files that one process receives at a time, a quarter of them from one user; others: 503.",
+        _integer(1, 10_000),
+    )
+    upload_seconds: float = _setting(
+        300.0,
+        "s",
+        "A file that is not there as a whole after so long is refused.",
+        _seconds(1, 3600),
+    )
     picture_pixels: int = _setting(
         50_000_000,
         "pixels",

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from chat.live.presence import Peer
 from chat.money import Cents
 from chat.store.rows import (
+    AttachmentKind,
     AuditKind,
     EndReason,
     HookEvent,
@@ -149,9 +150,10 @@ class TimedSession(Session):
 
 
 class LastMessage(TypedDict):
-    """The beginning of a session's newest message."""
+    """The beginning of a session's newest message, and what was sent with it."""
 
     message: str
+    attachment: AttachmentKind | None
     sender_type: Side
     created_at: str
 

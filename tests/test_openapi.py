@@ -149,10 +149,11 @@ def test_it_is_for_everybody_and_may_be_kept(app):
 
 
 def test_scripts_have_words_for_every_refusal_of_a_message(document):
-    responses = document["paths"]["/api/chat/message"]["post"]["responses"]
+    paths = ("/api/chat/message", "/api/chat/attachments/{chat_session_id}")
     codes = {
         code
-        for status, response in responses.items()
+        for path in paths
+        for status, response in document["paths"][path]["post"]["responses"].items()
         if status >= "400"
         for code in response["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"][
             "code"

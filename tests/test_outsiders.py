@@ -19,6 +19,7 @@ from tests.client import Client
 from tests.pages.house import NOWHERE
 from tests.pages.visitor import Visitor
 from tests.streams import HANDSHAKE, SSE, WS
+from tests.test_attachments import multipart, send
 
 SESSION, MESSAGE, CLIENT, AGENT, ADMIN, REPLY, ENTRY, OWN = (
     "<session>",
@@ -34,6 +35,7 @@ PUSHED = "https://push.invalid/a"
 REPORT, NOTE, TOKEN, HOOK, WIDGET = "<report>", "<note>", "<token>", "<hook>", "<widget>"
 IN_PATH = {
     "chat_session_id": [SESSION],
+    "message_id": [MESSAGE],
     "user_id": [CLIENT, AGENT, ADMIN],
     # Agents have a page for everybody, the others none.
     "agent_id": [CLIENT, ADMIN],
@@ -50,7 +52,6 @@ IN_PATH = {
     "delivery_id": [NOWHERE],
     # Whoever has a link is who it is for.
     "token": ["nobodys-link"],
-    "message_id": [MESSAGE],
     "kind": ["txt", "json", "xml"],
     "filename": ["css/tokens.css"],
 }
@@ -112,6 +113,7 @@ QUERIES = {
 }
 NOTHING = [{}]
 BODIES = {
+    "attachments.add": [{"message": "Coucou"}],
     "sending.send": [{"chat_session_id": SESSION, "message": "Coucou"}],
     "sending.edit": [{"message": "Coucou"}],
     "sending.delete": NOTHING,
@@ -228,7 +230,7 @@ OFFICE = (
     ),
     *("order.block", "order.lift", "order.list_blocks", "order.list_reports", "order.finish"),
     *("keeping.list_reports", "keeping.finish", "keeping.list_acts", "order.list_acts"),
-    *("clients.", "files.", "webhooks.", "hooks.", "widgets.", "search.", "searching."),
+    *("attachments.show", "clients.", "files.", "webhooks.", "hooks.", "widgets.", "search.", "searching."),
     *("figures.", "answering.", "agents.hide_review", "agents.show_review", "keeping.change_review"),
     *("first_steps.", "books.", "bookkeeping.", "sessions.receipt", "earnings.", "statements.", "payments."),
 )
@@ -308,6 +310,7 @@ def house(site):
     widget = widgets.add(site.runtime, None, canary(), ["https://shop.example"])
     indexing.catch_up(site.runtime)
     link = people.reset(site.runtime, User(admin.id, "admin", "", b""), client.id)
+    assert send(client, taken, canary().encode(), f"{canary()}.txt", message=canary()).status == 201
     rows = site.database.read(
         lambda db: {
             "emails": [row["email"] for row in db["users"].rows],
@@ -377,6 +380,9 @@ def answer_to(who, rule, ids, method, path, query, body):
     headers = HANDSHAKE if rule.websocket else {}
     if body is None:
         answer = who.request(method, here, **headers)
+    elif rule.endpoint == "attachments.add":
+        form, kind = multipart(b"Coucou", "a.txt", **body)
+        answer = who.request("POST", here, form, Content_Type=kind)
     elif rule.rule.startswith("/api/"):
         body = json.dumps(filled(body, ids))
         answer = who.request(method, here, body, Content_Type="application/json")

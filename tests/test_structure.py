@@ -38,10 +38,12 @@ LAYERS = (
         "tokens",
     },
     {"edits", "indexing", "mail", "notes", "search", "widgets"},
+    {"uploads"},
     {"agents", "messages", "outbox", "payloads", "receipts", "refunds", "shares", "signals", "verify"},
     {"timeline"},
     {"changes"},
-    {"profiles", "sessions", "waiting", "waits"},
+    {"attachments", "profiles", "waiting", "waits"},
+    {"sessions"},
     {"accounts", "lifecycle"},
     {"totp"},
     {"attempts", "audit", "background", "periods", "sign_ins"},
@@ -52,7 +54,7 @@ LAYERS = (
     {"live", "providers"},
     {"store"},
     {"database"},
-    {"counts", "documents", "hours", "languages", "pictures", "sheets", "texts"},
+    {"blobs", "counts", "documents", "hours", "languages", "pictures", "sheets", "texts"},
     {"limits", "logs", "clock", "settings", "errors", "money", "version"},
 )
 FILES = sorted((ROOT / "chat").rglob("*.py"))

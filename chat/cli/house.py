@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import fields
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from chat import accounts, doctor, store, verify
+from chat.blobs import Blobs
 from chat.cli.group import (
     Refused,
     application_runtime,
@@ -61,7 +63,8 @@ def migrate() -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
 @click.option("--keep", type=click.IntRange(1), help="Remove all but so many of the newest ones there.")
 def backup(folder: Path | None, keep: int | None) -> None:
-    """Copy the database to FOLDER, or else to `backups` beside it, and print the copy's path.
+    """Copy the database, and the files that were sent, to FOLDER or else to `backups` beside it, and print
+    the copy's path.
 
     The server may go on. The copy is checked, bills included, before it has its name; where anything is wrong
     none that was there is removed.
@@ -73,6 +76,7 @@ def backup(folder: Path | None, keep: int | None) -> None:
     copy = folder / f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db"
     wrong: list[str] = []
     or_fail(lambda: copies.take(path, copy, lambda db: wrong.extend(verify.differences(db))))
+    or_fail(lambda: found.blobs.copy_to(copies.beside(copy)))
     click.echo(copy)
     if wrong:
         raise click.ClickException("\n".join(["the copy is whole, and its books are wrong:", *wrong]))
@@ -80,6 +84,7 @@ def backup(folder: Path | None, keep: int | None) -> None:
     with suppress(DatabaseUnavailable):
         found.database.write(lambda db: store.server.note_backup(db, store.server.now(db)))
     for old in copies.rotate(folder, path.stem, keep) if keep else ():
+        shutil.rmtree(copies.beside(old), ignore_errors=True)
         click.echo(f"removed {old}")
 
 
@@ -87,9 +92,11 @@ def backup(folder: Path | None, keep: int | None) -> None:
 @click.argument("copy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def restore(copy: Path) -> None:
     """Put a backup in the place of the database, while no server runs; what was there is kept beside it."""
-    path = application_runtime().database.path
+    found = application_runtime()
+    path = found.database.path
     former = path.with_name(f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.replaced.db")
     or_fail(lambda: copies.put_back(copy.absolute(), path, former))
+    or_fail(lambda: Blobs(copies.beside(copy.absolute())).copy_to(found.blobs.folder))
     click.echo(f"{path} is {copy}; what was there before is {former}")
 
 

@@ -39,6 +39,11 @@ def take(path: Path, copy: Path, check: Callable[[Connection], object] = lambda 
     _sync(copy.parent)
 
 
+def beside(copy: Path) -> Path:
+    """Where the files are that were sent, of a copy of the database or of itself."""
+    return copy.with_suffix(".files")
+
+
 def migrate(db: Connection, path: Path) -> list[str]:
     """Bring the database at `path`, which `db` has open, to the newest schema; the migrations applied now.
 

@@ -1147,6 +1147,45 @@ def m025_privacy(db: Connection) -> None:
 
 
 @migrations()
+def m026_attachments(db: Connection) -> None:
+    for statement in (
+        # Of a message; the file itself is in the folder of contents, named for its SHA-256.
+        """
+        CREATE TABLE attachments (
+            id INTEGER PRIMARY KEY REFERENCES messages (id),
+            user_id INTEGER NOT NULL REFERENCES users (id),
+            name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 150),
+            type TEXT NOT NULL,
+            bytes INTEGER NOT NULL CHECK (bytes > 0),
+            width INTEGER,
+            height INTEGER,
+            content TEXT NOT NULL,
+            thumbnail TEXT,
+            digest TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX attachments_content ON attachments (content)",
+        "CREATE INDEX attachments_thumbnail ON attachments (thumbnail) WHERE thumbnail IS NOT NULL",
+        "CREATE INDEX attachments_user ON attachments (user_id, bytes)",
+        # What is to be looked at, whether it goes from disk, too.
+        "CREATE TABLE dropped_contents (content TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+        """
+        CREATE TRIGGER attachments_dropped AFTER DELETE ON attachments BEGIN
+            INSERT OR IGNORE INTO dropped_contents (content)
+            SELECT value FROM json_each(json_array(old.content, old.thumbnail)) WHERE value IS NOT NULL;
+        END
+        """,
+        # Whoever takes the words out of a message takes its file, too.
+        """
+        CREATE TRIGGER messages_emptied AFTER UPDATE OF message ON messages WHEN new.message = '' BEGIN
+            DELETE FROM attachments WHERE id = new.id;
+        END
+        """,
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
 def m027_edits(db: Connection) -> None:
     for statement in (
         # When its writer last edited or deleted it; what it said before is not kept.

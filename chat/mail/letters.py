@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from chat import billing, books, store
 from chat.database.connection import Connection
-from chat.languages import moment, money, texts_in
+from chat.languages import attached, moment, money, texts_in
 from chat.mail.message import Letter
 from chat.settings import Settings
-from chat.store.rows import UserRow
+from chat.store.rows import UnreadRow, UserRow
 
 # A client is told of answers that are no older.
 ANSWERS_MS = 7 * 86_400_000
@@ -146,6 +146,8 @@ def _request(
     first = text.gettext("%(name)s asked for you on %(at)s, while you were away. The request has expired.")
     newest = store.messages.since(db, chat_session_id, row["last_message_id"] - 1, 1)
     words = newest[0]["message"] if newest and settings.mail_words else None
+    if words and "attachment" in newest[0]:
+        words = attached(text, "picture" if newest[0]["attachment"]["width"] else "file")
     return Letter(
         agent["email"],
         language,
@@ -162,9 +164,11 @@ def _unread(db: Connection, settings: Settings, agent: UserRow, language: str, a
     text, total = texts_in(language), sum(row["count"] for row in rows)
     subject = text.ngettext("%(num)d message that you have not read", "%(num)d unread messages", total)
 
-    def said(count: int, last_message: str) -> str:
-        told = text.ngettext("New message", "%(num)d new messages", count) % {"num": count}
-        return f"{told}\n{last_message}" if settings.mail_words else told
+    def said(row: UnreadRow) -> str:
+        told = text.ngettext("New message", "%(num)d new messages", row["count"]) % {"num": row["count"]}
+        kind = row["last_attachment"]
+        words = attached(text, kind) if kind else row["last_message"]
+        return f"{told}\n{words}" if settings.mail_words else told
 
     return Letter(
         agent["email"],
@@ -172,7 +176,7 @@ def _unread(db: Connection, settings: Settings, agent: UserRow, language: str, a
         subject % {"num": total},
         [text.gettext("While you were away, this was written to you:")],
         (text.gettext("To the inbox"), f"{settings.url}/inbox"),
-        [(row["client_name"], said(row["count"], row["last_message"])) for row in rows],
+        [(row["client_name"], said(row)) for row in rows],
     )
 
 

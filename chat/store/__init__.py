@@ -3,6 +3,7 @@
 from chat.store import (
     answers,
     archive,
+    attachments,
     attempts,
     attendance,
     audit,

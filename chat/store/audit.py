@@ -25,6 +25,18 @@ def insert(
     )
 
 
+def was_noted(db: Connection, kind: AuditKind, actor_id: int, chat_session_id: int, since: int) -> bool:
+    """Whether that administrator did so with that session since then."""
+    row = db.conn.execute(
+        """
+        SELECT 1 FROM audit
+        WHERE actor_id = ? AND kind = ? AND chat_session_id = ? AND created_at >= ? LIMIT 1
+        """,
+        (actor_id, kind, chat_session_id, since),
+    ).fetchone()
+    return row is not None
+
+
 def listed(
     db: Connection, text: str, user_id: int | None, kind: str | None, before_id: int, limit: int
 ) -> list[AuditRow]:

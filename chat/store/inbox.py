@@ -1,6 +1,7 @@
 """A user's chat sessions, each with its last message and what the user has not read."""
 
 from chat.database.connection import Connection
+from chat.store.attachments import KIND
 from chat.store.blocks import blocked
 from chat.store.notes import HANDOVER
 from chat.store.rows import CardRow, PeerRow
@@ -11,6 +12,7 @@ _SELECT = f"""
     SELECT {COLUMNS},
         substr(last.message, 1, 200) AS last_message, last.sender_type AS last_sender_type,
         datetime(last.created_at / 1000, 'unixepoch') AS last_message_at,
+        {KIND.format("last.id")} AS last_attachment,
         (
             SELECT count(*) FROM (
                 SELECT 1 FROM messages m WHERE m.chat_session_id = s.id AND m.sender_id <> :user_id

@@ -1,6 +1,7 @@
 """What people are told by mail."""
 
 from chat.database.connection import Connection
+from chat.store.attachments import KIND
 from chat.store.rows import MailRow, UnreadRow
 
 # Of an agent: what a client wrote, and they have neither read nor answered.
@@ -77,7 +78,8 @@ def unread(db: Connection, agent_id: int) -> list[UnreadRow]:
     last seen."""
     return db.conn.execute(
         f"""
-        SELECT client.name AS client_name, count(*) AS count, substr(last.message, 1, 200) AS last_message
+        SELECT client.name AS client_name, count(*) AS count, substr(last.message, 1, 200) AS last_message,
+            {KIND.format("last.id")} AS last_attachment
         FROM {_UNREAD} JOIN users client ON client.id = s.client_id JOIN users a ON a.id = s.agent_id
         WHERE s.agent_id = ? AND ({_GOING_ON} OR {_ENDED}) GROUP BY s.id ORDER BY last.id
         """,

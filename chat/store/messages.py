@@ -1,8 +1,10 @@
-"""Messages, as the wire shows them."""
+"""Messages, as the wire shows them, but for the addresses of files: chat/attachments.py fills them in."""
 
+import json
 from typing import Any
 
 from chat.database.connection import Connection
+from chat.store.attachments import KIND
 from chat.store.rows import Message, SaidRow, SentRow, Side
 
 _SELECT = """
@@ -10,10 +12,15 @@ _SELECT = """
         datetime(m.created_at / 1000, 'unixepoch') AS created_at,
         m.id <= iif(m.sender_type = 'client', s.agent_read_id, s.client_read_id) AS is_read,
         datetime(m.edited_at / 1000, 'unixepoch') AS edited_at, m.is_deleted,
-        m.client_message_id, m.revision
+        m.client_message_id, m.revision,
+        iif(a.id IS NULL, NULL, json_object(
+            'name', a.name, 'type', a.type, 'bytes', a.bytes, 'width', a.width, 'height', a.height,
+            'url', '', 'thumbnail_url', iif(a.thumbnail IS NULL, NULL, '')
+        )) AS attachment
     FROM messages m
     JOIN chat_sessions s ON s.id = m.chat_session_id
     JOIN users ON users.id = m.sender_id
+    LEFT JOIN attachments a ON a.id = m.id
     WHERE m.chat_session_id = ?
 """
 
@@ -112,7 +119,9 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
     """The message that was sent with this idempotency key."""
     row: SentRow | None = db.conn.execute(
         """
-        SELECT id, message, edited_at FROM messages
+        SELECT id, message, edited_at,
+            (SELECT digest FROM attachments WHERE id = messages.id) AS digest
+        FROM messages
         WHERE chat_session_id = ? AND sender_id = ? AND client_message_id = ?
         """,
         (chat_session_id, sender_id, client_message_id),
@@ -122,7 +131,9 @@ def by_key(db: Connection, chat_session_id: int, sender_id: int, client_message_
 
 def said(db: Connection, message_id: int) -> SaidRow | None:
     """A message, as it is stored."""
-    row: SaidRow | None = db.conn.execute("SELECT * FROM messages WHERE id = ?", (message_id,)).fetchone()
+    row: SaidRow | None = db.conn.execute(
+        f"SELECT *, {KIND.format('messages.id')} AS attachment FROM messages WHERE id = ?", (message_id,)
+    ).fetchone()
     return row
 
 
@@ -166,4 +177,7 @@ def _rows(db: Connection, where: str, chat_session_id: int, position: int, limit
     sql = f"{_SELECT} AND {where} LIMIT {limit:d}"
     # Dicts: they are encoded as JSON.
     rows: list[Any] = [dict(row) for row in db.conn.execute(sql, (chat_session_id, position)).fetchall()]
+    for row in rows:
+        if attachment := row.pop("attachment"):
+            row["attachment"] = json.loads(attachment)
     return rows

@@ -5,11 +5,12 @@ are minor units of the row's currency, or else of the database's. At run time a 
 for these keys.
 """
 
-from typing import Literal, final
+from typing import Literal, NotRequired, final
 
 from typing_extensions import TypedDict
 
 Side = Literal["client", "agent"]
+AttachmentKind = Literal["picture", "file"]
 Status = Literal["waiting", "active", "paused", "ended"]
 EndReason = Literal[
     "ended_by_client", "ended_by_agent", "declined", "cancelled", "expired", "inactive", "spending_limit"
@@ -193,6 +194,7 @@ class CardRow(SessionRow):
     client_language: str | None
     handover_note: str | None
     last_message: str | None
+    last_attachment: AttachmentKind | None
     last_sender_type: Side | None
     last_message_at: str | None
     unread: int
@@ -214,12 +216,25 @@ class LimitRow(TypedDict):
     created_at: int
 
 
+class Attachment(TypedDict):
+    """A file that was sent, as the wire shows it; a picture has a size, in pixels, and a thumbnail."""
+
+    name: str
+    type: str
+    bytes: int
+    width: int | None
+    height: int | None
+    url: str
+    thumbnail_url: str | None
+
+
 @final
 class Message(TypedDict):
     """A message, as the wire shows it: instants are `YYYY-MM-DD HH:MM:SS` UTC, flags 0 or 1.
 
     An empty `message` is one whose words are deleted; `is_deleted` if its writer did it. `edited_at` is when
     they last edited or deleted it.
+    An empty `message` is one whose words are deleted. With an `attachment` and no words it is its name.
     """
 
     id: int
@@ -234,6 +249,25 @@ class Message(TypedDict):
     is_deleted: int
     client_message_id: str | None
     revision: int
+    attachment: NotRequired[Attachment]
+
+
+class AttachmentRow(TypedDict):
+    """A file of the message with this id; `digest` is that of all that was sent, by which a retry is known.
+
+    `content` and `thumbnail` are names in the folder of contents.
+    """
+
+    id: int
+    user_id: int
+    name: str
+    type: str
+    bytes: int
+    width: int | None
+    height: int | None
+    content: str
+    thumbnail: str | None
+    digest: str
 
 
 class SentRow(TypedDict):
@@ -242,6 +276,7 @@ class SentRow(TypedDict):
     id: int
     message: str
     edited_at: int | None
+    digest: str | None
 
 
 class IntervalRow(TypedDict):
@@ -669,6 +704,7 @@ class UnreadRow(TypedDict):
     client_name: str
     count: int
     last_message: str
+    last_attachment: AttachmentKind | None
 
 
 class OutboxRow(TypedDict):
@@ -764,6 +800,7 @@ class SaidRow(TypedDict):
     message: str
     created_at: int
     is_deleted: int
+    attachment: AttachmentKind | None
 
 
 def seen_at(row: SessionRow | PeerRow, side: Side) -> int:

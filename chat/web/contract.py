@@ -35,6 +35,8 @@ class Operation:
     what is no JSON, or several of them. `refuses` are the errors that it has beside those of its
     parts: an id in the path, a query, a body, a sign-in. `user` finds who asks, or is None where anybody may.
 
+    A `form` has a file beside these fields, and its view reads it.
+
     What `is_repeated` a client asks again and again on one connection. Its view is called once for a head,
     and gives what answers each caller, query and body that come with it.
     """
@@ -43,6 +45,7 @@ class Operation:
     answers: Mapping[int, Any]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    form: type[BaseModel] | None = None
     headers: type[BaseModel] | None = None
     refuses: tuple[type[Problem], ...] = ()
     user: Callable[[], User] | None = signed_in

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from babel import numbers
+from babel.units import format_unit
 from flask import Flask, g, request
 from flask_babel import (
     Babel,
@@ -47,7 +48,7 @@ def register(app: Flask, settings: Settings) -> None:
         (money, typed, decimals, unit_price),
         (day, local_day, short_day, day_name, hour, month, clock, moment, weekday, short_weekday),
     )
-    for function in (*of_money, *of_time, duration, exact, language_name, territory):
+    for function in (*of_money, *of_time, duration, exact, language_name, territory, size):
         app.jinja_env.filters[function.__name__] = function
     app.jinja_env.filters |= {"date": full_date, "script_data": script_data, "wire": text, "linked": linked}
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, language=lambda: str(get_locale()))
@@ -135,6 +136,12 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
     return " ".join(f"{number}\N{NO-BREAK SPACE}{unit}" for number, unit in parts if number) or "0 s"
+
+
+def size(count: int) -> str:
+    """340 kB, 1.2 MB: of so many bytes."""
+    number, unit = (count / 1e6, "megabyte") if count >= 1e6 else (max(1, round(count / 1e3)), "kilobyte")
+    return str(format_unit(number, f"digital-{unit}", "short", "#,##0.#", locale=str(get_locale())))
 
 
 def exact(milliseconds: int) -> str:

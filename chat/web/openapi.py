@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
 from chat.errors import (
+    AttachmentTooLarge,
     BodyTooLarge,
     CrossSite,
     DatabaseUnavailable,
@@ -28,6 +29,7 @@ from chat.web.request import COOKIES, MAX_INTEGER, SAFE_METHODS
 Schema = dict[str, Any]
 
 JSON = "application/json"
+FORM = "multipart/form-data"
 PROBLEM = "application/problem+json"
 IN_PATH = re.compile("<([a-z_]+)>")
 PROBLEM_SCHEMA: Schema = {
@@ -131,6 +133,11 @@ def _operation(rule: Rule, operation: Operation, method: str, shapes: dict[Any, 
     if operation.body is not None:
         schema = operation.body.model_json_schema()
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    if operation.form is not None:
+        schema = operation.form.model_json_schema()
+        schema["properties"]["file"] = {"type": "string", "format": "binary"}
+        schema["required"] = ["file"]
+        described["requestBody"] = {"required": True, "content": {FORM: {"schema": schema}}}
     return described
 
 
@@ -181,6 +188,8 @@ def _refusals(rule: Rule, operation: Operation, method: str) -> set[type[Problem
         kinds |= {InvalidParameter}
     if operation.body is not None:
         kinds |= {InvalidParameter, BodyTooLarge, UnsupportedMediaType}
+    if operation.form is not None:
+        kinds |= {InvalidParameter, BodyTooLarge, AttachmentTooLarge, UnsupportedMediaType}
     return kinds
 
 

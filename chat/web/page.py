@@ -34,8 +34,9 @@ Form = TypeVar("Form", bound=Body)
 
 # No inline script or style, nothing from elsewhere, and no frame of others around it.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "manifest-src 'self'; worker-src 'self'; "
+    # blob: is a picture that is about to be sent.
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; "
     "form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SAFETY = Headers(

@@ -17,8 +17,10 @@ from chat.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
+    Overloaded,
     Problem,
     RequestTimeout,
+    StorageFull,
     UnknownMethod,
 )
 from chat.logs import request_id
@@ -39,6 +41,9 @@ UNREADABLE = {
     )
 }
 
+# Of a file on its way.
+UNTAKEN = {kind.status: kind for kind in (Overloaded, StorageFull)}
+
 # What asks for these reads no pages.
 MONITORED = ("/healthz", "/readyz", "/metrics")
 
@@ -56,7 +61,8 @@ def register(app: Flask) -> None:
     outside = (
         f"All of this site is below {app.extensions['chat'].settings.prefix}/: a proxy must leave that there."
     )
-    app.extensions["refusal"] = lambda status: answer(UNREADABLE[status](outside if status == 404 else ""))
+    refusals = {**UNREADABLE, **UNTAKEN}
+    app.extensions["refusal"] = lambda status: answer(refusals[status](outside if status == 404 else ""))
 
 
 def answer(problem: Problem) -> Response:

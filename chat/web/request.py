@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,6 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
+from werkzeug.exceptions import HTTPException
 
 from chat import accounts, limits, money, texts
 from chat.accounts import User
@@ -28,6 +29,7 @@ from chat.errors import (
     InvalidRequest,
     NotAuthenticated,
     OtherUser,
+    Problem,
     UnsupportedMediaType,
 )
 from chat.live.hub import Caller
@@ -71,6 +73,15 @@ def note_use(runtime: Runtime, user: User) -> None:
     runtime.presence.see(user.id)
     if user.is_program:
         runtime.presence.use(user.token_hash)
+
+
+def user_of(app: Flask, environ: dict[str, Any]) -> int | None:
+    """Whose request it is that begins with this head; None where nobody is signed in."""
+    try:
+        with app.request_context(environ):
+            return signed_in().id
+    except (Problem, HTTPException):
+        return None
 
 
 def signed_in_here() -> User:
@@ -248,6 +259,15 @@ def idempotency_key() -> str | None:
     """What the header `Idempotency-Key` says, if it is there; raises InvalidParameter."""
     header = request.headers.get("Idempotency-Key")
     return None if header is None else parsed_key(header)
+
+
+def given_key(header: str | None, in_body: str | None) -> str | None:
+    """What one of them says; raises InvalidParameter where each says another."""
+    if header is not None and in_body not in (None, header):
+        raise InvalidParameter(
+            "Idempotency-Key and client_message_id differ; send one of them.", field="client_message_id"
+        )
+    return in_body if header is None else header
 
 
 def required_key() -> str:

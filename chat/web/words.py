@@ -6,9 +6,10 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from chat.money import Cents
+from chat.store.rows import Attachment
 from chat.web.language import money
 from chat.web.typed import typed
-from chat.wire import Event, Summary
+from chat.wire import Event, LastMessage, Summary
 
 STATUSES = {
     "waiting": _("Waiting"),
@@ -212,6 +213,10 @@ PROBLEMS = {
     ),
     "cursor_reset": _("The page is ahead of the server; load it again."),
     "body_too_large": _("That is too long."),
+    "attachment_too_large": _("The file is larger than may be sent here."),
+    "attachments_used_up": _("The files that you have sent take all the room that there is for them."),
+    "attachment_not_allowed": _("Files of this kind cannot be sent here."),
+    "storage_full": _("The file cannot be kept right now; nothing was sent. Try again later."),
     "picture_too_large": _("The picture is too large; make it smaller, and send that."),
     "unreadable_picture": _("This is no picture that can be read; save it anew, and send that."),
     "address_too_long": _("That is too long."),
@@ -229,6 +234,8 @@ PROBLEMS = {
     "database_unavailable": _("The database cannot be used right now; nothing was changed."),
     "not_ready": _("This server is not ready; `checks` says why."),
 }
+# Of a picture in a conversation, in CSS pixels.
+SHOWN_SIDE = 320
 # What a message may be refused for: the only requests whose refusals scripts put into words.
 OF_SENDING = (
     *("invalid_request", "invalid_parameter", "not_authenticated", "cross_site", "not_found", "other_user"),
@@ -247,6 +254,8 @@ OF_SENDING = (
         "too_many_requests",
         "headers_too_large",
     ),
+    *("attachment_too_large", "attachments_used_up", "attachment_not_allowed", "storage_full"),
+    *("picture_too_large", "unreadable_picture"),
     *("internal_error", "overloaded", "database_unavailable"),
 )
 # And beside that an edit of one.
@@ -258,6 +267,7 @@ FIELDS = {
     "name": _("A name has 1 to 100 characters."),
     "headline": _("At most 200 characters."),
     "message": _("A message has 1 to 4000 characters."),
+    "file": _("The file is empty."),
     "shortcut": _("1 to 30 letters, digits, hyphens or underscores."),
     "rate": _("Enter an amount in %(currency)s, like %(example)s."),
     "max_rate": _("Enter what a minute may cost at most, in %(currency)s, like %(example)s."),
@@ -393,6 +403,12 @@ SCRIPT = {
     "new_request": _("New request"),
     "accepted": _("Your request is accepted"),
     "unanswered": _("No answer for %(time)s", time="{time}"),
+    "picture": _("Picture: %(name)s", name="{text}"),
+    "file": _("File: %(name)s", name="{text}"),
+    "cancel_upload": _("Cancel"),
+    "attachment_empty": _("{name} is empty."),
+    "attachment_too_large": _("{name} is too large: at most {size}."),
+    "attachment_not_allowed": _("{name} is of a kind that cannot be sent here."),
     "handover": _("Handed over: %(note)s", note="{note}"),
     "deleted": _("These words were deleted."),
     "deleted_by_writer": _("This message was deleted by its writer."),
@@ -515,6 +531,21 @@ def _of_reasons(reasons: Mapping[str, Any], role: str) -> dict[str, str]:
 def in_script(name: str, **values: str) -> str:
     """What a script would say, with what it fills in."""
     return str(SCRIPT[name]).format(**values)
+
+
+def last_of(last: LastMessage) -> str:
+    """The newest message in a list; static/js/inbox.js says the same."""
+    if not last["message"]:
+        return str(SCRIPT["deleted"])
+    kind = last["attachment"]
+    return in_script(kind, text=last["message"]) if kind else last["message"]
+
+
+def shown(picture: Attachment) -> tuple[int, int]:
+    """How large a conversation shows it; static/js/messages/attachment.js says the same."""
+    width, height = picture["width"] or 1, picture["height"] or 1
+    part = min(1, SHOWN_SIDE / max(width, height))
+    return max(1, round(width * part)), max(1, round(height * part))
 
 
 def states(session: Summary) -> set[str]:

@@ -27,6 +27,7 @@ from chat.worker.connection import READ_BYTES, Connection, Request
 from chat.worker.memory import Memory
 from chat.worker.reception import TURN_SECONDS, Reception
 from chat.worker.stalled import cut_the_stalled
+from chat.worker.uploads import Uploads
 
 # The default of 5 ms lets the writer's thread wait that long for a busy interpreter at each statement.
 SWITCH_SECONDS = 0.0005
@@ -96,7 +97,9 @@ class Worker(base.Worker):
 
     def run(self) -> None:
         """Serve until told to stop, and then until all is answered."""
-        self.reception = Reception(self.cfg, self.sockets, self.runtime.settings, self.begin)
+        settings, folder = self.runtime.settings, self.runtime.blobs.incoming
+        uploads = Uploads(settings, folder, self.user_of)
+        self.reception = Reception(self.cfg, self.sockets, settings, uploads, self.begin)
         for file in self.files():
             self.reception.poller.register(file, select.POLLIN)
         while self.alive:
@@ -159,7 +162,13 @@ class Worker(base.Worker):
             self.log.debug("Closing connection: %s", error)
         except Exception:
             self.log.exception("A request failed: %s %s", request.method, public(request.uri))
+        request.body.close()
         self.finished(connection, is_kept)
+
+    def user_of(self, connection: Connection, request: Request) -> int | None:
+        """Who sends this request, as its head says; None where nobody is signed in."""
+        user_id: int | None = self.wsgi.extensions["user"](environ(self.environ, connection, request))
+        return user_id
 
     def answer(self, connection: Connection, request: Request) -> None:
         """Have the application answer it, or say what is wrong with it; OSError when nobody listens."""

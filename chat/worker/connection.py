@@ -21,6 +21,8 @@ from httptools import (
     HttpRequestParser,
 )
 
+from chat.worker.uploads import Refused, Upload, Uploads
+
 READ_BYTES = 16_384
 # Of a head, whatever its fields.
 HEAD_BYTES = 65_536
@@ -45,7 +47,7 @@ class Request(HeaderPolicy):
         self.method, self.uri, self.path, self.query, self.version = "-", "", "", "", (1, 1)
         self.scheme = "http"
         self.headers: list[tuple[str, str]] = []
-        self.body = BytesIO()
+        self.body: BytesIO | Upload = BytesIO()
         self.must_close = False
         self.status = 0
         self.id, self.waited = "", 0.0
@@ -102,6 +104,7 @@ class Connection:
         "_seen",
         "_target",
         "_tell_closed",
+        "_uploads",
         "address",
         "fd",
         "is_busy",
@@ -113,13 +116,13 @@ class Connection:
         "sock",
     )
 
-    def __init__(self, cfg: Any, sock: Any, address: Any, max_body_bytes: int) -> None:
+    def __init__(self, cfg: Any, sock: Any, address: Any, max_body_bytes: int, uploads: Uploads) -> None:
         self.sock, self.address, self.fd = sock, address, sock.fileno()
         self.requests: list[Request] = []
         # The one that is answered now.
         self.request: Request | None = None
         self.is_busy = self.is_closed = self.is_deaf = self.is_watched = False
-        self._cfg, self._max_body_bytes = cfg, max_body_bytes
+        self._cfg, self._max_body_bytes, self._uploads = cfg, max_body_bytes, uploads
         # Between requests there is none: those who wait are many, and it takes 1 KB.
         self._parser: Any = None
         self._request: Request | None = None
@@ -132,6 +135,11 @@ class Connection:
     def has_begun(self) -> bool:
         """Whether a part of a request is there."""
         return self._request is not None or bool(self._begun.strip())
+
+    @property
+    def is_uploading(self) -> bool:
+        """Whether what is there is a part of a file."""
+        return self._request is not None and isinstance(self._request.body, Upload)
 
     def read(self) -> None:
         """What is there now; it waits for nothing."""
@@ -172,6 +180,9 @@ class Connection:
 
     def close(self) -> None:
         """For good; what leads back to it is let go, so that no collector has to find it."""
+        for request in (*self.requests, self._request):
+            if request is not None:
+                request.body.close()
         self._parser = self._tell_closed = None
         self.sock.close()
 
@@ -244,7 +255,9 @@ class Connection:
             request.name(fields["X-REQUEST-ID"])
         if "TRANSFER-ENCODING" in fields and request.version < (1, 1):
             request.refuse(400)  # A proxy may not have known of the chunks.
-        if request.status or int(fields.get("CONTENT-LENGTH", 0)) > self._max_body_bytes:
+        if not request.status:
+            self._expect_file(request)
+        if request.status or int(fields.get("CONTENT-LENGTH", 0)) > self._most_bytes(request):
             self._end()
         elif request._expected_100_continue and not (self.is_busy or self.requests):
             request._expected_100_continue = False
@@ -252,9 +265,13 @@ class Connection:
                 os.write(self.fd, CONTINUE)
 
     def on_body(self, piece: bytes) -> None:
-        if self._request is not None:
-            self._request.body.write(piece)
-            if self._request.body.tell() > self._max_body_bytes:
+        request = self._request
+        if request is not None:
+            try:
+                request.body.write(piece)
+            except OSError:
+                request.refuse(507)
+            if request.status or request.body.tell() > self._most_bytes(request):
                 self._end()
 
     def on_message_complete(self) -> None:
@@ -288,6 +305,18 @@ class Connection:
         else:
             if kept is not None:
                 request.headers.append(kept)
+
+    def _expect_file(self, request: Request) -> None:
+        """Where one may come, there is room for it."""
+        try:
+            request.body = self._uploads.begin(self, request) or request.body
+        except Refused:
+            request.refuse(503)
+        except OSError:
+            request.refuse(507)
+
+    def _most_bytes(self, request: Request) -> int:
+        return request.body.most_bytes if isinstance(request.body, Upload) else self._max_body_bytes
 
     def _end(self) -> None:
         """Read no more of it: it is answered as it is."""

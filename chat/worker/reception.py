@@ -15,6 +15,7 @@ from socket import SHUT_WR
 from typing import Any
 
 from chat.worker.connection import Connection, Request
+from chat.worker.uploads import Uploads
 
 # Taken here, before gevent takes it away; where there is none (no Linux), poll does.
 _epoll = getattr(select, "epoll", None)
@@ -45,9 +46,14 @@ class Reception:
     """
 
     def __init__(
-        self, cfg: Any, listeners: Iterable[Any], settings: Any, begin: Callable[[Connection, Request], None]
+        self,
+        cfg: Any,
+        listeners: Iterable[Any],
+        settings: Any,
+        uploads: Uploads,
+        begin: Callable[[Connection, Request], None],
     ) -> None:
-        self._cfg, self._settings, self._begin = cfg, settings, begin
+        self._cfg, self._settings, self._uploads, self._begin = cfg, settings, uploads, begin
         self._listeners = {listener.fileno(): listener for listener in listeners}
         # With several workers the others have their turn.
         self._accepted = ACCEPTED if cfg.workers == 1 else 1
@@ -56,6 +62,7 @@ class Reception:
         # Until when (of time.monotonic) each may be so; the first to be over is the first.
         self._idle: dict[Connection, float] = {}
         self._reading: dict[Connection, float] = {}
+        self._uploading: dict[Connection, float] = {}
         self._closing: dict[Connection, float] = {}
         # Whose request is whole: who asks for the health, who wants something done, who only reads.
         self._urgent: deque[Connection] = deque()
@@ -70,7 +77,8 @@ class Reception:
         """For how many seconds, at most, the next turn has nothing to do unless something comes in."""
         if self._urgent or self._doing or self._reads or self._gone:
             return 0
-        firsts = [next(iter(each.values())) for each in (self._idle, self._reading, self._closing) if each]
+        waiting = (self._idle, self._reading, self._uploading, self._closing)
+        firsts = [next(iter(each.values())) for each in waiting if each]
         return max(0, min([now + TURN_SECONDS, *firsts]) - now)
 
     @property
@@ -120,7 +128,11 @@ class Reception:
             listener.close()
         self._listeners, self._is_stopping = {}, True
         now = time.monotonic()
-        for waiting, seconds in ((self._idle, LINGER_SECONDS), (self._reading, CLOSING_SECONDS)):
+        for waiting, seconds in (
+            (self._idle, LINGER_SECONDS),
+            (self._reading, CLOSING_SECONDS),
+            (self._uploading, CLOSING_SECONDS),
+        ):
             for connection in waiting:
                 waiting[connection] = min(waiting[connection], now + seconds)
 
@@ -148,7 +160,7 @@ class Reception:
     def _welcome(self, sock: Any, address: Any) -> None:
         # To send: nobody waits for ever for who takes nothing. What comes in is waited for here.
         sock.settimeout(self._settings.stall_seconds)
-        connection = Connection(self._cfg, sock, address, self._settings.max_body_bytes)
+        connection = Connection(self._cfg, sock, address, self._settings.max_body_bytes, self._uploads)
         self._connections[connection.fd] = connection
         self._reading[connection] = time.monotonic() + self._settings.read_seconds
         self._watch(connection)
@@ -171,20 +183,25 @@ class Reception:
             self._queue(connection)
         elif connection.is_closed:
             self._drop(connection)
-        elif connection.has_begun and connection in self._idle:
+        elif connection.has_begun and connection not in self._waiting(connection)[0]:
             self._await(connection)
 
     def _await(self, connection: Connection) -> None:
         """The next request, or the rest of it."""
-        self._idle.pop(connection, None)
-        waiting, seconds = self._idle, self._cfg.keepalive
-        if connection.has_begun:
-            waiting, seconds = self._reading, self._settings.read_seconds
+        self._forget(connection)
+        waiting, seconds = self._waiting(connection)
         waiting[connection] = time.monotonic() + (LINGER_SECONDS if self._is_stopping else seconds)
 
+    def _waiting(self, connection: Connection) -> tuple[dict[Connection, float], float]:
+        """Among which it is, and for how many seconds."""
+        if connection.is_uploading:
+            return self._uploading, self._settings.upload_seconds
+        if connection.has_begun:
+            return self._reading, self._settings.read_seconds
+        return self._idle, self._cfg.keepalive
+
     def _queue(self, connection: Connection) -> None:
-        self._idle.pop(connection, None)
-        self._reading.pop(connection, None)
+        self._forget(connection)
         connection.is_busy = True
         if connection.is_deaf:
             self._unwatch(connection)
@@ -198,12 +215,13 @@ class Reception:
         self._begin(connection, connection.request)
 
     def _expire(self, now: float) -> None:
-        while connection := _first_over(self._reading, now):
-            if connection.has_begun:
-                connection.fail(408)
-                self._queue(connection)
-            else:
-                self._drop(connection)
+        for waiting in (self._reading, self._uploading):
+            while connection := _first_over(waiting, now):
+                if connection.has_begun:
+                    connection.fail(408)
+                    self._queue(connection)
+                else:
+                    self._drop(connection)
         for waiting in (self._idle, self._closing):
             while connection := _first_over(waiting, now):
                 self._drop(connection)
@@ -224,11 +242,16 @@ class Reception:
             self._watch(connection)
 
     def _drop(self, connection: Connection) -> None:
-        for waiting in (self._idle, self._reading, self._closing):
-            waiting.pop(connection, None)
+        self._forget(connection)
+        self._closing.pop(connection, None)
         self._unwatch(connection)
         del self._connections[connection.fd]
         connection.close()
+
+    def _forget(self, connection: Connection) -> None:
+        """Nothing more is waited for from it."""
+        for waiting in (self._idle, self._reading, self._uploading):
+            waiting.pop(connection, None)
 
     def _watch(self, connection: Connection) -> None:
         if not connection.is_watched:

@@ -1,5 +1,7 @@
 // The server's JSON API, the same that curl speaks to, and where the server is.
 
+import { attempt } from "./safe.js";
+
 const base = document.body.dataset.base; // the path that the pages are served below, or nothing
 // Whom the page was made for: another tab may have signed in as somebody else since.
 export const reader = document.body.dataset.user;
@@ -37,6 +39,28 @@ export const fetchPage = () => (framed ? framed.fetch(framed.here()) : fetch(loc
 export const reload = () => (framed ? framed.go(framed.here()) : location.reload());
 
 export function openSocket(path) { return new WebSocket(new URL(ofApi(path), location.href.replace("http", "ws"))); }
+
+// A file, in a form as anybody sends it; `tell(part)` hears how much has left. `fetch` would not say.
+export function upload(sessionId, { key, file, text }, tell) {
+  const request = new XMLHttpRequest();
+  const form = new FormData();
+  form.append("client_message_id", key);
+  if (text) form.append("message", text);
+  form.append("file", file);
+  const done = new Promise((resolve, reject) => {
+    request.upload.onprogress = ({ loaded, total }) => tell(loaded / total);
+    request.onload = () => {
+      const body = attempt(() => JSON.parse(request.responseText)) ?? {};
+      if (request.status < 300) resolve(body);
+      else reject(new Problem(request.status, body, 0));
+    };
+    request.onerror = request.onabort = () => reject(new Problem(0, {}, 0));
+  });
+  request.open("POST", ofApi(`attachments/${sessionId}`));
+  if (reader) request.setRequestHeader("Chat-User", reader);
+  request.send(form);
+  return { done, abort: () => request.abort() };
+}
 
 // Resolves with the answer; rejects with a Problem, or with a TypeError when nothing came back.
 async function request(path, options) {

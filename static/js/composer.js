@@ -4,6 +4,7 @@ import { post } from "./api.js";
 import { Draft } from "./draft.js";
 import { measure } from "./length.js";
 import { attempt } from "./safe.js";
+import { Tray } from "./tray.js";
 
 const TYPING_AGAIN_MS = 2000;
 // On a touch screen Enter breaks the line, and a button sends.
@@ -12,14 +13,16 @@ const hasKeys = () => attempt(() => matchMedia("(hover: hover)").matches) ?? tru
 export class Composer {
   onLast = () => {}; // asked for one's last message, to edit it
   onCancel = () => {};
-  #form; #input; #replies; #sessionId; #draft; #typedAt = 0;
+  #form; #input; #replies; #sessionId; #tray; #draft; #typedAt = 0;
   #save = null; // of a message that is being edited
 
-  constructor(root, send) {
+  // `attach(file, text)` sends a file of the tray.
+  constructor(root, send, attach, signal) {
     this.#form = root.querySelector("[data-composer]");
     this.#input = this.#form.querySelector("textarea");
     this.#replies = this.#form.querySelector("[data-replies]");
     this.#sessionId = Number(root.dataset.talk);
+    this.#tray = new Tray(root, signal);
     this.#draft = new Draft(root.dataset.talk);
     this.#form.querySelector("[data-without-script]").hidden = true;
     this.#form.querySelector("[data-hint-keys]").hidden = !hasKeys();
@@ -31,7 +34,10 @@ export class Composer {
       event.preventDefault();
       const text = this.#input.value.trim();
       if (this.#save) return void (text && this.#save(text));
-      if (text) send(text);
+      const [first, ...others] = this.#tray.empty();
+      if (first) attach(first, text);
+      else if (text) send(text);
+      others.forEach((each) => attach(each, ""));
       this.#put("");
       this.#input.focus();
     });

@@ -12,6 +12,7 @@ import { Scroll } from "./messages/scroll.js";
 import { Outbox } from "./outbox.js";
 import "./page.js";
 import { SessionView } from "./session.js";
+import { Uploads } from "./uploads.js";
 
 let current = null;
 
@@ -28,7 +29,7 @@ export function stop() {
 }
 
 class Conversation {
-  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #edits; #outbox;
+  #root; #id; #other; #isNewest; #scroll; #list; #view; #composer; #edits; #outbox; #uploads;
   #revision; #agentId; #readId;
   #isBehind = null; // the cursor to catch up from, while that has not worked
   #hasLeft = false;
@@ -49,10 +50,14 @@ class Conversation {
     this.#list = new MessageList(root, this.#scroll, first);
     new Pager(root, this.#list);
     this.#view = new SessionView([root, document.getElementById("panel")], first, signal);
-    this.#composer = new Composer(root, (text) => this.#outbox.send(text));
+    const attach = (file, text) => this.#uploads.send(file, text);
+    this.#composer = new Composer(root, (text) => this.#outbox.send(text), attach, signal);
     this.#edits = new Edits(root, this.#list, this.#composer, signal);
     this.#outbox = Outbox.of(talk);
-    this.#outbox.show(new Pending(this.#list), this.#composer.isOpen, (text) => this.#edit(text));
+    this.#uploads = Uploads.of(talk);
+    const pending = new Pending(this.#list);
+    this.#uploads.show(pending);
+    this.#outbox.show(pending, this.#composer.isOpen, (text) => this.#edit(text));
     if (first.status === "ended") this.#showUnsent();
 
     const markRead = () => this.#markRead();
@@ -69,6 +74,7 @@ class Conversation {
     this.#stopping.abort();
     this.#composer.leave();
     this.#outbox.hide();
+    this.#uploads.hide();
   }
 
   async hear(detail) {

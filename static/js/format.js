@@ -52,6 +52,13 @@ export function localise(root = document) {
   for (const element of root.querySelectorAll("time[data-time][datetime]")) setTime(element, element.dateTime);
 }
 
+// 340 kB, 1.2 MB
+export function size(bytes) {
+  const [number, unit, sign] = bytes >= 1e6 ? [bytes / 1e6, "megabyte", "MB"] : [Math.max(1, Math.round(bytes / 1e3)), "kilobyte", "kB"];
+  const format = attempt(() => new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 1 }));
+  return format?.format(number) ?? `${number.toFixed(1)} ${sign}`;
+}
+
 export function initials(name) {
   return name.split(/\s+/).slice(-2).map((word) => [...word][0]).join("").toUpperCase();
 }

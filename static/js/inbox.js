@@ -62,7 +62,7 @@ function show(session) {
   set("unread", session.unread);
   item.querySelector("[data-unread]").hidden = !session.unread || session.id === current();
   const { handover_note: note } = session;
-  set("last", note ? words.handover.replace("{note}", () => note) : session.last_message ? session.last_message.message || words.deleted : "");
+  set("last", note ? words.handover.replace("{note}", () => note) : session.last_message ? lastOf(session.last_message) : "");
   set("status-text", statusText(session));
   item.querySelector("[data-status-text]").dataset.text = statusText(session);
   set("cost", session.accepted_at ? money(session.total_cost, session.currency) : "");
@@ -75,6 +75,12 @@ function show(session) {
   setTime(item.querySelector("time"), session.last_message?.created_at ?? session.created_at, "clock");
   if (inbox) place(item, session);
   tickOne(item);
+}
+
+// As chat/web/words.py says it.
+function lastOf({ message, attachment }) {
+  if (!message) return words.deleted;
+  return attachment ? words[attachment].replace("{text}", () => message) : message;
 }
 
 function build(session) {

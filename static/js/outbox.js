@@ -163,7 +163,7 @@ function stored(prefix) {
 }
 
 // crypto.randomUUID is for https only. A key is to be another one each time, not a secret.
-function newKey() {
+export function newKey() {
   const bytes = new Uint8Array(16);
   if (!attempt(() => crypto.getRandomValues(bytes))) bytes.forEach((_, at) => { bytes[at] = Math.random() * 256; });
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -3,6 +3,7 @@
 from chat.web.api import (
     agents,
     answering,
+    attachments,
     books,
     clients,
     description,
@@ -32,6 +33,7 @@ ALL = tuple(
         sending,
         fetching,
         search,
+        attachments,
         streaming,
         sockets,
         sessions,

@@ -11,7 +11,6 @@ from chat.documents import encode
 from chat.errors import (
     Forbidden,
     IdempotencyMismatch,
-    InvalidParameter,
     NotFound,
     Overloaded,
     SessionEnded,
@@ -24,7 +23,17 @@ from chat.runtime import Runtime
 from chat.web.answer import personal
 from chat.web.contract import Operation
 from chat.web.held import Answer
-from chat.web.request import WRITTEN, Body, Id, IdempotencyKey, Key, Text, caller, parsed_key
+from chat.web.request import (
+    WRITTEN,
+    Body,
+    Id,
+    IdempotencyKey,
+    Key,
+    Text,
+    caller,
+    given_key,
+    parsed_key,
+)
 from chat.wire import Changed, Sent
 
 blueprint = Blueprint("sending", __name__)
@@ -66,7 +75,7 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
             user,
             message.chat_session_id,
             message.message,
-            _idempotency_key(header, message.client_message_id),
+            given_key(header and parsed_key(header), message.client_message_id),
             client,
         )
         sent: Sent = {"success": True, "messageId": message_id}
@@ -89,14 +98,3 @@ def edit(runtime: Runtime, user: User, session_id: int, message_id: int, asked: 
 def delete(runtime: Runtime, user: User, session_id: int, message_id: int) -> Response:
     message = edits.delete(runtime, user, session_id, message_id, caller())
     return personal({"success": True, "message": message})
-
-
-def _idempotency_key(header: str | None, in_body: str | None) -> str | None:
-    if header is None:
-        return in_body
-    key = parsed_key(header)
-    if in_body not in (None, key):
-        raise InvalidParameter(
-            "Idempotency-Key and client_message_id differ; send one of them.", field="client_message_id"
-        )
-    return key

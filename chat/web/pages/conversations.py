@@ -7,15 +7,17 @@ from functools import partial
 from flask import Blueprint, Response
 from flask_babel import gettext
 
-from chat import archive, edits, inbox, messages, signals, texts, transitions
+from chat import archive, edits, inbox, messages, signals, texts, transitions, uploads
 from chat.accounts import User
 from chat.documents import encode
 from chat.errors import InvalidParameter, NotFound, Problem, SessionPaused, TooLate, TooManyRequests
 from chat.messages import Position
 from chat.runtime import Runtime
 from chat.store.rows import Message
+from chat.uploads import Upload
+from chat.web import multipart
 from chat.web.answer import PERSONAL
-from chat.web.language import exact, instant, moment, money
+from chat.web.language import exact, instant, moment, money, size
 from chat.web.lines import lines
 from chat.web.page import check_form, form, listed, live, page, reader, see
 from chat.web.pages.actions import ACTIONS, LEAVING
@@ -90,9 +92,14 @@ def news(chat_session_id: str) -> Response:
 def send(chat_session_id: str) -> Response:
     runtime, user, session_id = current_runtime(), reader("client", "agent"), path_id(chat_session_id)
     try:
+        sent = multipart.form(runtime) if multipart.is_one() else None
         message = form(Draft)
         before = transitions.resuming(user) if message.resume else None
-        messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
+        if sent and sent.name:
+            upload = Upload(sent.file, sent.name, message.message)
+            uploads.send(runtime, user, session_id, upload, message.key, caller(), before)
+        else:
+            messages.send(runtime, user, session_id, message.message, message.key, caller(), before)
     except Problem as problem:
         return again(user, session_id, problem)
     return see("conversations.show", chat_session_id=session_id, _anchor="newest")
@@ -184,6 +191,9 @@ def _text(found: Transcript) -> str:
             shown += ["", f"[{moment(line['created_at'])}] {line['sender_name']} ({role}){_edited(line)}:"]
             gone = SCRIPT["deleted_by_writer" if line["is_deleted"] else "deleted"]
             said = texts.lines(line["message"]) or [str(gone)]
+            if file := line.get("attachment"):
+                words = [] if line["message"] == file["name"] else said
+                said = [f"[{file['name']}, {file['type']}, {size(file['bytes'])}] {file['url']}", *words]
             shown += [f"    {each}" for each in said]
     return "\n".join([*shown, ""])
 

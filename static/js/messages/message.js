@@ -4,24 +4,28 @@ import { address } from "../api.js";
 import { instant, setTime } from "../format.js";
 import { live, user, words } from "../live.js";
 import { canCopy, copy } from "../safe.js";
+import { attach } from "./attachment.js";
 import { linked } from "./links.js";
 
 const COPIED_MS = 1500;
 
 export const isOwn = (item) => item.classList.contains("is-own");
 
-export function build(text, isMine, key) {
+export function build(text, isMine, key, attachment) {
   const item = document.getElementById("message-template").content.firstElementChild.cloneNode(true);
   item.classList.add(isMine ? "is-own" : "is-other");
   if (isMine && key) item.dataset.key = key;
-  say(item, text, words.deleted);
+  say(item, text, words.deleted, attachment);
   return item;
 }
 
 // What it says, or that it says nothing any more.
-function say(item, text, gone) {
+function say(item, text, gone, attachment) {
+  attach(item, attachment);
+  const place = item.querySelector(".text");
   const soft = Object.assign(document.createElement("span"), { className: "soft", textContent: gone });
-  item.querySelector(".text").replaceChildren(...(text ? linked(text) : [soft]));
+  place.hidden = !!attachment && text === attachment.name;
+  place.replaceChildren(...(text ? linked(text) : [soft]));
   offerCopy(item);
 }
 
@@ -29,8 +33,8 @@ function say(item, text, gone) {
 export function setState(item, message) {
   if (message.revision < Number(item.dataset.revision)) return;
   item.dataset.revision = message.revision;
-  const { message: text, edited_at: editedAt, is_deleted: isDeleted } = message;
-  if (editedAt) say(item, text, isDeleted ? words.deleted_by_writer : words.deleted);
+  const { message: text, edited_at: editedAt, is_deleted: isDeleted, attachment } = message;
+  if (editedAt) say(item, text, isDeleted ? words.deleted_by_writer : words.deleted, attachment);
   item.querySelector("[data-edited]").hidden = !editedAt || !text;
   if (message.sender_id === user?.id) offerEdit(item);
 }
@@ -67,7 +71,8 @@ export function offerEdit(item) {
 
 export function offerCopy(item) {
   const button = item.querySelector("[data-copy]");
-  button.hidden = !canCopy() || !!item.querySelector(".text > .soft"); // of what was deleted
+  const text = item.querySelector(".text");
+  button.hidden = !canCopy() || text.hidden || !!text.querySelector(".soft"); // of what was deleted
   button.onclick = async () => {
     if (!(await copy(item.querySelector(".text").textContent))) return;
     const label = button.textContent;

@@ -1,0 +1,115 @@
+"""What people send beside words, outside of the database: a file for each content, named for its SHA-256.
+
+Written under another name, brought to disk, and then renamed: under its name a content is whole. All of it
+may take as long as a disk does, and belongs on a native thread.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile, SpooledTemporaryFile
+from typing import IO
+
+PIECE_BYTES = 65_536
+# Kept in memory up to here, while it is on its way.
+SMALL_BYTES = 65_536
+# No request takes so long.
+FORGOTTEN_SECONDS = 3600
+NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """A folder that only its owner reads: `incoming`, and `ab/cd/abcd…`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / "incoming"
+
+    def prepare(self) -> None:
+        """Make the folder; raises OSError."""
+        _make(self.incoming)
+
+    def spool(self) -> "SpooledTemporaryFile[bytes]":
+        """Something to keep what comes in; it is gone with whoever holds it."""
+        return SpooledTemporaryFile(SMALL_BYTES, dir=str(self.incoming))
+
+    def keep(self, content: IO[bytes]) -> str:
+        """Its name, once it is on disk; raises OSError, and then nothing is left of it."""
+        self.prepare()
+        digest = sha256()
+        with NamedTemporaryFile(dir=self.incoming, delete=False) as file:
+            try:
+                while piece := content.read(PIECE_BYTES):
+                    digest.update(piece)
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+                path = self.path(digest.hexdigest())
+                _make(path.parent)
+                os.replace(file.name, path)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(file.name)
+                raise
+        for folder in (path.parent, path.parent.parent, self.folder):
+            _sync(folder)
+        return path.name
+
+    def path(self, name: str) -> Path:
+        """Where it is, or would be."""
+        return self.folder / name[:2] / name[2:4] / name
+
+    def remove(self, name: str) -> None:
+        """Whether it is there or not; raises OSError."""
+        self.path(name).unlink(missing_ok=True)
+
+    def old(self) -> Iterator[str]:
+        """The names of what is here and was not written just now; what was never finished is removed."""
+        until = time.time() - FORGOTTEN_SECONDS
+        for path in self.folder.glob("incoming/*"):
+            if _written_at(path) < until:
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob("??/??/*"):
+            if NAME.fullmatch(path.name) and _written_at(path) < until:
+                yield path.name
+
+    def copy_to(self, folder: Path) -> None:
+        """All of it into another folder, as links where that can be: what has a name does not change."""
+        for path in self.folder.glob("??/??/*"):
+            target = folder / path.relative_to(self.folder)
+            _make(target.parent)
+            # One that is removed meanwhile is nobody's any more.
+            with suppress(FileExistsError, FileNotFoundError):
+                try:
+                    os.link(path, target)
+                except OSError as error:
+                    if isinstance(error, FileExistsError | FileNotFoundError):
+                        raise
+                    shutil.copy2(path, target)
+
+
+def _make(folder: Path) -> None:
+    """With those that it is in, for its owner only: `parents=True` would have them for all."""
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _sync(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
