@@ -58,7 +58,7 @@ COUNTERS = (
     Metric("deliveries", "Messages told to polls and streams that may be held for them.", "kind", KINDS),
     Metric("wakes", "Waiters that were woken, by what told of the news first.", "source", SOURCES),
     Metric("fallbacks", "Polls and streams that were not held: over a cap.", "kind", KINDS),
-    Metric("errors", "Answers that are errors.", "code", tuple(kind.code for kind in catalogue())),
+    Metric("errors", "Answers that are errors.", "code", tuple({kind.code: None for kind in catalogue()})),
 )
 GAUGES = (
     Metric("held", "Connections that are held until there is news.", "kind", KINDS),
