@@ -4,14 +4,10 @@ import base64
 import re
 
 from tests.test_attachments import PDF, sent
+from tests.test_look import SHIFTS, assert_still
 from tests.test_pictures import photograph
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
-SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver((list) => list.getEntries().forEach((each) => { window.shifted += each.value; }))
-  .observe({ type: "layout-shift", buffered: true });
-"""
 PASTE = """
 ([content, name]) => {
   const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
@@ -30,7 +26,7 @@ def test_a_picture_pasted_on_a_phone_is_there_once_and_nothing_jumps(site, visit
     for each in (agent, client):
         each.open(f"/sessions/{talk.id}")
         each.await_connection("live")
-    agent.page.evaluate("window.shifted = 0")
+    agent.page.evaluate("window.shift = 0")
     keys = []
 
     def cut_twice(route):
@@ -49,7 +45,7 @@ def test_a_picture_pasted_on_a_phone_is_there_once_and_nothing_jumps(site, visit
     picture.wait_for()
     agent.page.wait_for_function("document.querySelector('.message .attachment img').naturalWidth > 0")
     assert picture.evaluate("image => [image.width, image.height]") == [240, 320]
-    assert agent.page.evaluate("window.shifted") < 0.01
+    assert_still(agent.page)
     client.page.locator(".message.is-own:not(.is-pending) .attachment[href]").wait_for()
     client.page.locator(".message.is-failed").wait_for(state="detached")
     assert client.page.locator(".message .attachment").count() == 1

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from chat import widgets
+from tests.test_attachments import send
+from tests.test_pictures import photograph
 from tests.website import Website
 
 # Some browsers let no frame of another site keep anything.
@@ -88,7 +90,12 @@ def test_a_whole_conversation_on_another_site_without_its_cookies(site, visit, s
     desk.page.locator("[data-card]", has_text="Which chair?").get_by_text("Accept").click()
     desk.send("The green one.")
     here.see("The green one.")
+    assert send(at_work, asked, photograph(), "chair.jpg").status == 201
+    here.inside.locator('.attachment img[src^="blob:"]').wait_for()
+    table = {"name": "table.jpg", "mimeType": "image/jpeg", "buffer": photograph()}
+    here.inside.locator("input[type=file]").set_input_files(table)
     here.write("And the table?")
+    desk.page.locator(".message.is-other .attachment img").wait_for()
     desk.see("And the table?")
     # Closed, it tells how much is unread.
     here.inside.locator("#message").press("Escape")

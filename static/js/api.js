@@ -28,10 +28,13 @@ export async function post(path, content, options) {
   return request(path, { method: "POST", headers, body: JSON.stringify(content), ...options });
 }
 
+const whose = () => ({ ...(reader && { "Chat-User": reader }), ...framed?.headers() });
+
 // The answer while it comes.
 export function open(path, { headers, ...options } = {}) {
-  const whose = { ...headers, ...(reader && { "Chat-User": reader }), ...framed?.headers() };
-  return fetch(ofApi(path), { cache: "no-store", headers: whose, credentials: framed ? "omit" : "same-origin", ...options });
+  return fetch(ofApi(path), {
+    cache: "no-store", headers: { ...headers, ...whose() }, credentials: framed ? "omit" : "same-origin", ...options,
+  });
 }
 
 // This page, as the server makes it now.
@@ -57,7 +60,7 @@ export function upload(sessionId, { key, file, text }, tell) {
     request.onerror = request.onabort = () => reject(new Problem(0, {}, 0));
   });
   request.open("POST", ofApi(`attachments/${sessionId}`));
-  if (reader) request.setRequestHeader("Chat-User", reader);
+  for (const [name, value] of Object.entries(whose())) request.setRequestHeader(name, value);
   request.send(form);
   return { done, abort: () => request.abort() };
 }

@@ -14,11 +14,22 @@ document.addEventListener("click", (event) => {
     const place = document.getElementById(path.slice(1));
     place?.scrollIntoView();
     place?.focus();
-  } else if (to.origin === origin && !link.target) {
+  } else if (to.origin === origin && (!link.target || link.matches("[data-attachment]"))) {
     event.preventDefault();
     framed.go(to.pathname + to.search);
   } else Object.assign(link, { target: "_blank", rel: "noopener" });
 });
+
+// No cookie goes with what a browser loads by itself: pictures are fetched, and shown from memory.
+async function load(picture) {
+  const { src } = picture.dataset;
+  delete picture.dataset.src;
+  const answer = await framed.fetch(src).catch(() => null);
+  if (answer?.ok) picture.src = URL.createObjectURL(await answer.blob());
+}
+const loadAll = () => document.querySelectorAll("img[data-src]").forEach(load);
+new MutationObserver(loadAll).observe(document, { childList: true, subtree: true, attributeFilter: ["data-src"] });
+loadAll();
 
 // After static/js/page.js, which asks before what cannot be undone.
 document.addEventListener("submit", async (event) => {

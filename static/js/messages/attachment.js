@@ -1,5 +1,6 @@
 // The file of a message: templates/_attachment.html, filled in here.
 
+import { framed } from "../api.js";
 import { size } from "../format.js";
 import { words } from "../live.js";
 
@@ -28,7 +29,8 @@ function fill(link, { name, bytes, width, height, url, thumbnail_url: source }) 
     picture.width = Math.max(1, Math.round(width * part)); // before the source: it has its place at once
     picture.height = Math.max(1, Math.round(height * part));
     picture.alt = words.picture.replace("{text}", () => name);
-    picture.src = source;
+    if (framed && !source.startsWith("blob:")) picture.dataset.src = source; // static/js/framed.js loads it
+    else picture.src = source;
   } else {
     link.querySelector("[data-attachment-name]").textContent = name;
     link.querySelector("[data-attachment-size]").textContent = size(bytes);

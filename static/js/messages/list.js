@@ -2,7 +2,6 @@
 // late. Nothing that is done for one message depends on how many there are, and what is out of view costs the browser
 // something by the page, not by the message.
 
-import { lead } from "./attachment.js";
 import { LINE, after, arrange, before, put, step } from "./days.js";
 import { renew } from "./events.js";
 import { build, isOwn, markSent, offerCopy, setSent, setState } from "./message.js";
@@ -137,7 +136,6 @@ export class MessageList {
     const isMine = message.sender_type === this.#side;
     const key = isMine ? message.client_message_id : null;
     const item = (key && this.find(key)) || build(message.message, isMine, key, message.attachment);
-    if (message.attachment) lead(item, message.attachment.url);
     setSent(item, message.id, message.created_at, message.sender_name);
     setState(item, message);
     if (isMine) markSent(item, message.is_read === 1);

@@ -4,7 +4,7 @@ import { address } from "../api.js";
 import { instant, setTime } from "../format.js";
 import { live, user, words } from "../live.js";
 import { canCopy, copy } from "../safe.js";
-import { attach } from "./attachment.js";
+import { attach, lead } from "./attachment.js";
 import { linked } from "./links.js";
 
 const COPIED_MS = 1500;
@@ -35,6 +35,7 @@ export function setState(item, message) {
   item.dataset.revision = message.revision;
   const { message: text, edited_at: editedAt, is_deleted: isDeleted, attachment } = message;
   if (editedAt) say(item, text, isDeleted ? words.deleted_by_writer : words.deleted, attachment);
+  if (attachment) lead(item, attachment.url);
   item.querySelector("[data-edited]").hidden = !editedAt || !text;
   if (message.sender_id === user?.id) offerEdit(item);
 }
