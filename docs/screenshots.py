@@ -7,15 +7,18 @@ import base64
 import subprocess
 import tempfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page
 
 from chat import widgets
 from tests.browser import Visitor, launch
 from tests.client import Client
 from tests.server import COMMAND, ROOT, Server
+from tests.test_attachments import send
 from tests.website import Website
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -32,6 +35,8 @@ PAGES = {
     },
     "client": {
         "agents": "/agents",
+        "agent": "/agents/2",
+        "search": "/search?q=depot",
         "request": "/sessions/new?agent_id=2",
         "conversation": "/sessions/1",
         "conversations": "/sessions",
@@ -53,10 +58,13 @@ PAGES = {
         "history": "/sessions",
         "replies": "/replies",
         "earnings": "/earnings",
+        "statistics": "/statistics",
+        "own-page": "/profile/page",
         "profile": "/profile",
     },
     "admin": {
         "statistics": "/admin/statistics",
+        "requests": "/admin/statistics",
         "people": "/admin/people",
         "person": "/admin/people/2",
         "client": "/admin/people/1",
@@ -68,6 +76,7 @@ PAGES = {
         "settings": "/admin/settings",
         "webhooks": "/admin/webhooks",
         "webhook": "/admin/webhooks/1",
+        "widgets": "/admin/widgets",
     },
 }
 # (who, page, size, colours, language)
@@ -89,6 +98,10 @@ CHOSEN = (
             ("nobody", "forgotten"),
             ("admin", "webhooks"),
             ("admin", "erase"),
+            ("client", "agent"),
+            ("client", "search"),
+            ("agent", "own-page"),
+            ("admin", "requests"),
         )
         for size in SIZES
         for colours, language in (("light", "en"), ("dark", "fr"))
@@ -119,6 +132,7 @@ def _show_file(page: Page) -> None:
 OPENED: dict[str, Callable[[Page], None]] = {
     "file": _show_file,
     "alerts": lambda page: page.click("[data-alerts] summary"),
+    "requests": lambda page: page.locator("#week-title").evaluate("title => title.scrollIntoView()"),
 }
 EMAILS = {"client": "client1", "agent": "agent1", "admin": "admin"}
 TALK = (
@@ -177,14 +191,14 @@ def _widget(server: Server, browser: Browser, folder: Path) -> None:
     with Website(chat) as shop:
         widget = widgets.add(server.runtime, None, "Shop", [shop.url("shop")])
         shop.tag = f'<script src="{chat}/widget.js" data-key="{widget["key"]}" async></script>'
-        agent = server.person("agent", "Dr Anaïs Laurent")
+        agent = server.person("agent", "Jo Park")
         for size, colours in (("wide", "light"), ("phone", "dark")):
             look = {**SIZES[size], "color_scheme": colours, "locale": "en", "reduced_motion": "reduce"}
             visitor = Visitor(browser, shop.url("shop"), None, **look)
             visitor.open("/")
             visitor.page.locator("tete-a-tete button").click()
             frame = visitor.page.frame_locator("tete-a-tete iframe").frame_locator("iframe:not([inert])")
-            frame.get_by_role("link", name="Ask Dr Anaïs Laurent").click()
+            frame.get_by_role("link", name="Ask Jo Park").click()
             frame.locator("#name").fill("Camille")
             frame.locator("#message").fill("Does the green chair come with a cushion?")
             frame.locator("form.card button").last.click()
@@ -217,6 +231,13 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
         for role in ("client", "agent"):
             people[role].fetch(1)
         people[side].send(1, text)
+    send(
+        people["agent"],
+        1,
+        _floor(),
+        "Parquet.jpg",
+        message="Voici un parquet après dix ans : rien que le temps.",
+    )
     ended = people["agent"].get("/api/chat/sessions?status=ended").json["sessions"]
     cards = people["agent"].get("/api/chat/sessions").json["sessions"]
     talking = {each["client"]["id"] for each in cards}
@@ -232,6 +253,23 @@ def _furnish(server: Server) -> tuple[dict[str, Client], dict[str, int]]:
         "waiting": waiting["id"],
         "silent": next(each["client"]["id"] for each in ended if each["client"]["id"] not in talking),
     }
+
+
+def _floor() -> bytes:
+    """A picture of a wooden floor, drawn."""
+    picture = Image.new("RGB", (800, 500), "#8a5a33")
+    draw = ImageDraw.Draw(picture)
+    for row in range(10):
+        for column in range(-1, 5):
+            left, top, shade = 200 * column + 100 * (row % 2), 50 * row, (row * 7 + column * 11) % 5 * 9
+            draw.rectangle((left, top, left + 198, top + 48), fill=(150 + shade, 100 + shade, 58 + shade))
+            for line in range(3):
+                draw.line(
+                    (left, top + 12 * line + 9, left + 198, top + 12 * line + 13), fill=(128 + shade, 84, 46)
+                )
+    content = BytesIO()
+    picture.save(content, "JPEG")
+    return content.getvalue()
 
 
 def _command(server: Server, *words: str) -> str:
