@@ -45,6 +45,7 @@ class Office:
         self.talk = server.conversation()
         server.advance(90)
         self.talk.client.do("end", self.talk.id)
+        self.talk.client.do("rating", self.talk.id, rating=4, comment="Patient", public=True)
         report = {"reason": "abuse", "remark": "Loud"}
         self.reports = [
             each.post(f"/api/chat/sessions/{self.talk.id}/reports", report).json["report"]["id"]
@@ -150,6 +151,12 @@ class Office:
             ],
             **self.webhooks(),
             **self.widgets(),
+            "agents.hide_review": [(lambda: self.api(f"reviews/{talk}/hide"), ["review_hidden"])],
+            "agents.show_review": [(lambda: self.api(f"reviews/{talk}/show"), ["review_shown"])],
+            "keeping.change_review": [
+                (lambda: self.form(f"/admin/reviews/{talk}", hidden="1"), ["review_hidden"])
+            ],
+            "first_steps.put_away": [(lambda: self.form("/admin/steps"), [])],
             "keeping.finish": [
                 (lambda: self.form(f"/admin/reports/{self.reports[1]}/done"), ["report_done"])
             ],

@@ -81,7 +81,7 @@ def test_links_lead_out_safely(running, visit):
     talk.agent.send(talk.id, "See https://example.org/a_(b)?c=d&e=f, or www.example.org.")
     visitor = visit(running, talk.client)
     visitor.open(f"/sessions/{talk.id}")
-    links = visitor.page.locator(".message a").evaluate_all(
+    links = visitor.page.locator(".message .text a").evaluate_all(
         "all => all.map(each => [each.href, each.rel, each.target])"
     )
     assert links == [
@@ -98,7 +98,7 @@ def test_a_whole_conversation_without_scripts(running, visit):
     client = visit(running, camille, java_script_enabled=False)
     agent = visit(running, anais, java_script_enabled=False)
     client.open(f"/agents?after={anais.id - 1}")  # Others made many agents.
-    client.follow(client.page.locator("li", has_text="Me Élise Sansscript").get_by_role("link"))
+    client.follow(client.page.locator("li", has_text="Me Élise Sansscript").locator("a.button"))
     client.page.fill("#message", "Puis-je sous-louer ?")
     client.page.fill("#spending_limit", "20,00")
     client.follow("text=Request, with obligation to pay, €2.50 a minute")

@@ -37,7 +37,7 @@ def told(site):
         wire.Message: page["messages"],
         wire.Card: [*card, *live, *client.inbox(status="ended").json["sessions"]],
         wire.Receipt: [client.get(f"/api/chat/sessions/{session_id}/receipt").json],
-        wire.Agent: client.get("/api/chat/agents").json["agents"],
+        wire.ListedAgent: client.get("/api/chat/agents").json["agents"],
         wire.Balance: [client.get("/api/chat/balance").json],
     }
 

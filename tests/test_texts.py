@@ -158,7 +158,7 @@ def test_a_link_ends_where_something_unseen_begins(site):
     talk = site.conversation()
     talk.client.send(talk.id, "see https://good.example/\u202egpj.exe and \u202ehttps://b.example/x\u200b.y")
     page = Visitor(site, talk.client).open(f"/sessions/{talk.id}")
-    links = [values for tag, values in page.read.tags if tag == "a" and values.get("target") == "_blank"]
+    links = [values for tag, values in page.read.tags if tag == "a" and "nofollow" in values.get("rel", "")]
     assert [(link["href"], link["dir"]) for link in links] == [
         ("https://good.example/", "ltr"),
         ("https://b.example/x", "ltr"),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from chat import widgets
+from tests.server import Server
 from tests.test_attachments import send
 from tests.test_pictures import photograph
 from tests.website import Website
@@ -64,6 +65,13 @@ class Place:
 
     def __init__(self, url):
         self.url = url
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Of which the list of agents has one page."""
+    with Server(tmp_path_factory.mktemp("shop"), workers=2) as running:
+        yield running
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_a_conversation_is_handed_over_by_forms(server, talk):
     other = Visitor(server, server.person("agent", "Me Girard", rate_cents=900))
     client, agent = Visitor(server, talk.client), Visitor(server, talk.agent)
     here = f"/sessions/{talk.id}"
+    other.person.inbox()  # there, however long the others took
     page = agent.fill(here, f"{here}/transfer", agent_id=str(other.person.id))
     assert "The client is asked" in page.text
     page = client.fill(here, f"{here}/refuse")

@@ -32,7 +32,10 @@ def all_of(server):
         found = {}
         for table in TABLES:
             rows = db.conn.execute(f"SELECT * FROM {table}").fetchall()
-            found[table] = [{key: row[key] for key in row.keys() if "seen" not in key} for row in rows]  # noqa: SIM118
+            found[table] = [
+                {key: row[key] for key in row.keys() if "seen" not in key and key != "here_since"}
+                for row in rows
+            ]
         for session in found["chat_sessions"]:
             for key in ("revision", "owner_revision", "client_delivered_id", "agent_delivered_id"):
                 session.pop(key, None)

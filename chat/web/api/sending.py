@@ -75,7 +75,7 @@ def send(runtime: Runtime, user: User) -> Callable[[Caller, Message], Answer]:
             user,
             message.chat_session_id,
             message.message,
-            given_key(header and parsed_key(header), message.client_message_id),
+            given_key(None if header is None else parsed_key(header), message.client_message_id),
             client,
         )
         sent: Sent = {"success": True, "messageId": message_id}

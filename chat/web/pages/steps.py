@@ -14,4 +14,4 @@ def put_away() -> Response:
     user = reader("admin")
     check_form()
     steps.put_away(current_runtime(), user)
-    return see("administration.show_statistics")
+    return see("figures.show_house")

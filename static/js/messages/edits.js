@@ -52,7 +52,7 @@ export class Edits {
 
   #save(text) {
     if (text === this.#item.querySelector(".text").textContent) this.stop();
-    else this.#change("", { message: text });
+    else this.#change([], { message: text });
   }
 
   // Once it is confirmed (page.js asks): this is the second time.
@@ -61,14 +61,14 @@ export class Edits {
     if (!form.dataset.confirmed) return;
     event.preventDefault();
     delete form.dataset.confirmed;
-    this.#change("/delete");
+    this.#change(["delete"]);
   }
 
   // What does not arrive stays in the composer, to be sent once more: it is done once.
   async #change(what, content) {
     const item = this.#item;
     try {
-      const { message } = await post(`messages/${this.#root.dataset.talk}/${item.dataset.id}${what}`, content);
+      const { message } = await post(["messages", this.#root.dataset.talk, item.dataset.id, ...what].join("/"), content);
       this.#list.add(message);
       if (this.#item === item) this.stop();
     } catch (error) {
