@@ -25,6 +25,11 @@ def headers_on(server, headers):
     return {name: value.format(url=server.url) for name, value in headers.items()}
 
 
+def is_of_the_moment(column):
+    """Who was seen when."""
+    return "seen" in column or column == "here_since"
+
+
 def all_of(server):
     """What the database holds, but for who was seen when."""
 
@@ -33,7 +38,7 @@ def all_of(server):
         for table in TABLES:
             rows = db.conn.execute(f"SELECT * FROM {table}").fetchall()
             found[table] = [
-                {key: row[key] for key in row.keys() if "seen" not in key and key != "here_since"}
+                {key: value for key, value in zip(row.keys(), row, strict=True) if not is_of_the_moment(key)}
                 for row in rows
             ]
         for session in found["chat_sessions"]:
