@@ -3,17 +3,15 @@
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 
 from flask import Flask, Request, Response
-from flask.cli import ScriptInfo
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import MapAdapter
 
-from chat import cli, logs, push
+from chat import cli, push
 from chat.attendance import Attendance
-from chat.database.connection import UnsafeSQLite, check_search, check_version, sqlite3
+from chat.database.connection import UnsafeSQLite, check
 from chat.deliveries import Deliveries
 from chat.indexing import Index
 from chat.mail.carrier import Carrier
@@ -83,9 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises SettingError for a setting that cannot be read, and UnsafeSQLite where data would be at risk.
     """
     settings = settings or from_environment(environment(os.environ))
-    if warning := check_version(sqlite3.sqlite_version_info, settings.workers):
-        log.warning(warning)
-    check_search()
+    check(settings.workers)
     app = Application(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     runtime = Runtime(settings)
@@ -133,17 +129,3 @@ def serve() -> Flask:
     except (SettingError, UnsafeSQLite) as error:
         log.critical("%s", error)
         raise SystemExit(BOOT_ERROR) from None
-
-
-def main() -> None:
-    """The command `tete-a-tete`."""
-    try:
-        settings = from_environment(environment(os.environ))
-        handler = logging.StreamHandler()
-        handler.setFormatter(logs.formatter(settings.log_format))
-        logs.configure([handler], max(logging.WARNING, logging.getLevelName(settings.log_level.upper())))
-        app = create_app(settings)
-    except (SettingError, UnsafeSQLite) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise SystemExit(cli.Away.exit_code) from None
-    cli.chat.main(prog_name="tete-a-tete", obj=ScriptInfo(create_app=lambda: app))

@@ -6,6 +6,6 @@ from pathlib import Path
 # There it is beside app.py, too, in a folder of its own.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from app import main
+from chat.cli.command import main
 
 __all__ = ["main"]

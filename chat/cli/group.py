@@ -7,8 +7,6 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import click
-from flask import current_app
-from flask.cli import AppGroup, with_appcontext
 
 from chat import money, store, texts
 from chat.database.copies import BadCopy, InUse
@@ -39,15 +37,17 @@ class Away(click.ClickException):
     exit_code = 3
 
 
-@click.group(cls=AppGroup)
-@with_appcontext
-def chat() -> None:
+@click.group()
+@click.pass_context
+def chat(context: click.Context) -> None:
     """Tête-à-tête: people, money, conversations, and the server.
 
     They exit with 0; 1 when something was checked and is wrong; 2 when it was asked for wrongly or is
     refused; 3 when there is no database to work on.
     """
-    click.get_current_context().call_on_close(application_runtime().close)
+    if not isinstance(context.obj, Runtime):  # Below `flask`, which knows the application.
+        context.obj = context.obj.load_app().extensions["chat"]
+    context.call_on_close(context.obj.close)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON, an object a line.")
@@ -176,4 +176,4 @@ def _name(hosts: Iterable[str]) -> str | None:
 
 def application_runtime() -> Runtime:
     """Of the settings, whatever the database."""
-    return cast(Runtime, current_app.extensions["chat"])
+    return cast(Runtime, click.get_current_context().find_object(Runtime))

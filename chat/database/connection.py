@@ -1,6 +1,7 @@
 """Opening the SQLite file; the only place that imports sqlite3."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "Connection",
     "FileAway",
     "FileConnection",
+    "check",
     "check_search",
     "check_version",
     "connect",
@@ -33,6 +35,8 @@ SCHEME = "sqlite:///"
 # How long a write waits for another process's write before it fails with 503.
 BUSY_SECONDS = 5.0
 
+log = logging.getLogger(__name__)
+
 
 class UnsafeSQLite(RuntimeError):
     """The SQLite library can corrupt a database that two processes write, or lacks what is needed."""
@@ -41,6 +45,16 @@ class UnsafeSQLite(RuntimeError):
 def path_of(url: str) -> Path:
     """`sqlite:///data/chat.db` → the absolute path."""
     return Path(url.removeprefix(SCHEME)).absolute()
+
+
+def check(workers: int) -> None:
+    """That data can be trusted to this SQLite; what is to be known of it goes to the log.
+
+    Raises UnsafeSQLite.
+    """
+    if warning := check_version(sqlite3.sqlite_version_info, workers):
+        log.warning(warning)
+    check_search()
 
 
 def check_version(version: tuple[int, ...], workers: int) -> str:
