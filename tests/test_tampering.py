@@ -187,7 +187,7 @@ def test_an_amount_that_is_none_is_refused_wherever_one_is_taken(server, run):
 
 # Of the database, what differs between two houses in which the same is done.
 VARYING = (
-    *("seen_at", "revision", "events_revision", "billed_ms", "client_message_id", "token_hash"),
+    *("seen_at", "here_since", "revision", "events_revision", "billed_ms", "client_message_id", "token_hash"),
     *("push_private_key", "push_public_key"),
 )
 # Beside what makes somebody more: fields of all forms. That of the agent is in some of those to /sessions.
