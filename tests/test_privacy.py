@@ -12,6 +12,7 @@ import pytest
 from chat import (
     accounts,
     balances,
+    changes,
     earnings,
     edits,
     erasure,
@@ -211,6 +212,8 @@ def test_a_client_is_erased_and_no_word_of_theirs_is_anywhere(house, run):
     assert VERIFIED in run(server, "verify")
     kept = [*house.of("agent-message", "agent-key", "agent-report", "agent-remark", "agent-reply")]
     assert [each for each in kept if not places(server, each)] == []
+    # Whoever they were a moment ago is stored only now.
+    server.database.write(lambda db: changes.arrive(db, server.runtime.settings, [house.client.id]))
     row = server.database.read(lambda db: store.users.by_id(db, house.client.id))
     assert (row["password_hash"], row["language"], row["seen_at"]) == ("", None, 0)
     left = {

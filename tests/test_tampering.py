@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from chat import store
-from tests.pages.house import FILLED, PAGES
+from tests.pages.house import FILLED, PAGES, is_of_the_moment
 from tests.pages.test_forgery import all_of
 from tests.pages.visitor import Visitor, link_in, new_email, sign_up
 from tests.server import PASSWORD
@@ -46,7 +46,7 @@ def by_email(server, email):
 def kept(server, user_id):
     """What they are, and have."""
     row = server.database.read(lambda db: dict(db["users"].get(user_id)))
-    return {name: value for name, value in row.items() if "seen" not in name and name != "revision"}
+    return {name: value for name, value in row.items() if not is_of_the_moment(name) and name != "revision"}
 
 
 def test_who_signs_up_is_a_client_whatever_they_send(server):
@@ -187,8 +187,8 @@ def test_an_amount_that_is_none_is_refused_wherever_one_is_taken(server, run):
 
 # Of the database, what differs between two houses in which the same is done.
 VARYING = (
-    *("seen_at", "here_since", "revision", "events_revision", "billed_ms", "client_message_id", "token_hash"),
-    *("push_private_key", "push_public_key"),
+    *("seen_at", "here_since", "revision", "events_revision", "edited_revision", "billed_ms"),
+    *("client_message_id", "token_hash", "push_private_key", "push_public_key"),
 )
 # Beside what makes somebody more: fields of all forms. That of the agent is in some of those to /sessions.
 ALL_FIELDS = {

@@ -36,12 +36,15 @@ def by_id(db: Connection, user_id: int) -> UserRow | None:
 
 
 def see(db: Connection, user_ids: Sequence[int], now: int, gone_before: int = 0) -> None:
-    """They were seen at `now`; who was last seen before the other instant, or then, has come back."""
+    """They were seen at `now`; who was last seen before the other instant, or then, has come back.
+
+    Of whoever was erased a moment ago nothing is kept.
+    """
     marks = ", ".join("?" * len(user_ids))
     db.conn.execute(
         f"""
         UPDATE users SET seen_at = ?, here_since = iif(seen_at <= ?, ?, here_since)
-        WHERE id IN ({marks}) AND seen_at < ?
+        WHERE id IN ({marks}) AND seen_at < ? AND erased_at IS NULL
         """,
         (now, gone_before, now, *user_ids, now),
     )

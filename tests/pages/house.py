@@ -137,6 +137,11 @@ FILLED = {
 }
 
 
+def is_of_the_moment(column):
+    """Who was seen when."""
+    return "seen" in column or column == "here_since"
+
+
 def assert_safe(page):
     """Nothing in it runs but our own files, and no style is written into it."""
     for tag, values in page.read.tags:

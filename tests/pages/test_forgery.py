@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.house import FILLED, FORMS
+from tests.pages.house import FILLED, FORMS, is_of_the_moment
 from tests.pages.visitor import PASSWORD, Visitor, sign_up
 
 TABLES = ("users", "chat_sessions", "messages", "replies", "links", "ledger", "payouts", "auth_tokens")
@@ -23,11 +23,6 @@ ELSEWHERE = [
 def headers_on(server, headers):
     """With its address where they name it."""
     return {name: value.format(url=server.url) for name, value in headers.items()}
-
-
-def is_of_the_moment(column):
-    """Who was seen when."""
-    return "seen" in column or column == "here_since"
 
 
 def all_of(server):
