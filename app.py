@@ -107,19 +107,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _companions(runtime: Runtime) -> Iterator[Companion]:
     """What runs beside the requests; in the process that leads the last one has the others look."""
     carriers: dict[str, Carry] = {"push": push.Carrier(runtime)}
-    deliveries, retention = Deliveries(runtime), Retention(runtime)
+    deliveries, retention, index = Deliveries(runtime), Retention(runtime), Index(runtime)
     chores = [
         Notices(runtime).look,
         Attendance(runtime).look,
         deliveries.look,
         retention.look,
-        Index(runtime).look,
+        index.look,
     ]
     if runtime.settings.has_mail:
         carriers["mail"] = Carrier(runtime)
         chores.append(Mails(runtime).look)
     outbox = Outbox(runtime, carriers)
-    yield from (outbox, deliveries, retention, Sweeper(runtime, (*chores, outbox.look)))
+    yield from (outbox, deliveries, retention, index, Sweeper(runtime, (*chores, outbox.look)))
 
 
 def serve() -> Flask:

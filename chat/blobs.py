@@ -57,7 +57,7 @@ class Blobs:
                     os.unlink(file.name)
                 raise
         for folder in (path.parent, path.parent.parent, self.folder):
-            _sync(folder)
+            sync(folder)
         return path.name
 
     def path(self, name: str) -> Path:
@@ -107,8 +107,9 @@ def _written_at(path: Path) -> float:
         return float("inf")
 
 
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """What is written of a file is on disk; of a folder, which names it has."""
+    file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
     finally:

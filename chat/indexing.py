@@ -8,31 +8,29 @@ from collections.abc import Callable
 from time import sleep
 
 from chat import store
+from chat.background import Background
 from chat.runtime import Runtime
 
-# In one transaction, which keeps sends waiting for some ms; and so often a second at most.
+# In one transaction, which keeps sends waiting for some ms.
 MESSAGES = 300
-TIMES = 20
 PAGES = 200
 PAUSE_SECONDS = 0.02
 
 
-class Index:
-    """`look` is called once a second by the process that leads."""
+class Index(Background):
+    """Takes in what is new."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    later, failed = "What is new is found later", "Taking in what is new failed, and goes on"
 
-    def look(self) -> None:
-        """Take in what is new."""
-        catch_up(self._runtime, TIMES)
+    def _work(self) -> None:
+        catch_up(self._runtime, lambda: self._stopped)
 
 
-def catch_up(runtime: Runtime, times: int = -1) -> None:
-    """The index has all messages, or so many portions more."""
-    while times and runtime.database.read(store.search.is_behind):
+def catch_up(runtime: Runtime, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """The index has all messages, if it is not stopped before."""
+    while not is_stopped() and runtime.database.read(store.search.is_behind):
         runtime.database.write(lambda db: store.search.advance(db, MESSAGES))
-        times -= 1
+        sleep(PAUSE_SECONDS)
 
 
 def purge(runtime: Runtime, is_stopped: Callable[[], bool] = lambda: False) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from chat.blobs import sync
 from chat.database import migrations
 from chat.database.connection import Connection, connect, sqlite3
 from chat.database.serving import Serving
@@ -36,7 +37,7 @@ def take(path: Path, copy: Path, check: Callable[[Connection], object] = lambda 
         partial.rename(copy)
     finally:
         partial.unlink(missing_ok=True)
-    _sync(copy.parent)
+    sync(copy.parent)
 
 
 def beside(copy: Path) -> Path:
@@ -82,7 +83,7 @@ def put_back(copy: Path, path: Path, former: Path) -> None:
                 if each.exists():
                     each.rename(former.with_name(former.name + suffix))
             fresh.rename(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             serving.end()
 
@@ -100,7 +101,7 @@ def _write(path: Path, target: Path) -> None:
     except BaseException:
         target.unlink()
         raise
-    _sync(target)
+    sync(target)
 
 
 @contextmanager
@@ -119,11 +120,3 @@ def _opened(copy: Path) -> Iterator[Connection]:
         if found != "ok" or "chat_sessions" not in tables:
             raise BadCopy(f"{copy}: {found if found != 'ok' else 'it is another database'}")
         yield db
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
