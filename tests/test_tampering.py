@@ -198,6 +198,14 @@ ALL_FIELDS = {
 }
 
 
+def without_time(row):
+    """A session that ended, without the minutes that it took: what they cost is checked."""
+    if row.get("total_cents") is None:
+        return row
+    assert row["total_cents"] == row["billed_seconds"] * row["rate_cents"] / 60
+    return {**row, "total_cents": "right", "billed_seconds": "of any length"}
+
+
 def comparable(value):
     """An instant is any, and so is a hash; what came from a form is neither."""
     if isinstance(value, int) and value > 10**12:
@@ -230,7 +238,8 @@ def filled_in(server, extra):
         answers[-1].path = f"/links/{number}"
     kept = {
         table: [
-            {name: comparable(value) for name, value in row.items() if name not in VARYING} for row in rows
+            {name: comparable(value) for name, value in row.items() if name not in VARYING}
+            for row in map(without_time, rows)
         ]
         for table, rows in all_of(server).items()
     }
