@@ -105,7 +105,9 @@ class Sweeper:
         self._store_seen()
         self._store_used()
         self._store_delivered()
-        if self._leads():
+        leads = self._leads()
+        self._runtime.database.leads(leads)
+        if leads:
             self._settle_due()
             self._delete_spent_tokens()
             for chore in self._chores:

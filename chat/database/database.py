@@ -142,6 +142,9 @@ class Database(ABC):
     def serving(self) -> Serving:
         """Whether any process serves it."""
 
+    def leads(self, does: bool) -> None:
+        """Whether this process is the one of all that sees to what must happen."""
+
     def read_slowly(self, work: Callable[[Connection], T]) -> T:
         """`read` for what takes long: on a thread of its own kind, so that nobody else waits for it."""
         result: T = self._slow_readers.call(lambda: self.read(work))

@@ -12,6 +12,7 @@ from chat.database.database import Database
 from chat.database.postgresql import schema
 from chat.database.postgresql.connection import SNAPSHOT, PostgreSQLConnection, connect, shown
 from chat.database.postgresql.serving import ServerServing
+from chat.database.postgresql.timekeeping import Timekeeper
 from chat.database.postgresql.watch import ServerWatch
 from chat.database.postgresql.wire import NotifyWire
 from chat.database.postgresql.writing import ServerWriting
@@ -36,7 +37,8 @@ class PostgreSQLDatabase(Database):
         self.url = url
         self._idle: list[PostgreSQLConnection] = []
         self._free = threading.BoundedSemaphore(READERS)
-        super().__init__(ServerWriting(url), write_queue, on_open)
+        self._timekeeper = Timekeeper()
+        super().__init__(ServerWriting(url, self._timekeeper), write_queue, on_open)
 
     def name(self) -> str:
         """The address, without a password."""
@@ -44,7 +46,7 @@ class PostgreSQLDatabase(Database):
 
     def is_there(self) -> bool:
         """Whether it was made; raises DatabaseUnavailable."""
-        return self.read(schema.is_there)
+        return self._once(schema.is_there)
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied now.
@@ -52,25 +54,11 @@ class PostgreSQLDatabase(Database):
         A server that cannot be reached now is one that may come back. Raises NewerSchema, and
         DatabaseUnavailable.
         """
-        try:
-            db = connect(self.url)
-            try:
-                return schema.apply(db)
-            finally:
-                db.close()
-        except psycopg.Error as error:
-            raise DatabaseUnavailable(f"{self.name()}: {error}") from error
+        return self._once(schema.apply)
 
     def check(self) -> None:
         """Raises DatabaseUnavailable where there is none to be opened, OlderSchema and NewerSchema."""
-        try:
-            db = connect(self.url)
-            try:
-                schema.require_newest(db)
-            finally:
-                db.close()
-        except psycopg.Error as error:
-            raise DatabaseUnavailable(f"{self.name()}: {error}") from error
+        self._once(schema.require_newest)
 
     def close(self) -> None:
         """End the threads and close all connections; nobody may read or write any more."""
@@ -116,6 +104,10 @@ class PostgreSQLDatabase(Database):
         """A lock that a connection holds."""
         return ServerServing(self.url)
 
+    def leads(self, does: bool) -> None:
+        """Who leads says by how much the server's clock was set."""
+        self._timekeeper.leads = does
+
     def empty_log(self) -> bool:
         """Nothing is to be done: its log is the server's."""
         return True
@@ -134,6 +126,17 @@ class PostgreSQLDatabase(Database):
         """The server does not tell."""
         return None
 
+    def _once(self, work: Callable[[PostgreSQLConnection], T]) -> T:
+        """On a connection of its own, whatever is there."""
+        try:
+            db = connect(self.url)
+            try:
+                return work(db)
+            finally:
+                db.close()
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"{self.name()}: {error}") from error
+
     def _begin(self) -> PostgreSQLConnection:
         """With a snapshot; connections that went away while nobody used them are passed over."""
         while self._idle:
@@ -144,6 +147,7 @@ class PostgreSQLDatabase(Database):
             except psycopg.OperationalError:
                 db.close()
         db = connect(self.url)
+        self._timekeeper.begin(db)
         db.session.execute(SNAPSHOT)
         return db
 

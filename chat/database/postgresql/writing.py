@@ -6,8 +6,10 @@ the newest, and numbers that are handed out in it are in the order of the COMMIT
 
 import psycopg
 
-from chat.database.postgresql import histories, schema
+from chat import clock
+from chat.database.postgresql import histories, schema, timekeeping
 from chat.database.postgresql.connection import PostgreSQLConnection, connect
+from chat.database.postgresql.timekeeping import Timekeeper
 
 # Of all writers of a database; any number that nobody else takes.
 LOCK = 0x7E7E
@@ -32,8 +34,9 @@ class ServerWriting:
     errors: tuple[type[Exception], ...] = (psycopg.Error, OSError)
     refusal: type[Exception] = psycopg.IntegrityError
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timekeeper: Timekeeper) -> None:
         self._url = url
+        self._timekeeper = timekeeper
         self._db: PostgreSQLConnection | None = None
         self._proven: PostgreSQLConnection | None = None
 
@@ -44,7 +47,7 @@ class ServerWriting:
         """A connection with the lock, and whether it is another one than before."""
         if self._db is not None:
             try:
-                _lock(self._db)
+                self._lock(self._db)
                 return self._db, self._db is not self._proven
             except psycopg.OperationalError:
                 if self._db.is_open():
@@ -52,7 +55,7 @@ class ServerWriting:
         db = self._db = connect(self._url)
         db.session.execute(SETTINGS)
         schema.apply(db)
-        _lock(db)
+        self._lock(db)
         histories.open(db)
         return db, True
 
@@ -79,6 +82,10 @@ class ServerWriting:
         if self._db is not None:
             self._db.close()
 
-
-def _lock(db: PostgreSQLConnection) -> None:
-    db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d})")
+    def _lock(self, db: PostgreSQLConnection) -> None:
+        asked_at = clock.since_boot()
+        told = db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d}); {timekeeping.NOW}")
+        while told.nextset():
+            pass
+        wall, correction = told.fetchone()
+        self._timekeeper.follow(db, wall, correction, asked_at)
