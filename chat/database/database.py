@@ -142,6 +142,7 @@ class Database(ABC):
     def serving(self) -> Serving:
         """Whether any process serves it."""
 
+    @abstractmethod
     def leads(self, does: bool) -> None:
         """Whether this process is the one of all that sees to what must happen."""
 

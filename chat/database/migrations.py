@@ -1361,3 +1361,16 @@ def m031_widgets(db: Connection) -> None:
         "CREATE INDEX users_guests ON users (widget_id, created_at) WHERE widget_id IS NOT NULL",
     ):
         db.conn.execute(statement)
+
+
+@_migration
+def m032_conditions(db: Connection) -> None:
+    # In the words of the queries: no engine takes others for the same.
+    for name, columns, condition in (
+        ("missed", "chat_sessions (id)", "is_for_any = 1 AND agent_id IS NULL AND status = 'ended'"),
+        ("accepted", "chat_sessions (accepted_at)", "is_for_any = 1 AND accepted_at IS NOT NULL"),
+    ):
+        db.conn.execute(f"DROP INDEX chat_sessions_{name}")
+        db.conn.execute(f"CREATE INDEX chat_sessions_{name} ON {columns} WHERE {condition}")
+    db.conn.execute("DROP INDEX reviews_agent")
+    db.conn.execute("CREATE INDEX reviews_agent ON reviews (agent_id, chat_session_id) WHERE is_public = 1")

@@ -3,13 +3,13 @@
 search.sql finds the same words; a test compares the two over all characters.
 """
 
-from collections.abc import Callable, Iterator
+import re
+import sys
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 from unicodedata import category, normalize
-import re
-import sys
 
 # Accents over Latin letters are left out; those that make another letter of a Greek or Cyrillic one are not.
 _ACCENTS = re.compile("([A-Za-z])[\u0300-\u036f]+")

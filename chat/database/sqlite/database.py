@@ -140,6 +140,9 @@ class SQLiteDatabase(Database):
         """A lock on a small file beside it."""
         return FileServing(self.path)
 
+    def leads(self, does: bool) -> None:
+        """It is all the same here."""
+
     def _empty_log(self) -> bool:
         try:
             db = connect(self.path)
