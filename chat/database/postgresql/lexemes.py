@@ -3,13 +3,13 @@
 search.sql finds the same words; a test compares the two over all characters.
 """
 
-from collections.abc import Callable, Iterator
+import re
+import sys
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 from unicodedata import category, normalize
-import re
-import sys
 
 # Accents over Latin letters are left out; those that make another letter of a Greek or Cyrillic one are not.
 _ACCENTS = re.compile("([A-Za-z])[\u0300-\u036f]+")
@@ -26,11 +26,12 @@ class Lexeme(NamedTuple):
 
 def lexemes(text: str) -> list[Lexeme]:
     """All words of a text, in order."""
-    found = []
-    for is_word, run in groupby(enumerate(text), key=lambda each: _may_be_in_word(each[1])):
+    found, start = [], 0
+    for is_word, run in groupby(text, key=_may_be_in_word):
+        end = start + len(list(run))
         if is_word:
-            (start, *_), *_, (end, _) = places = list(run)
-            found += [Lexeme(word, start, end + 1) for word in _words(text[start : end + 1])]
+            found += [Lexeme(word, start, end) for word in _words(text[start:end])]
+        start = end
     return found
 
 
