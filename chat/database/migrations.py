@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 from unicodedata import normalize
 
@@ -37,10 +37,24 @@ class NewerSchema(RuntimeError):
     """The database was written by a newer version, which knows what this one would spoil."""
 
 
-def check(db: sqlite_utils.Database) -> None:
-    """Raises NewerSchema; writes nothing."""
-    known = [migration.name for migration in migrations._migrations]
-    if newer := [each.name for each in migrations.applied(db) if each.name not in known]:
+class OlderSchema(RuntimeError):
+    """The database was written by an older version, and must be migrated first."""
+
+
+def names() -> list[str]:
+    """Of all that there are, in order."""
+    return [migration.name for migration in migrations._migrations]
+
+
+def steps(after: Sequence[str]) -> list[Callable[[Connection], None]]:
+    """Those that a database lacks which has these, in order."""
+    return [cast(Any, each.fn) for each in migrations._migrations if each.name not in after]
+
+
+def refuse_newer(applied: Sequence[str]) -> None:
+    """Raises NewerSchema where a database has one that is not known here."""
+    known = names()
+    if newer := [each for each in applied if each not in known]:
         raise NewerSchema(
             f"The database is at schema {newer[-1]}; this version of Tête-à-tête knows it up to {known[-1]}. "
             f"Start the version that wrote it, or a newer one that has {newer[-1]}; or restore a backup from "
@@ -48,19 +62,28 @@ def check(db: sqlite_utils.Database) -> None:
         )
 
 
-class OlderSchema(RuntimeError):
-    """The database was written by an older version, and must be migrated first."""
-
-
-def require_newest(db: sqlite_utils.Database) -> None:
-    """Raises OlderSchema and NewerSchema; writes nothing."""
-    check(db)
-    applied = {each.name for each in migrations.applied(db)}
-    if pending := [each.name for each in migrations._migrations if each.name not in applied]:
+def refuse_older(applied: Sequence[str]) -> None:
+    """Raises OlderSchema where it lacks one of these, and NewerSchema."""
+    refuse_newer(applied)
+    if pending := [each for each in names() if each not in applied]:
         raise OlderSchema(
             f"The database lacks {len(pending)} of this version's migrations, from {pending[0]} on: stop the "
             "older server, and run `migrate`, or start this version's. Nothing was changed."
         )
+
+
+def check(db: sqlite_utils.Database) -> None:
+    """Raises NewerSchema; writes nothing."""
+    refuse_newer(_applied(db))
+
+
+def require_newest(db: sqlite_utils.Database) -> None:
+    """Raises OlderSchema and NewerSchema; writes nothing."""
+    refuse_older(_applied(db))
+
+
+def _applied(db: sqlite_utils.Database) -> list[str]:
+    return [each.name for each in migrations.applied(db)]
 
 
 def apply(db: sqlite_utils.Database, keep: Callable[[str], object] = lambda first: None) -> list[str]:
@@ -890,20 +913,19 @@ def m019_push(db: Connection) -> None:
         "CREATE INDEX outbox_due ON outbox (due_at)",
     ):
         db.conn.execute(statement)
+    db.conn.execute("UPDATE server SET push_private_key = ?, push_public_key = ?", push_keys())
+
+
+def push_keys() -> tuple[bytes, str]:
+    """A new pair of a database, the private one and the public one."""
     # Here, and not at each start: it takes 30 ms.
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     key = ec.generate_private_key(ec.SECP256R1())
-    db.conn.execute(
-        "UPDATE server SET push_private_key = ?, push_public_key = ?",
-        (
-            key.private_numbers().private_value.to_bytes(32),
-            urlsafe_b64encode(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-            .decode()
-            .rstrip("="),
-        ),
-    )
+    public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    private = key.private_numbers().private_value.to_bytes(32)
+    return private, urlsafe_b64encode(public).decode().rstrip("=")
 
 
 @_migration

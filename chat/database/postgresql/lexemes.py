@@ -26,11 +26,12 @@ class Lexeme(NamedTuple):
 
 def lexemes(text: str) -> list[Lexeme]:
     """All words of a text, in order."""
-    found = []
-    for is_word, run in groupby(enumerate(text), key=lambda each: _may_be_in_word(each[1])):
+    found, start = [], 0
+    for is_word, run in groupby(text, key=_may_be_in_word):
+        end = start + len(list(run))
         if is_word:
-            (start, *_), *_, (end, _) = places = list(run)
-            found += [Lexeme(word, start, end + 1) for word in _words(text[start : end + 1])]
+            found += [Lexeme(word, start, end) for word in _words(text[start:end])]
+        start = end
     return found
 
 

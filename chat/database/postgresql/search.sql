@@ -8,7 +8,7 @@ CREATE FUNCTION folded(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE A
             translate(
                 lower(regexp_replace(
                     replace(normalize($1, NFKD), U&'\0345', U&'\03b9'), '[{marks}]+', '', 'g'
-                ) COLLATE {collation}),
+                ) COLLATE {collation}) COLLATE "C",
                 U&'\03c2', U&'\03c3'
             ),
             U&'\00df', 'ss'
@@ -23,7 +23,7 @@ CREATE FUNCTION words_in(text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SA
             translate(
                 lower(normalize(
                     regexp_replace(normalize($1, NFD), '([A-Za-z])[\u0300-\u036f]+', '\1', 'g'), NFC
-                ) COLLATE {collation}),
+                ) COLLATE {collation}) COLLATE "C",
                 U&'\03c2\00b5\017f', U&'\03c3\03bcs'
             ),
             '[^{letters}]+'

@@ -11,8 +11,6 @@ from chat.database.postgresql import histories, schema, timekeeping
 from chat.database.postgresql.connection import PostgreSQLConnection, connect
 from chat.database.postgresql.timekeeping import Timekeeper
 
-# Of all writers of a database; any number that nobody else takes.
-LOCK = 0x7E7E
 # So long it waits for the lock, and so long the server waits for a writer that is gone in the middle.
 LOCK_SECONDS = 5
 IDLE_SECONDS = 10
@@ -84,7 +82,7 @@ class ServerWriting:
 
     def _lock(self, db: PostgreSQLConnection) -> None:
         asked_at = clock.since_boot()
-        told = db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({LOCK:d}); {timekeeping.NOW}")
+        told = db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({schema.LOCK:d}); {timekeeping.NOW}")
         while told.nextset():
             pass
         wall, correction = told.fetchone()
