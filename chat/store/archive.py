@@ -35,7 +35,8 @@ def search(
     return _many(
         db,
         f"""
-        WHERE s.id < :before_id AND (:status IS NULL OR status = :status) AND ({" OR ".join(found) or "true"})
+        WHERE s.id < :before_id AND (CAST(:status AS TEXT) IS NULL OR status = :status)
+            AND ({" OR ".join(found) or "true"})
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
         {

@@ -108,7 +108,7 @@ def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newes
         SELECT count(*) FROM (
             SELECT sender_type, created_at FROM messages WHERE chat_session_id = ? ORDER BY id DESC
             LIMIT {newest:d}
-        ) WHERE sender_type = ? AND created_at > ?
+        ) AS newest WHERE sender_type = ? AND created_at > ?
         """,
         (chat_session_id, side, at),
     ).fetchone()
