@@ -11,7 +11,7 @@ from werkzeug.routing import MapAdapter
 
 from chat import cli, push
 from chat.attendance import Attendance
-from chat.database.connection import UnsafeSQLite, check
+from chat.database.sqlite.connection import UnsafeSQLite, check
 from chat.deliveries import Deliveries
 from chat.indexing import Index
 from chat.mail.carrier import Carrier

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 NUMBERS = """
     WITH RECURSIVE numbers (number) AS (

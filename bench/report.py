@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from bench.server import ROOT
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 PAGE = ROOT / "docs" / "performance.md"
 

@@ -17,7 +17,7 @@ from bench.measures import run
 from bench.meter import Figures
 from bench.server import Server, fresh_database
 from chat.accounts import hash_token
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 PAIRS = 100
 ENDED = 50_000

@@ -18,7 +18,7 @@ from time import perf_counter
 from typing import Self
 
 from bench.client import HOST
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 # The server has one core for itself, the load client another.
 SERVER_CORE, CLIENT_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))

@@ -14,7 +14,7 @@ from bench.meter import Figures, side_by_side
 from bench.readers import Record, polling
 from bench.senders import finish, send_in_turn, send_steadily
 from bench.server import Server, Session, fresh_database
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 SENDING_SECONDS = 1.0
 PATHS = {

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from chat import clock, settings, store
-from chat.database.connection import Connection, UnsafeSQLite, check_search, check_version, sqlite3
+from chat.database.connection import Connection
 from chat.database.migrations import NewerSchema, OlderSchema
+from chat.database.sqlite.connection import UnsafeSQLite, check_search, check_version, sqlite3
+from chat.database.sqlite.database import SQLiteDatabase
 from chat.errors import DatabaseUnavailable
 from chat.providers import smtp
 from chat.runtime import Runtime
@@ -141,6 +143,8 @@ def _attachments(runtime: Runtime) -> Finding:
 
 
 def _database(runtime: Runtime) -> Iterator[Finding]:
+    if not isinstance(runtime.database, SQLiteDatabase):
+        return
     path = runtime.database.path
     if not path.exists():
         advice = "`tete-a-tete migrate` makes it, as the server does; or CHAT_DATABASE_URL is another."

@@ -1,7 +1,5 @@
 """Whether people may be sent to this process; looking costs one read, and writes nothing."""
 
-import shutil
-
 from chat import store
 from chat.errors import DatabaseUnavailable
 from chat.lifecycle import is_out
@@ -42,7 +40,7 @@ def _file(displaced: str) -> str:
 
 def _space(runtime: Runtime) -> str:
     try:
-        free = shutil.disk_usage(runtime.database.path.parent).free
+        free = runtime.database.free_bytes()
     except OSError as error:
         return str(error.strerror)
-    return OK if free >= LEAST_FREE_BYTES else f"{free // MEBIBYTE} MiB are free"
+    return OK if free is None or free >= LEAST_FREE_BYTES else f"{free // MEBIBYTE} MiB are free"

@@ -1,6 +1,5 @@
 """What there is to watch, for Prometheus: what the processes of this server count, and what is stored."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -48,13 +47,15 @@ class _Collector(Collector):
 
     def _files(self) -> Iterator[Metric]:
         database = self._runtime.database
-        sizes = dict(zip(("database", "log"), database.sizes(), strict=True))
-        yield _gauge("file_bytes", "How large the database and its write-ahead log are.", "file", sizes)
+        yield _gauge(
+            "file_bytes", "How large the database and its write-ahead log are.", "file", database.sizes()
+        )
         try:
-            free = shutil.disk_usage(database.path.parent).free
+            free = database.free_bytes()
         except OSError:
             return
-        yield _gauge("disk_free_bytes", "Room on the database's disk.", values={"": free})
+        if free is not None:
+            yield _gauge("disk_free_bytes", "Room on the database's disk.", values={"": free})
 
 
 def _stored(db: Connection) -> Iterator[Metric]:

@@ -9,10 +9,10 @@ from typing import NoReturn, Protocol, cast
 
 from chat import books, counts, money
 from chat.blobs import Blobs
-from chat.database import copies, native
-from chat.database.connection import Connection, path_of, sqlite3
-from chat.database.database import Database
+from chat.database import native
+from chat.database.connection import Connection
 from chat.database.migrations import NewerSchema
+from chat.database.opening import EngineMissing, files_of, open_database
 from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
@@ -69,9 +69,11 @@ class Runtime:
         except ValueError as error:
             raise SettingError(f"CHAT_SPENDING_LIMIT {error}") from None
         self.provider = _provider(settings)
-        path = path_of(settings.database_url)
-        self.database = Database(path, settings.write_queue, on_open=self._open)
-        self.doorbell = Doorbell(path, settings.check_interval_seconds, settings.doorbell)
+        try:
+            self.database = open_database(settings.database_url, settings.write_queue, self._open)
+        except EngineMissing as error:
+            raise SettingError(str(error)) from None
+        self.doorbell = Doorbell(self.database, settings.check_interval_seconds, settings.doorbell)
         self.hub = Hub(
             _max_waiters(settings),
             settings.max_waiters_per_user,
@@ -82,8 +84,7 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.drawing = native.Pool(DRAWING_THREADS, DRAWING_QUEUE)
-        folder = Path(settings.attachments_folder or copies.beside(path))
-        self.blobs = Blobs(folder)
+        self.blobs = Blobs(Path(settings.attachments_folder or files_of(settings.database_url)))
         self.storage_trouble = Trouble(log, "No file can be kept, who sends one is answered 507: %s")
         self.sends = TokenBuckets()
         self.companions: list[Companion] = []
@@ -117,7 +118,9 @@ class Runtime:
             self.prepare()
         except DatabaseUnavailable as problem:
             log.error("503 until the database is back: %s", problem)
-        except (NewerSchema, sqlite3.Error, OSError) as error:
+        except NewerSchema as error:
+            _give_up(error)
+        except self.database.errors as error:
             _give_up(error)
         with suppress(DatabaseUnavailable):
             try:

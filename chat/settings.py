@@ -55,8 +55,10 @@ def _flag(text: str) -> bool:
 
 
 def _database_url(text: str) -> str:
-    if not text.startswith("sqlite:///") or len(text) <= len("sqlite:///"):
-        raise SettingError("sqlite:///relative/path.db or sqlite:////absolute/path.db")
+    if not re.fullmatch(r"sqlite:///.+|postgres(ql)?://.*", text):
+        raise SettingError(
+            "sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://user:password@host/name"
+        )
     return text
 
 

@@ -17,7 +17,6 @@ from typing import TypeVar
 from chat import changes, signals, store
 from chat.changes import Change
 from chat.database.connection import Connection
-from chat.database.serving import Serving
 from chat.errors import DatabaseUnavailable, Overloaded, Problem
 from chat.lifecycle import is_out
 from chat.runtime import Runtime
@@ -67,7 +66,7 @@ class Sweeper:
         # user id → when (of time.monotonic) it was last stored that they are there.
         self._stored_at: dict[int, float] = {}
         self._stopped = threading.Event()
-        self._serving = Serving(runtime.database.path)
+        self._serving = runtime.database.serving()
 
     def start(self) -> None:
         """Sweep from now on, on a thread of its own."""
@@ -106,7 +105,9 @@ class Sweeper:
         self._store_seen()
         self._store_used()
         self._store_delivered()
-        if self._leads():
+        leads = self._leads()
+        self._runtime.database.leads(leads)
+        if leads:
             self._settle_due()
             self._delete_spent_tokens()
             for chore in self._chores:

@@ -6,7 +6,7 @@ import pytest
 
 from app import create_app
 from chat import indexing, store, widgets
-from chat.database.connection import sqlite3 as engine
+from chat.database.sqlite.connection import sqlite3 as engine
 from chat.settings import Settings
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in, page_of
 from tests.server import Server

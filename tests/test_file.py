@@ -11,7 +11,7 @@ from time import sleep
 
 import pytest
 
-from chat.database.connection import connect
+from chat.database.sqlite.connection import connect
 from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
 from tests.threads import together
 

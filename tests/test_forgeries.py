@@ -7,7 +7,7 @@ import pytest
 
 from chat import clock, credits, earnings, payments, refunds, store, verify
 from chat.accounts import User
-from chat.database.connection import connect
+from chat.database.sqlite.connection import connect
 from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.story import Story

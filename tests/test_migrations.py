@@ -6,7 +6,7 @@ import pytest
 
 from chat import store, verify
 from chat.database import migrations
-from chat.database.connection import connect
+from chat.database.sqlite.connection import connect
 from chat.errors import DatabaseUnavailable
 from chat.runtime import Runtime
 from chat.settings import Settings

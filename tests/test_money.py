@@ -10,7 +10,7 @@ from app import create_app
 from chat import balances, currency, money, store, transitions
 from chat.accounts import User
 from chat.database import migrations
-from chat.database.connection import connect
+from chat.database.sqlite.connection import connect
 from chat.documents import encode
 from chat.errors import InvalidParameter, WrongStatus
 from chat.money import Cents

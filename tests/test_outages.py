@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from chat.database.serving import Serving
+from chat.database.sqlite.serving import FileServing
 from tests.server import mostly
 
 GAP_SECONDS = 8
@@ -114,7 +114,7 @@ def test_another_server_on_the_same_database_is_no_outage(start, worker_class):
 
 def test_who_could_not_take_the_lock_at_the_start_takes_it_later_and_says_so(tmp_path, caplog):
     path = tmp_path / "mounted" / "chat.db"
-    early, late = Serving(path), Serving(path)
+    early, late = FileServing(path), FileServing(path)
     with early.begin() as is_alone:
         assert not is_alone
     assert "cannot be told" in caplog.text

@@ -24,7 +24,7 @@ from chat import (
     tokens,
 )
 from chat.accounts import DAY_MS, User
-from chat.database.connection import sqlite3 as engine
+from chat.database.sqlite.connection import sqlite3 as engine
 from chat.demo import pairs
 from chat.errors import StillNeeded
 from chat.live.hub import HERE

@@ -6,7 +6,7 @@ from time import sleep
 
 import pytest
 
-from chat.database.connection import connect
+from chat.database.sqlite.connection import connect
 from tests.streams import SSE, WS, refused
 from tests.test_file import leave_to
 from tests.threads import start as start_thread

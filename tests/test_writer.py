@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from chat.database.connection import UnsafeSQLite, check_version, connect, path_of
-from chat.database.database import Database
+from chat.database.sqlite.connection import UnsafeSQLite, check_version, connect, path_of
+from chat.database.sqlite.database import SQLiteDatabase
 from chat.errors import DatabaseUnavailable, NotFound, Overloaded
 from chat.store import revision
 from tests.threads import together
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 20
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(tmp_path / "chat.db", write_queue=3)
+    database = SQLiteDatabase(tmp_path / "chat.db", write_queue=3)
     assert database.migrate()[0] == "m001_conversations"
     return database
 
@@ -130,7 +130,7 @@ def test_a_commit_that_fails_reaches_every_caller_and_the_writer_goes_on(databas
 
 
 def test_a_lock_that_is_not_had_in_time_is_told(database, monkeypatch):
-    monkeypatch.setattr("chat.database.connection.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("chat.database.sqlite.connection.BUSY_SECONDS", 0.05)
     other = block(database)
     with pytest.raises(DatabaseUnavailable):
         database.write(revision.advance)
@@ -170,9 +170,9 @@ def test_a_read_that_is_refused_leaves_no_transaction_behind(database):
 
 
 def test_processes_that_boot_together_migrate_once(tmp_path):
-    databases = [Database(tmp_path / "new.db", 1) for _ in range(8)]
+    databases = [SQLiteDatabase(tmp_path / "new.db", 1) for _ in range(8)]
     with together() as threads:
-        applied = threads.map(Database.migrate, databases)
+        applied = threads.map(SQLiteDatabase.migrate, databases)
     assert sorted(map(bool, applied)) == [False] * 7 + [True]
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from chat.database.connection import sqlite3
+from chat.database.sqlite.connection import sqlite3
 
 # One connection: it is a greenlet's until its statement is done.
 db = sqlite3.connect(os.environ["BENCH_DATABASE"], isolation_level=None, check_same_thread=False)

@@ -6,7 +6,7 @@ import sys
 
 from chat import logs
 from chat.cli import Away, chat
-from chat.database.connection import UnsafeSQLite, check
+from chat.database.sqlite.connection import UnsafeSQLite, check
 from chat.runtime import Runtime
 from chat.settings import SettingError, environment, from_environment
 

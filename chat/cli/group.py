@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from chat import money, store, texts
-from chat.database.copies import BadCopy, InUse
 from chat.database.migrations import NewerSchema, OlderSchema
+from chat.database.sqlite.copies import BadCopy, InUse
+from chat.database.sqlite.database import SQLiteDatabase
 from chat.errors import DatabaseUnavailable, Problem
 from chat.runtime import Runtime
 from chat.settings import SettingError
@@ -56,9 +58,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="As JSON, an obje
 def runtime(has_currency: bool = True) -> Runtime:
     """What a command works with: a database that is there, at this version's schema, in our currency."""
     found = application_runtime()
-    path = found.database.path
-    if not path.exists():
-        raise Away(f"There is no database at {path}: CHAT_DATABASE_URL says where, and `migrate` makes one.")
+    if not or_fail(found.database.is_there):
+        raise Away(
+            f"There is no database at {found.database.name()}: CHAT_DATABASE_URL says where, and `migrate` "
+            "makes one."
+        )
     or_fail(found.database.check)
     if has_currency:
         or_fail(found.check_currency)
@@ -71,6 +75,16 @@ def prepared() -> Runtime:
     or_fail(found.prepare)
     or_fail(found.check_currency)
     return found
+
+
+def file_of(found: Runtime) -> Path:
+    """The file of the database; a command that is of files ends where there is none."""
+    if not isinstance(found.database, SQLiteDatabase):
+        raise click.ClickException(
+            "This is for a database in a file. PostgreSQL has commands of its own: pg_dump and pg_restore; "
+            "docs/scaling.md says more."
+        )
+    return found.database.path
 
 
 def or_fail(call: Callable[[], T]) -> T:

@@ -20,13 +20,14 @@ from chat.cli.group import (
     as_json,
     chat,
     curl,
+    file_of,
     or_fail,
     prepared,
     runtime,
     show,
     url,
 )
-from chat.database import copies
+from chat.database.sqlite import copies
 from chat.demo import month, pairs
 from chat.errors import DatabaseUnavailable
 from chat.settings import (
@@ -56,7 +57,7 @@ def serve() -> None:
 @chat.command()
 def migrate() -> None:
     """Make the database, or bring it to the newest schema (the server does so too, when it starts)."""
-    click.echo(f"{prepared().database.path}: up to date")
+    click.echo(f"{prepared().database.name()}: up to date")
 
 
 @chat.command()
@@ -70,7 +71,7 @@ def backup(folder: Path | None, keep: int | None) -> None:
     none that was there is removed.
     """
     found = runtime()
-    path = found.database.path
+    path = file_of(found)
     folder = folder or path.parent / "backups"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy = folder / f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db"
@@ -93,7 +94,7 @@ def backup(folder: Path | None, keep: int | None) -> None:
 def restore(copy: Path) -> None:
     """Put a backup in the place of the database, while no server runs; what was there is kept beside it."""
     found = application_runtime()
-    path = found.database.path
+    path = file_of(found)
     former = path.with_name(f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.replaced.db")
     or_fail(lambda: copies.put_back(copy.absolute(), path, former))
     or_fail(lambda: Blobs(copies.beside(copy.absolute())).copy_to(found.blobs.folder))
@@ -162,8 +163,8 @@ def make_demo(count: int, as_json: bool, once: bool) -> None:
     found, password = prepared(), secrets.token_urlsafe(9)
     if found.database.read(lambda db: store.demo.has_others(db, pairs.DOMAIN)):
         raise Refused(
-            f"{found.database.path} has people of its own, whom the demo would stand among for good: give it "
-            "another file, like CHAT_DATABASE_URL=sqlite:///data/demo.db"
+            f"{found.database.name()} has people of its own, whom the demo would stand among for good: "
+            "give it another file, like CHAT_DATABASE_URL=sqlite:///data/demo.db"
         )
     password_hash = accounts.hash_password(found, password)
     renewed = pairs.renew(found, password_hash) if once else None

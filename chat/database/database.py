@@ -1,17 +1,17 @@
-"""The database of one process: a pool of readers, threads for slow reads, and one writer with its own thread.
+"""The database of one process: readers, threads for slow reads, and one writer with its own thread.
 
 Nothing is held across a wait: a read takes a connection, reads all, and gives it back.
 """
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
 
-from chat.database import copies, migrations, native
-from chat.database.connection import Connection, FileAway, FileConnection, connect, sqlite3
-from chat.database.writer import Writer, inode_of, log_of, size_of
-from chat.errors import DatabaseUnavailable
+from chat.database import native
+from chat.database.connection import Connection
+from chat.database.writer import Writer, Writing
 from chat.logs import Trouble
 
 T = TypeVar("T")
@@ -19,96 +19,132 @@ T = TypeVar("T")
 # Reports and searches at a time, and waiting: each takes a core for as long as it runs.
 SLOW_READS = 2
 SLOW_READS_WAITING = 50
-# So long the log keeps writers from it at most until its last reader has gone on; else another time.
-CHECKPOINT_MS = 50
 
 log = logging.getLogger(__name__)
 
 
-class Database:
+class Wire(Protocol):
+    """Between the processes that serve a database: what is lost on it loses nothing, for they look, too."""
+
+    def send(self, text: str) -> None:
+        """Tell the others, in up to 4096 bytes."""
+
+    def open(self) -> None:
+        """Hear the others from now on; raises OSError where that cannot be."""
+
+    def hear(self, seconds: float) -> Iterator[str]:
+        """What comes within so long, and all that is there then."""
+
+    def may_have_lost(self, heard: int) -> bool:
+        """Whether others may have been lost beside so many at once."""
+
+    def stop(self) -> None:
+        """Hear no more; what is sent later still arrives at the others."""
+
+    def close(self) -> None:
+        """After `stop`, or without an `open`."""
+
+
+class Watch(Protocol):
+    """A connection of the poll loop's own; both raise DatabaseUnavailable."""
+
+    def version(self) -> object:
+        """Another one when others have committed something."""
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """`work` on one snapshot."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class Serving(Protocol):
+    """This process's part in serving the database; it ends however the process does."""
+
+    def begin(self) -> AbstractContextManager[bool]:
+        """From now on this process serves; whether none did. Others wait for the end of the block."""
+
+    def keep(self) -> None:
+        """Go on with it where it could not be had, or was lost."""
+
+    def end(self) -> None:
+        """It serves no more."""
+
+
+class Database(ABC):
     """`read(work)`, `read_slowly(work)` and `write(work)`, where `work` takes a connection.
 
-    All raise what `work` raises, and DatabaseUnavailable (503) where SQLite cannot do it: disk full,
-    file read-only or gone, lock not had in time. The latter two raise Overloaded when too many wait already.
+    All raise what `work` raises, and DatabaseUnavailable (503) where the engine cannot do it: disk full,
+    file read-only or gone, server away, lock not had in time. The latter two raise Overloaded when too many
+    wait already.
     """
 
-    def __init__(
-        self, path: Path, write_queue: int, on_open: Callable[[Connection], None] = lambda db: None
-    ) -> None:
-        """`on_open` is the first work on each file that is opened: this one may be replaced."""
-        self.path = path
-        self._readers: list[FileConnection] = []
-        self._writer = Writer(path, write_queue, on_open)
+    # What it raises where it is not to be had, or not as it should be.
+    errors: tuple[type[Exception], ...]
+
+    def __init__(self, writing: Writing, write_queue: int, on_open: Callable[[Connection], None]) -> None:
+        """`on_open` is the first work on each connection that is written with."""
+        self._writer = Writer(writing, write_queue, on_open)
         self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
         self._trouble = Trouble(log, "The database cannot be read, who asks is answered 503: %s")
 
+    @abstractmethod
+    def name(self) -> str:
+        """Where it is, without a password."""
+
+    @abstractmethod
+    def is_there(self) -> bool:
+        """Whether there is one already."""
+
+    @abstractmethod
     def migrate(self) -> list[str]:
         """Bring the schema up to date; returns the names of the migrations applied now.
 
-        What there was is copied to a file beside it first, named for the first of them.
-        The file is created, readable by its owner only, unless there was one before: then it is away, and
-        to answer from an empty one would be to have lost it. Raises NewerSchema, DatabaseUnavailable where
-        it may come back, and OSError or sqlite3.Error where it cannot be made.
+        Raises NewerSchema, DatabaseUnavailable where it may come back, and `errors` where it cannot be made.
         """
-        heads = self._writer.heads
-        try:
-            if not heads.was_there():
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                heads.file.touch(0o600)
-            db = connect(self.path, None if heads.was_there() else heads.file)
-            try:
-                return copies.migrate(db, self.path)
-            finally:
-                db.close()
-        except (sqlite3.Error, OSError) as error:
-            if not (heads.was_there() or self.path.exists()):
-                raise
-            raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
+    @abstractmethod
     def check(self) -> None:
         """Raises DatabaseUnavailable where there is none to be opened, OlderSchema and NewerSchema."""
-        try:
-            db = connect(self.path)
-            try:
-                migrations.require_newest(db)
-            finally:
-                db.close()
-        except sqlite3.Error as error:
-            raise DatabaseUnavailable(f"{self.path}: {error}") from error
 
-    def prepare(self) -> None:
-        """Open the file for writing, if it is not."""
-        self._writer.write(lambda db: None)
-
-    def close(self) -> None:
-        """End the threads and close all connections; nobody may read or write any more."""
-        self._writer.close()
-        self._slow_readers.close()
-        while self._readers:
-            self._readers.pop().close()
-
+    @abstractmethod
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot: all that it reads belongs together."""
-        try:
-            reader = self._readers.pop()
-        except IndexError:  # Not asked before: another thread may take the last one meanwhile.
-            reader = FileConnection(self.path, self._prepare)
-        try:
-            db = reader.get()
-            db.conn.execute("BEGIN")
-            try:
-                return work(db)
-            finally:
-                db.conn.execute("COMMIT")
-        except FileAway as error:
-            self._trouble.tell(error)
-            raise DatabaseUnavailable from error
-        except sqlite3.Error as error:
-            self._trouble.tell(error)
-            reader.close()
-            raise DatabaseUnavailable from error
-        finally:
-            self._readers.append(reader)
+
+    @abstractmethod
+    def empty_log(self) -> bool:
+        """Bring all of the write-ahead log into the file: what was deleted is in neither then.
+
+        False while somebody reads what was before.
+        """
+
+    @abstractmethod
+    def displaced(self) -> str:
+        """Which of its files is at its path another one than is open, or none: what is written is lost."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """What it takes, in bytes, by what it is."""
+
+    @abstractmethod
+    def free_bytes(self) -> int | None:
+        """How much more it may take, where that is known; raises OSError."""
+
+    @abstractmethod
+    def wire(self) -> Wire:
+        """What this process and the others tell each other through."""
+
+    @abstractmethod
+    def watch(self) -> Watch:
+        """What the poll loop asks."""
+
+    @abstractmethod
+    def serving(self) -> Serving:
+        """Whether any process serves it."""
+
+    @abstractmethod
+    def leads(self, does: bool) -> None:
+        """Whether this process is the one of all that sees to what must happen."""
 
     def read_slowly(self, work: Callable[[Connection], T]) -> T:
         """`read` for what takes long: on a thread of its own kind, so that nobody else waits for it."""
@@ -124,13 +160,9 @@ class Database:
         result: T = self._writer.write(work)
         return result
 
-    def empty_log(self) -> bool:
-        """Bring all of the write-ahead log into the file: what was deleted is in neither then.
-
-        False while somebody reads what was before.
-        """
-        is_empty: bool = self._slow_readers.call(self._empty_log)
-        return is_empty
+    def prepare(self) -> None:
+        """Open it for writing, if it is not."""
+        self._writer.write(lambda db: None)
 
     def queued_writes(self) -> int:
         """How many writes wait for their turn."""
@@ -140,28 +172,7 @@ class Database:
         """Why the last transaction could not be written; empty if it was, or there was none."""
         return self._writer.failure
 
-    def displaced(self) -> str:
-        """Which of its files is at its path another one than is open, or none: what is written is lost."""
-        opened = {self.path: self._writer.inode, log_of(self.path): self._writer.log_inode}
-        return ", ".join(path.name for path, inode in opened.items() if inode != inode_of(path))
-
-    def sizes(self) -> tuple[int, int]:
-        """Of the file and its log, in bytes."""
-        return size_of(self.path), size_of(log_of(self.path))
-
-    def _empty_log(self) -> bool:
-        try:
-            db = connect(self.path)
-            try:
-                db.conn.execute(f"PRAGMA busy_timeout = {CHECKPOINT_MS:d}")
-                is_busy, *_ = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                return not is_busy
-            finally:
-                db.close()
-        except sqlite3.Error as error:
-            raise DatabaseUnavailable from error
-
-    def _prepare(self, inode: int) -> None:
-        """No file is read before the writer has seen to it."""
-        if inode != self._writer.inode:
-            self.prepare()
+    def close(self) -> None:
+        """End the threads and close all connections; nobody may read or write any more."""
+        self._writer.close()
+        self._slow_readers.close()

@@ -8,9 +8,11 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 from unicodedata import normalize
 
+import sqlite_utils
 from sqlite_utils import Migrations
 
 from chat.database.connection import Connection
@@ -21,6 +23,12 @@ migrations = Migrations("chat")
 BIDI_CONTROLS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def _migration(step: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """The next one; its name is the function's."""
+    migrations()(cast(Any, step))
+    return step
+
+
 class OddAmounts(RuntimeError):
     """The database has hundredths of a currency that has none."""
 
@@ -29,10 +37,24 @@ class NewerSchema(RuntimeError):
     """The database was written by a newer version, which knows what this one would spoil."""
 
 
-def check(db: Connection) -> None:
-    """Raises NewerSchema; writes nothing."""
-    known = [migration.name for migration in migrations._migrations]
-    if newer := [each.name for each in migrations.applied(db) if each.name not in known]:
+class OlderSchema(RuntimeError):
+    """The database was written by an older version, and must be migrated first."""
+
+
+def names() -> list[str]:
+    """Of all that there are, in order."""
+    return [migration.name for migration in migrations._migrations]
+
+
+def steps(after: Sequence[str]) -> list[Callable[[Connection], None]]:
+    """Those that a database lacks which has these, in order."""
+    return [cast(Any, each.fn) for each in migrations._migrations if each.name not in after]
+
+
+def refuse_newer(applied: Sequence[str]) -> None:
+    """Raises NewerSchema where a database has one that is not known here."""
+    known = names()
+    if newer := [each for each in applied if each not in known]:
         raise NewerSchema(
             f"The database is at schema {newer[-1]}; this version of Tête-à-tête knows it up to {known[-1]}. "
             f"Start the version that wrote it, or a newer one that has {newer[-1]}; or restore a backup from "
@@ -40,22 +62,31 @@ def check(db: Connection) -> None:
         )
 
 
-class OlderSchema(RuntimeError):
-    """The database was written by an older version, and must be migrated first."""
-
-
-def require_newest(db: Connection) -> None:
-    """Raises OlderSchema and NewerSchema; writes nothing."""
-    check(db)
-    applied = {each.name for each in migrations.applied(db)}
-    if pending := [each.name for each in migrations._migrations if each.name not in applied]:
+def refuse_older(applied: Sequence[str]) -> None:
+    """Raises OlderSchema where it lacks one of these, and NewerSchema."""
+    refuse_newer(applied)
+    if pending := [each for each in names() if each not in applied]:
         raise OlderSchema(
             f"The database lacks {len(pending)} of this version's migrations, from {pending[0]} on: stop the "
             "older server, and run `migrate`, or start this version's. Nothing was changed."
         )
 
 
-def apply(db: Connection, keep: Callable[[str], object] = lambda first: None) -> list[str]:
+def check(db: sqlite_utils.Database) -> None:
+    """Raises NewerSchema; writes nothing."""
+    refuse_newer(_applied(db))
+
+
+def require_newest(db: sqlite_utils.Database) -> None:
+    """Raises OlderSchema and NewerSchema; writes nothing."""
+    refuse_older(_applied(db))
+
+
+def _applied(db: sqlite_utils.Database) -> list[str]:
+    return [each.name for each in migrations.applied(db)]
+
+
+def apply(db: sqlite_utils.Database, keep: Callable[[str], object] = lambda first: None) -> list[str]:
     """Apply what is pending and return its names; raises NewerSchema, and what `keep` raises.
 
     The lock comes first: processes that boot together would otherwise apply the same one twice. `keep` is
@@ -80,7 +111,7 @@ def apply(db: Connection, keep: Callable[[str], object] = lambda first: None) ->
     return pending
 
 
-@migrations()
+@_migration
 def m001_conversations(db: Connection) -> None:
     for statement in (
         """
@@ -156,7 +187,7 @@ def m001_conversations(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m002_sessions_and_billing(db: Connection) -> None:
     for statement in (
         # One row: the clock that all processes share (chat/clock.py), and who sweeps.
@@ -285,7 +316,7 @@ def m002_sessions_and_billing(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m003_dashboards(db: Connection) -> None:
     for statement in (
         # Asked of whoever sets up the first administrator; the server logs it until there is one.
@@ -326,7 +357,7 @@ def m003_dashboards(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m004_texts(db: Connection) -> None:
     # Names and emails as they are compared; one that would be another's stays as it is.
     for row in db.conn.execute("SELECT id, name, email FROM users").fetchall():
@@ -339,7 +370,7 @@ def m004_texts(db: Connection) -> None:
             )
 
 
-@migrations()
+@_migration
 def m005_attempts(db: Connection) -> None:
     # `key` is a hash of an address, or of an address and an account.
     db.conn.execute(
@@ -348,10 +379,10 @@ def m005_attempts(db: Connection) -> None:
     db.conn.execute("CREATE INDEX attempts_full ON attempts (full_at)")
 
 
-@migrations()
+@_migration
 def m006_histories(db: Connection) -> None:
     for statement in (
-        # What chat/database/heads.py has written beside the database too.
+        # What chat/database/sqlite/heads.py has written beside the database too.
         "ALTER TABLE server ADD COLUMN reserved_upto INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE server ADD COLUMN reserved_mark TEXT NOT NULL DEFAULT ''",
         # A backup was restored at the revision `above`; those up to `upto` are of the history that was lost.
@@ -368,7 +399,7 @@ def m006_histories(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m007_rules(db: Connection) -> None:
     active = "FROM billing_intervals WHERE chat_session_id = chat_sessions.id AND reason = 'active'"
     for statement in (
@@ -413,7 +444,7 @@ def m007_rules(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m008_consent(db: Connection) -> None:
     for statement in (
         # What the client agreed to pay a minute at most: what was shown at the request, or named for any
@@ -451,7 +482,7 @@ def m008_consent(db: Connection) -> None:
         )
 
 
-@migrations()
+@_migration
 def m009_books(db: Connection) -> None:
     append_only = [
         f"""
@@ -518,7 +549,7 @@ def _rebuild(db: Connection, name: str, was: str, now: str, columns: str) -> Non
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m010_money(db: Connection) -> None:
     # Until now all amounts were hundredths, also of what has none, or more.
     used = db.conn.execute("SELECT DISTINCT currency FROM chat_sessions WHERE accepted_at IS NOT NULL")
@@ -549,7 +580,7 @@ def m010_money(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m010_shares(db: Connection) -> None:
     for statement in (
         # NULL is the setting; of each interval it is the one that the agent had when the clock started.
@@ -584,7 +615,7 @@ def m010_shares(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m011_keys(db: Connection) -> None:
     # NULL is no key. The row itself is what was asked for with it.
     db.conn.execute("ALTER TABLE ledger ADD COLUMN key TEXT CHECK (length(key) BETWEEN 1 AND 64)")
@@ -593,7 +624,7 @@ def m011_keys(db: Connection) -> None:
     )
 
 
-@migrations()
+@_migration
 def m012_payments(db: Connection) -> None:
     for statement in (
         # What a client asked to pay through a provider. `checkout_id` and `url` are there when that has made
@@ -637,13 +668,13 @@ def m012_payments(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m013_steady(db: Connection) -> None:
     # How much had been billed when the client was last found to be away; NULL is never.
     db.conn.execute("ALTER TABLE chat_sessions ADD COLUMN steady_from_ms INTEGER")
 
 
-@migrations()
+@_migration
 def m014_sealed(db: Connection) -> None:
     _rebuild(
         db,
@@ -696,7 +727,7 @@ def _seal(db: Connection, kind: str, content: dict[str, object]) -> None:
     db.conn.execute("INSERT INTO books (content, hash) VALUES (?, ?)", (text, sha))
 
 
-@migrations()
+@_migration
 def m016_blocks(db: Connection) -> None:
     for statement in (
         # Without an agent it is for all: an administrator's. The reason is for whoever blocks.
@@ -715,7 +746,7 @@ def m016_blocks(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m016_reports(db: Connection) -> None:
     for statement in (
         # Of each person one of a session is open at a time. The note is for administrators.
@@ -739,7 +770,7 @@ def m016_reports(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m016_audit(db: Connection) -> None:
     for statement in (
         # What administrators did; without one, somebody at the server's console. The detail is an amount, a
@@ -770,7 +801,7 @@ def m016_audit(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m017_totp(db: Connection) -> None:
     for statement in (
         # NULL is no second step. Of the codes that were used only the last one's step is kept: no earlier one
@@ -798,7 +829,7 @@ def m017_totp(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m017_answers(db: Connection) -> None:
     for statement in (
         # What agents write to whoever asked any of them, and nobody came.
@@ -818,13 +849,13 @@ def m017_answers(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m018_reported(db: Connection) -> None:
     # How much it was the provider is asked now.
     db.conn.execute("ALTER TABLE provider_refunds DROP COLUMN units")
 
 
-@migrations()
+@_migration
 def m019_push(db: Connection) -> None:
     for statement in (
         # Who sends, to push services: the key pair of this database. The private one is 32 bytes.
@@ -882,23 +913,22 @@ def m019_push(db: Connection) -> None:
         "CREATE INDEX outbox_due ON outbox (due_at)",
     ):
         db.conn.execute(statement)
+    db.conn.execute("UPDATE server SET push_private_key = ?, push_public_key = ?", push_keys())
+
+
+def push_keys() -> tuple[bytes, str]:
+    """A new pair of a database, the private one and the public one."""
     # Here, and not at each start: it takes 30 ms.
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     key = ec.generate_private_key(ec.SECP256R1())
-    db.conn.execute(
-        "UPDATE server SET push_private_key = ?, push_public_key = ?",
-        (
-            key.private_numbers().private_value.to_bytes(32),
-            urlsafe_b64encode(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-            .decode()
-            .rstrip("="),
-        ),
-    )
+    public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    private = key.private_numbers().private_value.to_bytes(32)
+    return private, urlsafe_b64encode(public).decode().rstrip("=")
 
 
-@migrations()
+@_migration
 def m020_timeline(db: Connection) -> None:
     for statement in (
         # Of the last change of what is told of it as events: nobody who knows it looks for them again.
@@ -922,7 +952,7 @@ def m020_timeline(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m021_notes(db: Connection) -> None:
     for statement in (
         # What agents and administrators keep about a client, who never sees it. `for_id` is the colleague to
@@ -947,13 +977,13 @@ def m021_notes(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m022_console(db: Connection) -> None:
     # Nobody: somebody at the server's console.
     _rebuild(db, "links", "created_by INTEGER NOT NULL", "created_by INTEGER", "*")
 
 
-@migrations()
+@_migration
 def m023_mail(db: Connection) -> None:
     for statement in (
         # Whether somebody is told by mail; links that they ask for are sent all the same.
@@ -977,7 +1007,7 @@ def m023_mail(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m024_api_tokens(db: Connection) -> None:
     for statement in (
         # With a label it is for a program and no sign-in; when it was used is kept to the minute.
@@ -987,7 +1017,7 @@ def m024_api_tokens(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m024_webhooks(db: Connection) -> None:
     for statement in (
         # Up to which message webhooks were told, while there are any.
@@ -1102,7 +1132,7 @@ def _happenings() -> Iterator[str]:
         """
 
 
-@migrations()
+@_migration
 def m025_privacy(db: Connection) -> None:
     for statement in (
         # Of whom nothing is kept but what the books need; and since when no word of theirs is.
@@ -1146,7 +1176,7 @@ def m025_privacy(db: Connection) -> None:
     )
 
 
-@migrations()
+@_migration
 def m026_attachments(db: Connection) -> None:
     for statement in (
         # Of a message; the file itself is in the folder of contents, named for its SHA-256.
@@ -1185,7 +1215,7 @@ def m026_attachments(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m027_edits(db: Connection) -> None:
     for statement in (
         # When its writer last edited or deleted it; what it said before is not kept.
@@ -1208,7 +1238,7 @@ def m027_edits(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m028_search(db: Connection) -> None:
     indexed = (
         "FROM messages WHERE chat_session_id = new.id AND id <= (SELECT searched_message_id FROM server)"
@@ -1273,7 +1303,7 @@ def _allow_nothing(db: Connection, checks: dict[str, str]) -> None:
     execute("PRAGMA writable_schema = RESET")
 
 
-@migrations()
+@_migration
 def m029_agents_page(db: Connection) -> None:
     for statement in (
         # What an agent says on their page beside name and sentence. `languages` are codes with blanks
@@ -1316,7 +1346,7 @@ def m029_agents_page(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m030_attendance(db: Connection) -> None:
     for statement in (
         # How many agents were there, and of these took requests, at the beginning of each quarter of an hour
@@ -1334,7 +1364,7 @@ def m030_attendance(db: Connection) -> None:
         db.conn.execute(statement)
 
 
-@migrations()
+@_migration
 def m031_widgets(db: Connection) -> None:
     for statement in (
         # What websites show: the key is public, and says which site; `origins` has blanks between.
@@ -1353,3 +1383,16 @@ def m031_widgets(db: Connection) -> None:
         "CREATE INDEX users_guests ON users (widget_id, created_at) WHERE widget_id IS NOT NULL",
     ):
         db.conn.execute(statement)
+
+
+@_migration
+def m032_conditions(db: Connection) -> None:
+    # In the words of the queries: no engine takes others for the same.
+    for name, columns, condition in (
+        ("missed", "chat_sessions (id)", "is_for_any = 1 AND agent_id IS NULL AND status = 'ended'"),
+        ("accepted", "chat_sessions (accepted_at)", "is_for_any = 1 AND accepted_at IS NOT NULL"),
+    ):
+        db.conn.execute(f"DROP INDEX chat_sessions_{name}")
+        db.conn.execute(f"CREATE INDEX chat_sessions_{name} ON {columns} WHERE {condition}")
+    db.conn.execute("DROP INDEX reviews_agent")
+    db.conn.execute("CREATE INDEX reviews_agent ON reviews (agent_id, chat_session_id) WHERE is_public = 1")

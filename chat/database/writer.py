@@ -1,8 +1,7 @@
 """The one writer of a process: all queued writes in one transaction, a savepoint each.
 
 Its loop is a thread of the process, so a greenlet where those are: what it does takes microseconds, and a
-native thread would have to ask for the interpreter at each statement. What may take long is only COMMIT, with
-its fsync, and then that is a native one's.
+native thread would have to ask for the interpreter at each statement.
 """
 
 import contextlib
@@ -10,41 +9,61 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from time import monotonic, monotonic_ns, sleep
-from typing import Any
+from time import monotonic_ns
+from typing import Any, Protocol
 
 from chat import counts
-from chat.database import connection, copies, native
-from chat.database.connection import Connection, FileAway, FileConnection, sqlite3
-from chat.database.heads import Heads
+from chat.database.connection import Connection
 from chat.database.native import Call
 from chat.errors import DatabaseUnavailable, Overloaded, Problem
 from chat.logs import Trouble
 
 # Writes in one transaction: enough to share an fsync, few enough that nobody else waits long.
 GROUP = 32
-# How long it stays away from a lock that another process has, at first and at most.
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.0005, 0.01
 
 log = logging.getLogger(__name__)
 
 
+class Writing(Protocol):
+    """The connection that is written with, as an engine has it."""
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What it raises when it cannot."""
+
+    @property
+    def refusal(self) -> type[Exception]:
+        """Those of them that spoil no other write: of one row, by a constraint."""
+
+    def start(self) -> None:
+        """Before all others, in the thread that writes; as all of them."""
+
+    def begin(self) -> tuple[Any, bool]:
+        """A connection with the lock of all writers, and whether it is another one than before."""
+
+    def commit(self, db: Any) -> None:
+        """All that was written is durable."""
+
+    def drop(self, error: BaseException) -> None:
+        """After a failure: with it goes what was not committed."""
+
+    def is_proven(self) -> bool:
+        """Whether anything was written."""
+
+    def release(self, db: Any) -> None:
+        """The last write."""
+
+    def close(self) -> None:
+        """After all others."""
+
+
 class Writer:
-    """`write(work)` runs `work(db)` and returns its result when it is durable.
+    """`write(work)` runs `work(db)` and returns its result when it is durable."""
 
-    Each file that it opens is brought to the newest schema; the first transaction begins with `on_open(db)`.
-    """
-
-    def __init__(self, path: Path, limit: int, on_open: Callable[[Connection], None]) -> None:
-        """Up to `limit` writes may wait."""
-        self._path = path
-        self.heads = Heads(path)
-        self._file = FileConnection(path)
+    def __init__(self, writing: Writing, limit: int, on_open: Callable[[Connection], None]) -> None:
+        """Up to `limit` writes may wait; each connection's first transaction begins with `on_open(db)`."""
+        self._writing = writing
         self._on_open = on_open
-        self._opened: Connection | None = None
-        # Of the file that was opened last, and of its log.
-        self.inode = self.log_inode = 0
         # Why the last transaction could not be written; empty if it was.
         self.failure = ""
         self._trouble = Trouble(
@@ -72,9 +91,9 @@ class Writer:
 
     def close(self) -> None:
         """End its thread, which closes its connection."""
-        if self._opened:
+        if self._writing.is_proven():
             with contextlib.suppress(Problem):
-                self.write(self.heads.release)
+                self.write(self._writing.release)
         self._is_closed = True
         if self._queue:
             self._queue.put(None)
@@ -83,12 +102,12 @@ class Writer:
         with self._starting:
             if self._queue is None:
                 waiting: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-                self._committing = native.Pool(1, 1) if native.are_threads_greenlets() else None
                 threading.Thread(target=self._run, args=(waiting,), daemon=True).start()
                 self._queue = waiting
             return self._queue
 
     def _run(self, waiting: "queue.SimpleQueue[Call | None]") -> None:
+        self._writing.start()
         while calls := _group(waiting):
             try:
                 self._commit_group(calls)
@@ -100,33 +119,19 @@ class Writer:
             counts.add("writes_waiting", number=-len(calls))
             for call in calls:
                 call.done.release()
-        self._file.close()
-        self.heads.close()
-        if self._committing:
-            self._committing.close()
+        self._writing.close()
 
     def _commit_group(self, calls: list[Call]) -> None:
         try:
-            db = self._file.get()
-            if db is not self._opened:
-                copies.migrate(db, self._path)
-                db.conn.execute("PRAGMA busy_timeout = 0")  # `_begin` waits, and nobody else meanwhile.
-            _begin(db)
-            if db is not self._opened:
-                self.heads.open(db)
+            db, is_new = self._writing.begin()
+            if is_new:
                 self._on_open(db)
             for call in calls:
-                _run_in_savepoint(db, call)
+                self._run_in_savepoint(db, call)
             began = monotonic_ns()
-            if self._committing:
-                self._committing.call(lambda: self._commit(db))
-            else:
-                self._commit(db)
+            self._writing.commit(db)
             counts.observe("commit_seconds", (monotonic_ns() - began) // counts.NS_PER_US)
             counts.observe("write_group", len(calls))
-            if db is not self._opened:
-                self._opened, self.inode = db, self._file.inode
-                self.log_inode = inode_of(log_of(self._path))
             self.failure = ""
             self._trouble.over()
         except BaseException as error:
@@ -134,18 +139,26 @@ class Writer:
 
     def _fail(self, calls: list[Call], error: BaseException) -> None:
         self.failure = _cause(error)
-        if isinstance(error, sqlite3.Error | OSError):
+        if isinstance(error, self._writing.errors):
             self._trouble.tell(error)
         else:
             log.error("A transaction failed, %d calls answered 503", len(calls), exc_info=error)
         for call in calls:
             call.error = DatabaseUnavailable()
-        if not isinstance(error, FileAway):
-            self._file.close()
+        self._writing.drop(error)
 
-    def _commit(self, db: Connection) -> None:
-        self.heads.reserve(db)
-        db.conn.execute("COMMIT")
+    def _run_in_savepoint(self, db: Connection, call: Call) -> None:
+        """Fails alone for what `work` refuses, and with the whole group for what the engine cannot do."""
+        execute = db.conn.execute
+        execute("SAVEPOINT call")
+        try:
+            call.result = call.work(db)
+        except Exception as error:
+            if isinstance(error, self._writing.errors) and not isinstance(error, self._writing.refusal):
+                raise
+            call.error = error
+            execute("ROLLBACK TO call")
+        execute("RELEASE call")
 
 
 def _cause(error: BaseException) -> str:
@@ -153,27 +166,6 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, OSError):
         return error.strerror or "the file is away"
     return str(error) or type(error).__name__
-
-
-def log_of(path: Path) -> Path:
-    """The write-ahead log of a database."""
-    return path.with_name(f"{path.name}-wal")
-
-
-def inode_of(path: Path) -> int:
-    """Of the file that is there now; 0 without one."""
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
-
-
-def size_of(path: Path) -> int:
-    """The same of how large it is."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _group(waiting: "queue.SimpleQueue[Call | None]") -> list[Call]:
@@ -190,31 +182,3 @@ def _group(waiting: "queue.SimpleQueue[Call | None]") -> list[Call]:
             if calls:
                 waiting.put(None)  # It ends the next time.
     return calls
-
-
-def _begin(db: Connection) -> None:
-    """With the lock, for which it waits as long as SQLite would."""
-    deadline, pause = monotonic() + connection.BUSY_SECONDS, PAUSE_SECONDS
-    while True:
-        try:
-            db.conn.execute("BEGIN IMMEDIATE")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or monotonic() > deadline:
-                raise
-        sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-def _run_in_savepoint(db: Connection, call: Call) -> None:
-    """Fails alone for what `work` refuses, and with the whole group for what SQLite cannot do."""
-    execute = db.conn.execute
-    execute("SAVEPOINT call")
-    try:
-        call.result = call.work(db)
-    except Exception as error:
-        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
-            raise
-        call.error = error
-        execute("ROLLBACK TO call")
-    execute("RELEASE call")

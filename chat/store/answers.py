@@ -6,7 +6,8 @@ from chat.store.rows import AnswerRow, MissedRow
 
 # A request `s` that the agent could have taken: they were here, and its client is welcome.
 _MISSED = f"""
-    s.is_for_any AND s.agent_id IS NULL AND s.status = 'ended' AND s.end_reason IN ('expired', 'cancelled')
+    s.is_for_any = 1 AND s.agent_id IS NULL AND s.status = 'ended'
+        AND s.end_reason IN ('expired', 'cancelled')
         AND s.ended_at > :since
         AND s.created_at >= (SELECT created_at FROM users WHERE id = :agent_id AND role = 'agent')
         AND NOT {blocked("s.client_id", ":agent_id")}
@@ -30,7 +31,7 @@ def count_missed(db: Connection) -> dict[str, int]:
         db.conn.execute(
             """
             SELECT end_reason, count(*) FROM chat_sessions
-            WHERE is_for_any AND agent_id IS NULL AND status = 'ended'
+            WHERE is_for_any = 1 AND agent_id IS NULL AND status = 'ended'
                 AND end_reason IN ('expired', 'cancelled')
             GROUP BY end_reason
             """

@@ -20,7 +20,7 @@ def search(
     found = [
         f"""s.{who} IN (SELECT id FROM users WHERE {
             " AND ".join(
-                f"instr(folded(name || ' ' || email), :name_{number})" for number in range(len(names))
+                f"instr(folded(name || ' ' || email), :name_{number}) > 0" for number in range(len(names))
             )
         })"""
         for who in ("client_id", "agent_id")

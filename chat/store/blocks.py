@@ -30,7 +30,7 @@ def insert(db: Connection, client_id: int, agent_id: int | None, reason: str, no
 def delete(db: Connection, client_id: int, agent_id: int | None) -> bool:
     """Whether there was one."""
     cursor = db.conn.execute(
-        "DELETE FROM blocks WHERE client_id = ? AND agent_id IS ?", (client_id, agent_id)
+        "DELETE FROM blocks WHERE client_id = ? AND agent_id IS NOT DISTINCT FROM ?", (client_id, agent_id)
     )
     return bool(cursor.rowcount)
 
@@ -43,7 +43,7 @@ def exists(db: Connection, client_id: int, agent_id: int | None) -> bool:
 def of_pair(db: Connection, client_id: int, agent_id: int | None) -> BlockRow | None:
     """The agent's of the client; with None, an administrator's for all."""
     row: BlockRow | None = db.conn.execute(
-        f"{_SELECT} WHERE client_id = ? AND agent_id IS ?", (client_id, agent_id)
+        f"{_SELECT} WHERE client_id = ? AND agent_id IS NOT DISTINCT FROM ?", (client_id, agent_id)
     ).fetchone()
     return row
 

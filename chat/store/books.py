@@ -52,7 +52,7 @@ def seal_shares(db: Connection, chat_session_id: int) -> None:
         SELECT DISTINCT agent_id, share_percent FROM billing_intervals i WHERE chat_session_id = ?1
             AND NOT EXISTS (
                 SELECT 1 FROM books WHERE chat_session_id = ?1 AND kind = 'share'
-                    AND content ->> 'agent_id' = i.agent_id
+                    AND CAST(content ->> 'agent_id' AS INTEGER) = i.agent_id
             )
         """,
         (chat_session_id,),
@@ -111,9 +111,10 @@ def agreed(db: Connection, chat_session_id: int) -> list[AgreedRow]:
     """Which agents a session came to, in order."""
     return db.conn.execute(
         """
-        SELECT content ->> 'agent_since' AS agent_since, users.id AS agent_id, users.name AS agent_name,
-            content ->> 'rate_cents' AS rate_cents
-        FROM books JOIN users ON users.id = content ->> 'agent_id'
+        SELECT CAST(content ->> 'agent_since' AS INTEGER) AS agent_since,
+            users.id AS agent_id, users.name AS agent_name,
+            CAST(content ->> 'rate_cents' AS INTEGER) AS rate_cents
+        FROM books JOIN users ON users.id = CAST(content ->> 'agent_id' AS INTEGER)
         WHERE chat_session_id = ? AND kind = 'terms' ORDER BY sequence
         """,
         (chat_session_id,),
@@ -154,9 +155,12 @@ def sums(db: Connection, since: int, until: int) -> MonthRow:
         """
         SELECT count(*) FILTER (WHERE kind = 'receipt') AS receipts,
             count(*) FILTER (WHERE kind = 'credit') AS credits,
-            coalesce(sum(content ->> 'total_cents') FILTER (WHERE kind = 'receipt'), 0) AS total_cents,
-            coalesce(sum(content ->> 'total_cents') FILTER (WHERE kind = 'credit'), 0) AS credited_cents
-        FROM books WHERE kind IN ('receipt', 'credit') AND issued_at >= ? AND issued_at < ?
+            coalesce(sum(cents) FILTER (WHERE kind = 'receipt'), 0) AS total_cents,
+            coalesce(sum(cents) FILTER (WHERE kind = 'credit'), 0) AS credited_cents
+        FROM (
+            SELECT kind, CAST(content ->> 'total_cents' AS INTEGER) AS cents FROM books
+            WHERE kind IN ('receipt', 'credit') AND issued_at >= ? AND issued_at < ?
+        ) AS issued
         """,
         (since, until),
     ).fetchone()

@@ -50,7 +50,7 @@ def queue(db: Connection, most: int, until_at: int) -> None:
         INSERT INTO deliveries (webhook_id, key, type, subject_id, at, data, until_at)
         SELECT w.id, 'msg_' || lower(hex(randomblob(16))), n.type, subject_id, at, data, :until_at
         FROM ({_NEWS}) n JOIN webhooks w ON w.off_at IS NULL AND n.revision > w.since_revision
-            AND instr(' ' || w.events || ' ', ' ' || n.type || ' ')
+            AND instr(' ' || w.events || ' ', ' ' || n.type || ' ') > 0
         ORDER BY n.revision, n.place
         """,
         {"upto": upto, "bound": bound, "until_at": until_at},
@@ -83,7 +83,7 @@ def note(db: Connection, delivery_id: int, now: int, status: int | None, problem
     db.conn.execute(
         """
         UPDATE deliveries SET attempts = attempts + 1, tried_at = ?2, status = ?3, problem = ?4,
-            done_at = iif(?5, ?2, NULL)
+            done_at = iif(?5 = 1, ?2, NULL)
         WHERE id = ?1 AND done_at IS NULL
         """,
         (delivery_id, now, status, problem, is_done),

@@ -26,7 +26,7 @@ def first_session(db: Connection, domain: str, is_open: bool) -> DemoRow | None:
         FROM chat_sessions s
         JOIN users client ON client.id = s.client_id
         JOIN users agent ON agent.id = s.agent_id
-        WHERE (NOT :is_open OR s.status IN ('active', 'paused'))
+        WHERE (CAST(:is_open AS INTEGER) = 0 OR s.status IN ('active', 'paused'))
             AND client.email LIKE :pattern AND agent.email LIKE :pattern
         ORDER BY s.id LIMIT 1
         """,

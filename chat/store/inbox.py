@@ -89,9 +89,9 @@ def removed(db: Connection, user_id: int, role: str, cursor: int, upto: int) -> 
     rows = db.conn.execute(
         f"""
         SELECT id FROM chat_sessions
-        WHERE owner_revision > :cursor AND owner_revision <= :upto AND agent_id IS NOT :user_id
+        WHERE owner_revision > :cursor AND owner_revision <= :upto AND agent_id IS DISTINCT FROM :user_id
             AND (previous_agent_id = :user_id
-                OR (is_for_any AND (agent_id IS NOT NULL OR status = 'ended' OR {_UNWELCOME})))
+                OR (is_for_any = 1 AND (agent_id IS NOT NULL OR status = 'ended' OR {_UNWELCOME})))
         ORDER BY owner_revision
         """,
         {"cursor": cursor, "upto": upto, "user_id": user_id},

@@ -22,10 +22,11 @@ def append(
         """
         INSERT INTO ledger (user_id, kind, amount_cents, currency, actor_id, reason, created_at, key)
         VALUES (?, ?, ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        RETURNING id
         """,
         (user_id, kind, amount_cents, actor_id, reason, now, key),
     )
-    return books.seal(db, "ledger", cursor.lastrowid)
+    return books.seal(db, "ledger", cursor.fetchone()[0])
 
 
 def by_key(db: Connection, actor_id: int | None, key: str) -> LedgerRow | None:
@@ -59,10 +60,11 @@ def credit(
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, actor_id, reason, created_at)
         VALUES (?, 'credit', ?, (SELECT currency FROM server), ?, ?, ?, ?)
+        RETURNING id
         """,
         (user_id, cents, chat_session_id, actor_id, reason, now),
     )
-    return books.seal(db, "ledger", cursor.lastrowid)
+    return books.seal(db, "ledger", cursor.fetchone()[0])
 
 
 def debit_minute(
@@ -76,10 +78,11 @@ def debit_minute(
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
         VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+        RETURNING id
         """,
         (user_id, -cents, chat_session_id, segment, minute, at),
     )
-    books.seal(db, "ledger", cursor.lastrowid)
+    books.seal(db, "ledger", cursor.fetchone()[0])
     return True
 
 
@@ -92,10 +95,11 @@ def give_back(
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
         SELECT ?1, 'minute_refund', ?2, currency, ?3, ?4, ?5, 'Not used', ?6 FROM server
+        RETURNING id
         """,
         (user_id, cents, chat_session_id, segment, minute, at),
     )
-    books.seal(db, "ledger", cursor.lastrowid)
+    books.seal(db, "ledger", cursor.fetchone()[0])
     _change_balance(db, user_id, cents)
 
 
@@ -125,7 +129,7 @@ def wrong_balances(db: Connection) -> list[WrongBalanceRow]:
         """
         SELECT users.id, balance_cents, coalesce(sum(amount_cents), 0) AS ledger_cents
         FROM users LEFT JOIN ledger ON ledger.user_id = users.id
-        GROUP BY users.id HAVING balance_cents <> ledger_cents ORDER BY users.id
+        GROUP BY users.id HAVING balance_cents <> coalesce(sum(amount_cents), 0) ORDER BY users.id
         """
     ).fetchall()
 

@@ -49,7 +49,7 @@ def drop_of_user(db: Connection, user_id: int) -> None:
 def drop_mailed(db: Connection, mailed_to: str, created_by: int | None) -> None:
     """The one that is sent there next replaces those that the same person had sent."""
     db.conn.execute(
-        "DELETE FROM links WHERE mailed_to = ? AND created_by IS ? AND used_at IS NULL",
+        "DELETE FROM links WHERE mailed_to = ? AND created_by IS NOT DISTINCT FROM ? AND used_at IS NULL",
         (mailed_to, created_by),
     )
 

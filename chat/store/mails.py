@@ -45,7 +45,7 @@ def due(db: Connection, since: int, back_by: int, unread_from: int, unread_since
                 OR EXISTS ({unread} WHERE s.agent_id = a.id AND {_ENDED})
             )
         )
-        SELECT news.* FROM news JOIN users u ON u.id = user_id AND u.is_mailed AND u.disabled_at IS NULL
+        SELECT news.* FROM news JOIN users u ON u.id = user_id AND u.is_mailed = 1 AND u.disabled_at IS NULL
         WHERE NOT EXISTS (
             SELECT 1 FROM mailed m WHERE (m.user_id, m.kind, m.about) = (news.user_id, news.kind, news.about)
                 AND (m.kind <> 'unread' OR m.at > u.seen_at)

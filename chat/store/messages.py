@@ -145,7 +145,10 @@ def shown(db: Connection, chat_session_id: int, message_id: int) -> Message:
 def change(db: Connection, message_id: int, message: str, now: int, revision: int) -> None:
     """It says this from now on; nothing is a message that is deleted."""
     db.conn.execute(
-        "UPDATE messages SET message = ?1, is_deleted = ?1 = '', edited_at = ?2, revision = ?3 WHERE id = ?4",
+        """
+        UPDATE messages SET message = ?1, is_deleted = iif(?1 = '', 1, 0), edited_at = ?2, revision = ?3
+        WHERE id = ?4
+        """,
         (message, now, revision, message_id),
     )
 
@@ -165,10 +168,11 @@ def insert(
         """
         INSERT INTO messages (chat_session_id, sender_id, sender_type, message, client_message_id,
             created_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?)
+        RETURNING id
         """,
         (chat_session_id, sender_id, sender_type, message, client_message_id, now, revision),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def _rows(db: Connection, where: str, chat_session_id: int, position: int, limit: int) -> list[Message]:

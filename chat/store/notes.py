@@ -1,6 +1,7 @@
 """What agents and administrators keep about clients."""
 
 from chat.database.connection import Connection
+from chat.store import columns
 from chat.store.rows import NoteRow
 
 _SELECT = """
@@ -33,10 +34,11 @@ def insert(
         """
         INSERT INTO notes (client_id, author_id, chat_session_id, for_id, text, key, created_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
+        RETURNING id
         """,
         (client_id, author_id, chat_session_id, for_id, text, key, now),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def by_id(db: Connection, note_id: int) -> NoteRow | None:
@@ -75,12 +77,12 @@ def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limi
 
 def change(db: Connection, note_id: int, text: str, now: int) -> None:
     """It says this from now on."""
-    db.table("notes").update(note_id, {"text": text, "edited_at": now})
+    columns.update(db, "notes", note_id, {"text": text, "edited_at": now})
 
 
 def delete(db: Connection, note_id: int) -> None:
     """It is gone."""
-    db.table("notes").delete(note_id)
+    db.conn.execute("DELETE FROM notes WHERE id = ?", (note_id,))
 
 
 def _one(db: Connection, where: str, *values: object) -> NoteRow | None:

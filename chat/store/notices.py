@@ -19,7 +19,7 @@ def due(db: Connection, since: int, begun_at: int, now: int) -> list[NoticeRow]:
             SELECT s.id AS chat_session_id, a.id AS user_id, 'request' AS kind, 0 AS message_id,
                 :now AS at
             FROM chat_sessions s JOIN users a ON a.role = 'agent' AND (a.id = s.agent_id
-                OR (s.agent_id IS NULL AND a.is_available AND NOT {blocked("s.client_id", "a.id")}))
+                OR (s.agent_id IS NULL AND a.is_available = 1 AND NOT {blocked("s.client_id", "a.id")}))
             WHERE s.status = 'waiting'
             UNION ALL
             SELECT id, client_id, 'accepted', 0, accepted_at FROM moved

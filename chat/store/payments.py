@@ -9,15 +9,15 @@ def insert(
     db: Connection, user_id: int, provider: str, reference: str, cents: int, key: str | None, now: int
 ) -> int:
     """One that is asked for; its id."""
-    payment_id = db.conn.execute(
+    cursor = db.conn.execute(
         """
         INSERT INTO payments (user_id, provider, reference, amount_cents, currency, key, created_at)
         VALUES (?, ?, ?, ?, (SELECT currency FROM server), ?, ?)
+        RETURNING id
         """,
         (user_id, provider, reference, cents, key, now),
-    ).lastrowid
-    assert payment_id is not None
-    return payment_id
+    )
+    return int(cursor.fetchone()[0])
 
 
 def by_id(db: Connection, payment_id: int) -> PaymentRow | None:
@@ -91,7 +91,9 @@ def of_user(db: Connection, user_id: int, before_id: int, limit: int) -> list[Pa
 
 def report(db: Connection, provider_id: str) -> None:
     """Something of it went back, says the provider, which may say so before it says that it was paid."""
-    db.conn.execute("INSERT OR IGNORE INTO provider_refunds (provider_id) VALUES (?)", (provider_id,))
+    db.conn.execute(
+        "INSERT INTO provider_refunds (provider_id) VALUES (?) ON CONFLICT DO NOTHING", (provider_id,)
+    )
 
 
 def is_reported(db: Connection, provider_id: str) -> bool:
@@ -130,10 +132,11 @@ def insert_refund(
         INSERT INTO payment_refunds
             (payment_id, reference, amount_cents, status, actor_id, key, ledger_id, created_at, provider_id)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        RETURNING id
         """,
         (payment_id, reference, cents, status, actor_id, key, ledger_id, now, provider_id),
     )
-    books.seal(db, "refund", cursor.lastrowid)
+    books.seal(db, "refund", cursor.fetchone()[0])
 
 
 def refund_by_key(db: Connection, payment_id: int, key: str) -> PaidBackRow | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chat.database.connection import Connection
+from chat.store import columns
 from chat.store.rows import ProfileRow
 
 
@@ -16,7 +17,8 @@ def of_agent(db: Connection, agent_id: int) -> ProfileRow | None:
 
 def update(db: Connection, agent_id: int, changed: Mapping[str, str]) -> None:
     """Change columns of it."""
-    db.table("profiles").upsert({"agent_id": agent_id, **changed}, pk="agent_id")
+    db.conn.execute("INSERT INTO profiles (agent_id) VALUES (?) ON CONFLICT DO NOTHING", (agent_id,))
+    columns.update(db, "profiles", agent_id, changed, key="agent_id")
 
 
 def erase(db: Connection, agent_id: int) -> None:

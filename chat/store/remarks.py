@@ -17,10 +17,10 @@ UNANSWERED = """
 def insert(db: Connection, chat_session_id: int, user_id: int, remark: str, now: int) -> int:
     """The new one's id."""
     cursor = db.conn.execute(
-        "INSERT INTO remarks (chat_session_id, user_id, remark, created_at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO remarks (chat_session_id, user_id, remark, created_at) VALUES (?, ?, ?, ?) RETURNING id",
         (chat_session_id, user_id, remark, now),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def of_session(db: Connection, chat_session_id: int) -> list[RemarkRow]:

@@ -12,7 +12,7 @@ from chat.store.statistics import QUARTER_MS
 # not count; of one that was handed over, the books know who accepted it.
 _OWNER = """
     iif(s.previous_agent_id IS NULL, s.agent_id, coalesce((
-        SELECT content ->> 'agent_id' FROM books
+        SELECT CAST(content ->> 'agent_id' AS INTEGER) FROM books
         WHERE chat_session_id = s.id AND kind = 'terms' ORDER BY sequence LIMIT 1
     ), s.agent_id))
 """

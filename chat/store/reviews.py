@@ -21,7 +21,7 @@ def put(db: Connection, chat_session_id: int, agent_id: int, is_public: bool) ->
 def is_public(db: Connection, chat_session_id: int) -> bool:
     """Whether the client wants it to be read."""
     row = db.conn.execute(
-        "SELECT 1 FROM reviews WHERE chat_session_id = ? AND is_public", (chat_session_id,)
+        "SELECT 1 FROM reviews WHERE chat_session_id = ? AND is_public = 1", (chat_session_id,)
     ).fetchone()
     return row is not None
 
@@ -34,7 +34,7 @@ def of_agent(db: Connection, agent_id: int, with_hidden: bool, before_id: int, l
             s.rating_comment, s.ended_at
         FROM reviews r JOIN chat_sessions s ON s.id = r.chat_session_id
             JOIN users client ON client.id = s.client_id
-        WHERE r.agent_id = ? AND r.is_public AND r.chat_session_id < ? AND (? OR r.hidden_at IS NULL)
+        WHERE r.agent_id = ? AND r.is_public = 1 AND r.chat_session_id < ? AND (? = 1 OR r.hidden_at IS NULL)
             AND {_SAID}
         ORDER BY r.chat_session_id DESC LIMIT {limit:d}
         """,
@@ -45,7 +45,7 @@ def of_agent(db: Connection, agent_id: int, with_hidden: bool, before_id: int, l
 def hide(db: Connection, chat_session_id: int, now: int | None) -> int | None:
     """Since when nobody reads it (None: they do); the id of its agent, None where there is no such review."""
     row = db.conn.execute(
-        "UPDATE reviews SET hidden_at = ? WHERE chat_session_id = ? AND is_public RETURNING agent_id",
+        "UPDATE reviews SET hidden_at = ? WHERE chat_session_id = ? AND is_public = 1 RETURNING agent_id",
         (now, chat_session_id),
     ).fetchone()
     return None if row is None else int(row[0])

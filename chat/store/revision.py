@@ -46,22 +46,16 @@ def advance(db: Connection, count: int = 1) -> int:
 
 
 def changes(db: Connection, since: int) -> Changes:
-    """What has changed after the revision `since`."""
-    db.conn.execute("BEGIN")
-    try:
-        sessions = db.conn.execute(
-            """
-            SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
-                s.revision, max(coalesce(m.revision, 0), edited_revision) AS message_revision
-            FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
-            """,
-            (since,),
-        ).fetchall()
-        sign_ins = db.conn.execute(
-            "SELECT token_hash, revision FROM auth_tokens WHERE revision > ?", (since,)
-        ).fetchall()
-        return Changes(
-            head(db), [(row, row["message_revision"]) for row in sessions], list(map(tuple, sign_ins))
-        )
-    finally:
-        db.conn.execute("COMMIT")
+    """What has changed after the revision `since`; on one snapshot."""
+    sessions = db.conn.execute(
+        """
+        SELECT s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision,
+            s.revision, max(coalesce(m.revision, 0), edited_revision) AS message_revision
+        FROM chat_sessions s LEFT JOIN messages m ON m.id = s.last_message_id WHERE s.revision > ?
+        """,
+        (since,),
+    ).fetchall()
+    sign_ins = db.conn.execute(
+        "SELECT token_hash, revision FROM auth_tokens WHERE revision > ?", (since,)
+    ).fetchall()
+    return Changes(head(db), [(row, row["message_revision"]) for row in sessions], list(map(tuple, sign_ins)))

@@ -72,7 +72,9 @@ def count_recovery_codes(db: Connection, user_id: int) -> int:
 def replace(db: Connection, user_id: int, key: str | None, code_hashes: Iterable[bytes] = ()) -> None:
     """The key and the recovery codes from now on; None is no second step, of which no code was used."""
     db.conn.execute(
-        "UPDATE users SET totp_key = ?1, totp_step = iif(?1 IS NULL, 0, totp_step) WHERE id = ?2",
+        """
+        UPDATE users SET totp_key = ?1, totp_step = iif(CAST(?1 AS TEXT) IS NULL, 0, totp_step) WHERE id = ?2
+        """,
         (key, user_id),
     )
     db.conn.execute("DELETE FROM recovery_codes WHERE user_id = ?", (user_id,))

@@ -43,7 +43,7 @@ def is_anchored(db: Connection) -> bool:
     is_running = db.conn.execute(
         "SELECT EXISTS (SELECT 1 FROM chat_sessions WHERE status = 'active' AND running_since IS NOT NULL)"
     ).fetchone()[0]
-    return bool(is_running or now < row["lease_until"] or abs(clock.wall() - now) <= DRIFT_MS)
+    return bool(is_running or now < row["lease_until"] or abs(clock.reference() - now) <= DRIFT_MS)
 
 
 def anchor(db: Connection) -> None:
@@ -54,7 +54,7 @@ def anchor(db: Connection) -> None:
     """
     if is_anchored(db):
         return
-    heartbeat_at, start = time(db).heartbeat_at, clock.wall()
+    heartbeat_at, start = time(db).heartbeat_at, clock.reference()
     newest = _newest_of_open(db)
     if newest is None:
         heartbeat_at = start

@@ -61,9 +61,11 @@ def insert(
         INSERT INTO chat_sessions (client_id, agent_id, is_for_any, status, rate_cents, max_rate_cents,
             limit_cents, currency, created_at, last_activity_at, due_at, owner_revision, revision,
             first_increment_seconds, next_increment_seconds, minimum_cents)
-        VALUES (:client_id, :agent_id, :agent_id IS NULL, 'waiting', :rate_cents, :rate_cents, :limit_cents,
+        VALUES (:client_id, :agent_id, iif(CAST(:agent_id AS INTEGER) IS NULL, 1, 0), 'waiting', :rate_cents,
+            :rate_cents, :limit_cents,
             (SELECT currency FROM server), :now, :now, :due_at, :revision, :revision,
             :first_increment_seconds, :next_increment_seconds, :minimum_cents)
+        RETURNING id
         """,
         {
             "client_id": client_id,
@@ -76,7 +78,7 @@ def insert(
             **terms,
         },
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def differences(was: Mapping[str, object], session: Mapping[str, object]) -> dict[str, object]:
@@ -176,7 +178,7 @@ def open_request(db: Connection, client_id: int, agent_id: int | None) -> Sessio
         db,
         """
         WHERE s.client_id = ? AND s.status <> 'ended'
-            AND iif(?2 IS NULL, s.status = 'waiting' AND s.agent_id IS NULL, s.agent_id = ?2)
+            AND iif(CAST(?2 AS INTEGER) IS NULL, s.status = 'waiting' AND s.agent_id IS NULL, s.agent_id = ?2)
         ORDER BY s.id LIMIT 1
         """,
         client_id,
@@ -189,7 +191,7 @@ def waiting_of_client(db: Connection, client_id: int, agent_id: int | None) -> l
     rows = db.conn.execute(
         """
         SELECT id FROM chat_sessions
-        WHERE client_id = ?1 AND status = 'waiting' AND (?2 IS NULL OR agent_id = ?2)
+        WHERE client_id = ?1 AND status = 'waiting' AND (CAST(?2 AS INTEGER) IS NULL OR agent_id = ?2)
         """,
         (client_id, agent_id),
     ).fetchall()
@@ -276,7 +278,7 @@ def active_of_users(db: Connection, user_ids: Sequence[int], seen_before: int | 
 
 def prepaid_of_client(db: Connection, client_id: int) -> list[SessionRow]:
     """The client's open sessions that are paid from the balance."""
-    return _all(db, "WHERE s.client_id = ? AND s.status <> 'ended' AND s.is_prepaid", client_id)
+    return _all(db, "WHERE s.client_id = ? AND s.status <> 'ended' AND s.is_prepaid = 1", client_id)
 
 
 def held_by_balance(db: Connection, client_id: int) -> list[int]:
@@ -321,7 +323,9 @@ def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], fi
     return db.conn.execute(
         """
         WITH delivered AS (
-            SELECT key, value ->> 0 AS id, value ->> 1 AS client, value ->> 2 AS agent FROM json_each(?)
+            SELECT key, CAST(value ->> 0 AS INTEGER) AS id, CAST(value ->> 1 AS INTEGER) AS client,
+                CAST(value ->> 2 AS INTEGER) AS agent
+            FROM json_each(?)
         )
         UPDATE chat_sessions AS s SET revision = ? + delivered.key,
             client_delivered_id = max(client_delivered_id, min(delivered.client, last_message_id)),
@@ -352,7 +356,10 @@ def had_free_seconds(db: Connection, client_id: int, agent_id: int) -> bool:
 def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
     """How many requests to the same agent (or to any) wait for longer."""
     row = db.conn.execute(
-        "SELECT count(*) FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id < ?",
+        """
+        SELECT count(*) FROM chat_sessions
+        WHERE status = 'waiting' AND agent_id IS NOT DISTINCT FROM ? AND id < ?
+        """,
         (agent_id, chat_session_id),
     ).fetchone()
     return int(row[0])
@@ -361,7 +368,7 @@ def ahead(db: Connection, chat_session_id: int, agent_id: int | None) -> int:
 def behind(db: Connection, chat_session_id: int, agent_id: int | None) -> list[ChangedRow]:
     """Those that wait behind it."""
     return db.conn.execute(
-        "SELECT * FROM chat_sessions WHERE status = 'waiting' AND agent_id IS ? AND id > ?",
+        "SELECT * FROM chat_sessions WHERE status = 'waiting' AND agent_id IS NOT DISTINCT FROM ? AND id > ?",
         (agent_id, chat_session_id),
     ).fetchall()
 
@@ -392,7 +399,7 @@ def limits(db: Connection, chat_session_id: int) -> list[LimitRow]:
 
 def waits(db: Connection, agent_id: int | None, since: int, limit: int) -> list[int]:
     """How long the last requests waited that were made to this agent, or to any, and accepted since then."""
-    which = "is_for_any" if agent_id is None else "agent_id = ?2 AND NOT is_for_any AND segment = 0"
+    which = "is_for_any = 1" if agent_id is None else "agent_id = ?2 AND is_for_any = 0 AND segment = 0"
     rows = db.conn.execute(
         f"""
         SELECT accepted_at - created_at, ?2 FROM chat_sessions

@@ -87,12 +87,13 @@ def credited(
     return _counts(
         db,
         f"""
-        SELECT part.value ->> 'agent_id' AS bearer, issued_at / {QUARTER_MS},
-            sum(part.value ->> 'cents'), sum(part.value ->> 'share')
+        SELECT CAST(part.value ->> 'agent_id' AS INTEGER) AS bearer, issued_at / {QUARTER_MS},
+            sum(CAST(part.value ->> 'cents' AS INTEGER)), sum(CAST(part.value ->> 'share' AS INTEGER))
         FROM books, json_each(content, '$.shares') AS part
         WHERE kind = 'credit' AND issued_at >= :since AND issued_at < :until
             AND content ->> 'currency' = :currency {_of(client_id, "chat_session_id")}
-            AND bearer {"IS NOT NULL" if agent_id is None else "= :agent_id"}
+            AND CAST(part.value ->> 'agent_id' AS INTEGER)
+                {"IS NOT NULL" if agent_id is None else "= :agent_id"}
         GROUP BY 1, 2
         """,
         since=since,
@@ -161,7 +162,7 @@ def names(db: Connection, user_ids: Iterable[int]) -> dict[int, str]:
     """Their names, by id."""
     rows = _rows(
         db,
-        "SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each(:ids))",
+        "SELECT id, name FROM users WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(:ids))",
         ids=json.dumps([*user_ids]),
     )
     return {row["id"]: row["name"] for row in rows}

@@ -1,10 +1,11 @@
 """People."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 from chat import texts
 from chat.database.connection import Connection
+from chat.store import columns
 from chat.store.blocks import blocked
 from chat.store.rows import AgentRow, UserRow
 
@@ -77,7 +78,7 @@ def agents(
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
         FROM users LEFT JOIN profiles ON agent_id = users.id
         WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
-            AND (?4 IS NULL OR instr(' ' || languages || ' ', ' ' || ?4 || ' '))
+            AND (CAST(?4 AS TEXT) IS NULL OR instr(' ' || languages || ' ', ' ' || ?4 || ' ') > 0)
             AND (?5 IS NULL OR rate_cents <= ?5)
         ORDER BY id LIMIT {limit:d}
         """,
@@ -90,7 +91,7 @@ def rates(db: Connection, seen_after: int) -> tuple[int, int] | None:
     low, high = db.conn.execute(
         """
         SELECT min(rate_cents), max(rate_cents) FROM users
-        WHERE role = 'agent' AND disabled_at IS NULL AND is_available AND seen_at > ?
+        WHERE role = 'agent' AND disabled_at IS NULL AND is_available = 1 AND seen_at > ?
         """,
         (seen_after,),
     ).fetchone()
@@ -99,7 +100,7 @@ def rates(db: Connection, seen_after: int) -> tuple[int, int] | None:
 
 def set_available(db: Connection, user_id: int, is_available: bool) -> None:
     """Switch whether an agent takes requests."""
-    db.table("users").update(user_id, {"is_available": int(is_available)})
+    update(db, user_id, is_available=int(is_available))
 
 
 def leave(db: Connection, token_hash: bytes, now: int) -> None:
@@ -118,17 +119,17 @@ def leave(db: Connection, token_hash: bytes, now: int) -> None:
 
 def set_rate(db: Connection, user_id: int, rate_cents: int) -> None:
     """What a minute with them costs from the next session on."""
-    db.table("users").update(user_id, {"rate_cents": rate_cents})
+    update(db, user_id, rate_cents=rate_cents)
 
 
 def set_password_hash(db: Connection, user_id: int, password_hash: str) -> None:
     """Replace somebody's password, of which the hash is kept."""
-    db.table("users").update(user_id, {"password_hash": password_hash})
+    update(db, user_id, password_hash=password_hash)
 
 
 def update(db: Connection, user_id: int, **changed: object) -> None:
     """Change columns of their row."""
-    db.table("users").update(user_id, changed)
+    columns.update(db, "users", user_id, changed)
 
 
 def erase(db: Connection, user_id: int, name: str, now: int) -> None:
@@ -186,8 +187,8 @@ def search(db: Connection, text: str, role: str | None, before_id: int, limit: i
     """The newest people with lower ids whose name or email contains the text."""
     return db.conn.execute(
         f"""
-        SELECT * FROM users WHERE id < :before_id AND (:role IS NULL OR role = :role)
-            AND instr(folded(name || ' ' || email), :text)
+        SELECT * FROM users WHERE id < :before_id AND (CAST(:role AS TEXT) IS NULL OR role = :role)
+            AND instr(folded(name || ' ' || email), :text) > 0
         ORDER BY id DESC LIMIT {limit:d}
         """,
         {"text": texts.folded(text), "role": role, "before_id": before_id},
@@ -196,5 +197,4 @@ def search(db: Connection, text: str, role: str | None, before_id: int, limit: i
 
 def count(db: Connection) -> int:
     """How many people there are."""
-    total: Any = db.table("users").count
-    return int(total)
+    return int(db.conn.execute("SELECT count(*) FROM users").fetchone()[0])

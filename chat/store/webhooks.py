@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chat.database.connection import Connection
-from chat.store import revision
+from chat.store import columns, revision
 from chat.store.rows import WebhookRow
 
 _SELECT = """
@@ -44,16 +44,16 @@ def insert(
         """
         INSERT INTO webhooks (label, url, events, has_words, secret, created_at, since_revision)
         VALUES (?, ?, ?, ?, ?, ?, ?)
+        RETURNING id
         """,
         (label, url, events, has_words, secret, now, since),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def update(db: Connection, webhook_id: int, changed: Mapping[str, object]) -> None:
     """Store what is another."""
-    assignments = ", ".join(f"{name} = :{name}" for name in changed)
-    db.conn.execute(f"UPDATE webhooks SET {assignments} WHERE id = :id", {**changed, "id": webhook_id})
+    columns.update(db, "webhooks", webhook_id, changed)
 
 
 def turn_on(db: Connection, webhook_id: int) -> None:

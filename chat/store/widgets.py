@@ -1,6 +1,7 @@
 """Widgets of websites, and the guests who come by them: clients without an account of their own."""
 
 from chat.database.connection import Connection
+from chat.store import columns
 from chat.store.rows import WidgetRow
 
 # What is kept about people without a conversation; a guest of whom there is any of it stays.
@@ -39,15 +40,15 @@ def by_key(db: Connection, key: str) -> WidgetRow | None:
 def insert(db: Connection, key: str, label: str, origins: str, now: int) -> int:
     """The id of a new one."""
     cursor = db.conn.execute(
-        "INSERT INTO widgets (key, label, origins, created_at) VALUES (?, ?, ?, ?)",
+        "INSERT INTO widgets (key, label, origins, created_at) VALUES (?, ?, ?, ?) RETURNING id",
         (key, label, origins, now),
     )
-    return int(cursor.lastrowid or 0)
+    return int(cursor.fetchone()[0])
 
 
 def update(db: Connection, widget_id: int, **changed: object) -> None:
     """Change columns of its row."""
-    db.table("widgets").update(widget_id, changed)
+    columns.update(db, "widgets", widget_id, changed)
 
 
 def end_sign_ins(db: Connection, widget_id: int, now: int, revision: int) -> list[bytes]:

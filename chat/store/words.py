@@ -69,7 +69,9 @@ def of_time(db: Connection, kind: Kind, until: int, limit: int) -> list[int]:
 def empty(db: Connection, kind: Kind, ids: Sequence[int]) -> None:
     """Take them out of these rows."""
     how = f"UPDATE {kind.table} SET {kind.emptied}" if kind.emptied else f"DELETE FROM {kind.table}"
-    db.conn.execute(f"{how} WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),))
+    db.conn.execute(
+        f"{how} WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))", (json.dumps(ids),)
+    )
 
 
 def sessions_over(db: Connection, until: int, limit: int) -> list[int]:

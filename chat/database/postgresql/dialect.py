@@ -21,7 +21,6 @@ WORDS = {
 _TOKEN = re.compile(
     rf"""
       (?P<kept> '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | :: )
-    | /\*!(?P<ours>.*?)\*/
     | (?P<comment> /\*.*?\*/ )
     | \?(?P<number>\d*)
     | :(?P<name>[A-Za-z_]\w*)
@@ -38,8 +37,7 @@ KEPT = 4096
 def translate(sql: str) -> tuple[str, tuple[str, ...] | None]:
     """The statement with `$1`, `$2`…, and by name what goes in their places; None where that has positions.
 
-    Placeholders are `?`, `?1` or `:name`, of one kind in a statement. `/*! = 1 */` is a comment to SQLite, and
-    to PostgreSQL part of the statement: that of a partial index for which SQLite wants its very words.
+    Placeholders are `?`, `?1` or `:name`, of one kind in a statement.
     """
     names: list[str] = []
     highest = 0
@@ -56,6 +54,6 @@ def translate(sql: str) -> tuple[str, tuple[str, ...] | None]:
             return f"${position}"
         if token["word"]:
             return WORDS[token["word"]]
-        return token["kept"] or token["ours"] or ""
+        return token["kept"] or ""
 
     return _TOKEN.sub(replaced, sql), tuple(names) or None

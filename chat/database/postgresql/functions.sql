@@ -53,9 +53,3 @@ BEGIN ATOMIC
     SELECT number - 1, element
     FROM json_array_elements_text(CAST($1 AS json) -> substr($2, 3)) WITH ORDINALITY AS each (element, number);
 END;
-
--- As chat.texts.folded does it: without capitals and accents.
-CREATE FUNCTION folded(text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN length($1) = octet_length($1) THEN lower($1 COLLATE "C")
-    ELSE regexp_replace(lower(normalize($1, NFKD)), U&'[\0300-\036f]', '', 'g') END;

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from chat import clock
-from chat.database.connection import Connection
+from chat.database import histories
+from chat.database.sqlite.connection import Connection
 
 # So many at a time, for one fsync; after a crash the rest of a block is passed over.
 BLOCK = 1000
@@ -51,7 +51,7 @@ class Heads:
         is_exact = not is_first or top == upto
         if is_same and is_exact:
             return
-        lift_to = found.upto if found and found.upto >= top else top + _milliseconds_away(db)
+        lift_to = found.upto if found and found.upto >= top else top + histories.milliseconds_away(db)
         if lift_to > top:
             _lift(db, lift_to)
         self._reserve(db, _top(db))
@@ -118,25 +118,8 @@ def _top(db: Connection) -> int:
     return int(row[0])
 
 
-def _milliseconds_away(db: Connection) -> int:
-    """Since the last heartbeat that this file knows of: more than anybody has handed out meanwhile."""
-    (heartbeat_at,) = db.conn.execute("SELECT heartbeat_at FROM server").fetchone()
-    return max(0, clock.wall() - heartbeat_at) if heartbeat_at else 0
-
-
 def _lift(db: Connection, upto: int) -> None:
-    """Go on above `upto`; what has not ended is news to all: it may have gone on in the lost history."""
-    execute = db.conn.execute
-    execute("INSERT INTO lost_revisions SELECT head, ? FROM revision WHERE head < ?", (upto, upto))
-    execute("DELETE FROM sqlite_sequence WHERE name = 'messages'")
-    execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", (upto,))
-    renewed = execute(
-        """
-        UPDATE chat_sessions SET revision = ? + number
-        FROM (SELECT id AS open_id, row_number() OVER (ORDER BY id) AS number
-            FROM chat_sessions WHERE status <> 'ended')
-        WHERE id = open_id
-        """,
-        (upto,),
-    ).rowcount
-    execute("UPDATE revision SET head = ?", (upto + renewed,))
+    """Go on above `upto`."""
+    db.conn.execute("DELETE FROM sqlite_sequence WHERE name = 'messages'")
+    db.conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', ?)", (upto,))
+    histories.lift(db, upto)

@@ -10,7 +10,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 
-class Serving:
+class FileServing:
     """This process's part of it. The kernel lets the lock go however the process ends."""
 
     def __init__(self, path: Path) -> None:

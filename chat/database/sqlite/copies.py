@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chat.blobs import sync
 from chat.database import migrations
-from chat.database.connection import Connection, connect, sqlite3
-from chat.database.serving import Serving
+from chat.database.sqlite.connection import Connection, connect, sqlite3
+from chat.database.sqlite.serving import FileServing
 from chat.errors import DatabaseUnavailable
 
 # Of one database, in the order of their names: chat-20261127-143000.db
@@ -68,7 +68,7 @@ def put_back(copy: Path, path: Path, former: Path) -> None:
     The files that say what was handed out stay where they are: so the database goes on above it, and clients
     of the lost history are told. Raises InUse, BadCopy, NewerSchema, DatabaseUnavailable and OSError.
     """
-    serving = Serving(path)
+    serving = FileServing(path)
     with serving.begin() as is_alone:
         try:
             if not is_alone:

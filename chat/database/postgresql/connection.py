@@ -1,0 +1,189 @@
+"""A connection to PostgreSQL with the face of SQLite's; only this room imports psycopg.
+
+Values come as SQLite gives them: truth as 0 or 1, whole numbers as int whatever they were summed from, JSON
+as the text that was stored.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import lru_cache
+from select import POLLERR, POLLHUP, POLLIN, POLLOUT
+from typing import Any, Literal, TypeVar
+
+import psycopg
+from psycopg import conninfo
+from psycopg.adapt import Buffer, Dumper, Loader
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumperUnknown, TextLoader
+
+from chat.database import native
+from chat.database.connection import Values
+from chat.database.postgresql.dialect import translate
+
+T = TypeVar("T")
+
+# Where the address does not say otherwise: a server that answers nobody is noticed, and of several the one
+# that can be written to is taken.
+DEFAULTS = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "target_session_attrs": "read-write",
+    "application_name": "tete-a-tete",
+}
+# Of all reads: what is read belongs together.
+SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# Statements that a connection keeps prepared: more than there are.
+PREPARED = 1000
+# So long a greenlet looks for an answer by itself: most are there before the others had their turn.
+LOOK_MS = 1
+# Names of types in pg_type that are read as text.
+TEXTS = ("json", "jsonb", "name")
+
+
+class Row(tuple[Any, ...]):
+    """One row, by position and by name."""
+
+    __slots__ = ()
+    _positions: Mapping[str, int]
+    _names: tuple[str, ...]
+
+    def __getitem__(self, key: Any) -> Any:
+        return tuple.__getitem__(self, self._positions[key] if isinstance(key, str) else key)
+
+    def keys(self) -> list[str]:
+        """The names, in order."""
+        return list(self._names)
+
+
+@lru_cache(PREPARED)
+def _shape(names: tuple[str, ...]) -> type[Row]:
+    positions = {name: position for position, name in reversed([*enumerate(names)])}
+    return type("Row", (Row,), {"__slots__": (), "_positions": positions, "_names": names})
+
+
+def _rows(cursor: "psycopg.Cursor[Any]") -> Callable[[Sequence[Any]], Any]:
+    return _shape(tuple(column.name for column in cursor.description or ()))
+
+
+class _Truth(Loader):
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _Number(Loader):
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data)
+        return float(text) if b"." in text or b"N" in text else int(text)
+
+
+class _Flag(Dumper):
+    oid = psycopg.adapters.types["int8"].oid
+
+    def dump(self, value: bool) -> bytes:
+        return b"1" if value else b"0"
+
+
+class Session(psycopg.Connection[Any]):
+    """psycopg's, which keeps no other greenlet waiting."""
+
+    def wait(self, gen: Any, *how: Any, **named: Any) -> Any:
+        if not native.are_threads_greenlets():
+            return super().wait(gen, *how, **named)
+        try:
+            wanted = next(gen)
+            while ready := _look(self.fileno(), wanted):
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+        return super().wait(_resumed(gen, wanted), *how, **named)
+
+
+def _look(file: int, wanted: int) -> int:
+    """What of it can be done now, or in a moment."""
+    poll = native.poll()
+    # psycopg's numbers: 1 to be read, 2 to be written.
+    poll.register(file, (wanted & 1 and POLLIN) | (wanted & 2 and POLLOUT))
+    found = sum(event for _, event in poll.poll(LOOK_MS))
+    return (1 if found & (POLLIN | POLLERR | POLLHUP) else 0) | (2 if found & POLLOUT else 0)
+
+
+def _resumed(gen: Generator[Any, Any, T], wanted: Any) -> Generator[Any, Any, T]:
+    while True:
+        ready = yield wanted
+        try:
+            wanted = gen.send(ready)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+class Statements:
+    """Runs them as the store writes them."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def execute(self, sql: str, values: Values = (), /) -> "psycopg.Cursor[Any]":
+        """Raises psycopg.Error."""
+        statement, names = translate(sql)
+        return self._session.execute(statement, _in_order(values, names) or None)  # type: ignore[arg-type]
+
+    def executemany(self, sql: str, values: Iterable[Values], /) -> "psycopg.Cursor[Any]":
+        """The same once for each."""
+        statement, names = translate(sql)
+        cursor = self._session.cursor()
+        if rows := [_in_order(each, names) for each in values]:
+            cursor.executemany(statement, rows)  # type: ignore[arg-type]
+        return cursor
+
+
+def _in_order(values: Values, names: tuple[str, ...] | None) -> list[Any]:
+    return [values[name] for name in names] if names is not None else list(values)  # type: ignore[call-overload]
+
+
+class PostgreSQLConnection:
+    """In autocommit, unless somebody has begun a transaction."""
+
+    engine: Literal["postgresql"] = "postgresql"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.conn = Statements(session)
+
+    def is_open(self) -> bool:
+        """As far as is known: a server that went away is noticed when it is asked."""
+        return not self.session.closed
+
+    def close(self) -> None:
+        """With whatever transaction it is in."""
+        self.session.close()
+
+
+def connect(url: str) -> PostgreSQLConnection:
+    """Raises psycopg.Error."""
+    chosen = {name: value for name, value in DEFAULTS.items() if name not in conninfo.conninfo_to_dict(url)}
+    session = Session.connect(
+        url,
+        autocommit=True,
+        row_factory=_rows,
+        cursor_factory=psycopg.RawCursor,
+        **chosen,  # type: ignore[arg-type]
+    )
+    session.prepared_max = PREPARED
+    session.adapters.register_dumper(int, Int8Dumper)
+    session.adapters.register_dumper(bool, _Flag)
+    session.adapters.register_dumper(str, StrDumperUnknown)
+    session.adapters.register_loader("bool", _Truth)
+    session.adapters.register_loader("numeric", _Number)
+    for name in TEXTS:
+        session.adapters.register_loader(name, TextLoader)
+    return PostgreSQLConnection(session)
+
+
+def shown(url: str) -> str:
+    """The address without a password."""
+    parts = conninfo.conninfo_to_dict(url)
+    where = parts.get("host") or parts.get("hostaddr") or "localhost"
+    return f"postgresql://{where}/{parts.get('dbname') or parts.get('user') or ''}"
