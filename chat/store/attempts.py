@@ -16,7 +16,7 @@ def add(db: Connection, key: bytes, cost: int, now: int) -> None:
     db.conn.execute(
         """
         INSERT INTO attempts (key, full_at) VALUES (?1, ?3 + ?2)
-        ON CONFLICT (key) DO UPDATE SET full_at = max(full_at, ?3) + ?2
+        ON CONFLICT (key) DO UPDATE SET full_at = max(attempts.full_at, ?3) + ?2
         """,
         (key, cost, now),
     )

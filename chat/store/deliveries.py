@@ -5,14 +5,14 @@ from chat.store.rows import DeliveryRow
 
 # A session is created before its first message, resumed before the message that did it, and has ended before
 # its receipt: they may be of one revision.
-_NEWS = """
+_NEWS = f"""
     SELECT type, subject_id, at, data, revision, id AS place FROM happenings WHERE revision <= :bound
         AND type NOT LIKE 'receipt.%'
     UNION ALL
-    SELECT 'message.created', id, created_at, '{}', revision, 1 << 61 FROM messages
+    SELECT 'message.created', id, created_at, '{{}}', revision, {1 << 61:d} FROM messages
     WHERE id > (SELECT hooked_message_id FROM server) AND id <= :upto
     UNION ALL
-    SELECT type, subject_id, at, data, revision, (1 << 62) + id FROM happenings WHERE revision <= :bound
+    SELECT type, subject_id, at, data, revision, {1 << 62:d} + id FROM happenings WHERE revision <= :bound
         AND type LIKE 'receipt.%'
 """
 

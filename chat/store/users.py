@@ -77,9 +77,9 @@ def agents(
             (SELECT avg(rating) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
         FROM users LEFT JOIN profiles ON agent_id = users.id
-        WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
+        WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (CAST(?2 AS INTEGER) IS NULL OR id = ?2)
             AND (CAST(?4 AS TEXT) IS NULL OR instr(' ' || languages || ' ', ' ' || ?4 || ' ') > 0)
-            AND (?5 IS NULL OR rate_cents <= ?5)
+            AND (CAST(?5 AS INTEGER) IS NULL OR rate_cents <= ?5)
         ORDER BY id LIMIT {limit:d}
         """,
         (after_id, only_id, client_id, language, most_cents),
