@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests: Debian's package, a folder of its own, a Unix socket, and every COMMIT on disk."""
+"""A PostgreSQL of the tests: Debian's package, a folder and a socket of its own, and every COMMIT on disk."""
 
 import ctypes
 import itertools
@@ -48,7 +48,7 @@ class Postgres:
     def start(self, *options: str) -> None:
         """Returns when it answers."""
         settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=500")
-        with open(self.folder / "log", "ab") as log:
+        with open("/tmp/lead/pg.log", "ab") as log:
             self.process = subprocess.Popen(
                 [
                     self._programs / "postgres",

@@ -1396,3 +1396,5 @@ def m032_conditions(db: Connection) -> None:
         db.conn.execute(f"CREATE INDEX chat_sessions_{name} ON {columns} WHERE {condition}")
     db.conn.execute("DROP INDEX reviews_agent")
     db.conn.execute("CREATE INDEX reviews_agent ON reviews (agent_id, chat_session_id) WHERE is_public = 1")
+    db.conn.execute("DROP INDEX reports_state")
+    db.conn.execute("CREATE INDEX reports_state ON reports ((iif(done_at IS NULL, 1, 0)), id)")

@@ -51,7 +51,8 @@ def listed(
         SELECT audit.*, actor.name AS actor_name, person.name AS user_name FROM audit
         LEFT JOIN users actor ON actor.id = actor_id LEFT JOIN users person ON person.id = user_id
         WHERE audit.id < :before_id AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)
-            AND (:is_all = 1 OR actor_id IN (SELECT id FROM found) OR user_id IN (SELECT id FROM found))
+            AND (CAST(:is_all AS INTEGER) = 1 OR actor_id IN (SELECT id FROM found)
+                OR user_id IN (SELECT id FROM found))
         ORDER BY audit.id DESC LIMIT {limit:d}
         """,
         {

@@ -40,7 +40,7 @@ def switch(
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(
                 (
                     SELECT share_percent FROM billing_intervals
-                    WHERE chat_session_id = ?1 AND agent_id = ?2 LIMIT 1
+                    WHERE chat_session_id = ?1 AND agent_id = ?2 ORDER BY id LIMIT 1
                 ),
                 (SELECT share_percent FROM users WHERE id = ?2),
                 ?7

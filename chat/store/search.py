@@ -64,7 +64,7 @@ def advance(db: Connection, limit: int) -> None:
         SELECT max(id) FROM (
             SELECT id FROM messages WHERE id > (SELECT searched_message_id FROM server) ORDER BY id
             LIMIT {limit:d}
-        )
+        ) AS next
         """
     ).fetchone()
     if upto is not None:

@@ -399,13 +399,15 @@ def limits(db: Connection, chat_session_id: int) -> list[LimitRow]:
 
 def waits(db: Connection, agent_id: int | None, since: int, limit: int) -> list[int]:
     """How long the last requests waited that were made to this agent, or to any, and accepted since then."""
-    which = "is_for_any = 1" if agent_id is None else "agent_id = ?2 AND is_for_any = 0 AND segment = 0"
+    which = (
+        "is_for_any = 1" if agent_id is None else "agent_id = :agent_id AND is_for_any = 0 AND segment = 0"
+    )
     rows = db.conn.execute(
         f"""
-        SELECT accepted_at - created_at, ?2 FROM chat_sessions
-        WHERE {which} AND accepted_at >= ?1 ORDER BY accepted_at DESC LIMIT {limit:d}
+        SELECT accepted_at - created_at FROM chat_sessions
+        WHERE {which} AND accepted_at >= :since ORDER BY accepted_at DESC LIMIT {limit:d}
         """,
-        (since, agent_id),
+        {"since": since, "agent_id": agent_id},
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -450,7 +452,8 @@ def _of_users(
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id, seen_at FROM users WHERE (CAST(?1 AS INTEGER) IS NULL OR seen_at <= ?1) AND id IN ({marks})
+            SELECT id AS user_id, seen_at FROM users WHERE (CAST(?1 AS INTEGER) IS NULL OR seen_at <= ?1)
+                AND id IN ({marks})
         )
         {select.format(side="client")} UNION {select.format(side="agent")}
         """,
