@@ -29,6 +29,7 @@ UNORDERED = {
     "notices.due",
     "notices.over",
     "outbox.claim",
+    "push.ids_of",
     "revision.changes",
     "sessions.active_of_users",
     "sessions.mark_delivered",
@@ -355,6 +356,8 @@ def plain(value):
 
 def in_any_order(value):
     """With all lists in it sorted."""
+    if isinstance(value, dict):
+        return {name: in_any_order(each) for name, each in value.items()}
     return sorted(repr(in_any_order(each)) for each in value) if isinstance(value, list) else value
 
 
