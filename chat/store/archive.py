@@ -1,6 +1,5 @@
 """Chat sessions to look into again."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from chat.database.connection import Connection
@@ -62,14 +61,19 @@ def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> lis
 
 def count(db: Connection, client_id: int) -> tuple[int, int, list[str]]:
     """How many of the client's were accepted, how many of these have ended, and in which currencies."""
-    total, ended, currencies = db.conn.execute(
+    rows = db.conn.execute(
         f"""
-        SELECT count(*), count(*) FILTER (WHERE status = 'ended'), json_group_array(DISTINCT currency)
+        SELECT currency, count(*) AS total, count(*) FILTER (WHERE status = 'ended') AS ended
         FROM chat_sessions WHERE id IN {ids_of_client("?1")} AND accepted_at IS NOT NULL
+        GROUP BY currency ORDER BY currency
         """,
         (client_id,),
-    ).fetchone()
-    return total, ended, json.loads(currencies)
+    ).fetchall()
+    return (
+        sum(row["total"] for row in rows),
+        sum(row["ended"] for row in rows),
+        [row["currency"] for row in rows],
+    )
 
 
 def _many(db: Connection, where: str, values: Mapping[str, object]) -> list[SessionRow]:

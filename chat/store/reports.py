@@ -98,7 +98,7 @@ def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limi
     """What somebody reported, and if it `is_whole` what others did of their sessions; newest first."""
     return db.conn.execute(
         f"""
-        {_SELECT} WHERE reports.id < ?3 AND (reporter_id = ?1 OR (?2 AND ?1 IN (s.client_id, s.agent_id)))
+        {_SELECT} WHERE reports.id < ?3 AND (reporter_id = ?1 OR (?2 = 1 AND ?1 IN (s.client_id, s.agent_id)))
         ORDER BY reports.id DESC LIMIT {limit:d}
         """,
         (user_id, is_whole, before_id),

@@ -241,7 +241,7 @@ def ids_of_person(db: Connection, user_id: int) -> list[int]:
 def due(db: Connection, now: int, limit: int) -> list[int]:
     """The ids of those in which something has fallen due."""
     rows = db.conn.execute(
-        "SELECT id FROM chat_sessions WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        "SELECT id FROM chat_sessions WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit)
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -323,17 +323,17 @@ def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], fi
     return db.conn.execute(
         """
         WITH delivered AS (
-            SELECT key, CAST(value ->> 0 AS INTEGER) AS id, CAST(value ->> 1 AS INTEGER) AS client,
+            SELECT key, CAST(value ->> 0 AS INTEGER) AS session_id, CAST(value ->> 1 AS INTEGER) AS client,
                 CAST(value ->> 2 AS INTEGER) AS agent
             FROM json_each(?)
         )
         UPDATE chat_sessions AS s SET revision = ? + delivered.key,
             client_delivered_id = max(client_delivered_id, min(delivered.client, last_message_id)),
             agent_delivered_id = max(agent_delivered_id, min(delivered.agent, last_message_id))
-        FROM delivered WHERE s.id = delivered.id AND status <> 'ended'
+        FROM delivered WHERE s.id = delivered.session_id AND status <> 'ended'
             AND (client_delivered_id < min(delivered.client, last_message_id)
                 OR agent_delivered_id < min(delivered.agent, last_message_id))
-        RETURNING s.id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision
+        RETURNING id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision
         """,
         (json.dumps(delivered), first),
     ).fetchall()
