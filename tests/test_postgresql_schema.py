@@ -14,7 +14,6 @@ from chat.database import migrations
 from chat.database.postgresql import lexemes, schema
 from chat.database.postgresql.connection import connect
 from chat.database.sqlite import connection
-from tests.postgres import new_database
 
 # What each engine has for itself.
 ONLY_SQLITE = {
@@ -44,15 +43,14 @@ MESSAGE = """
 
 
 @pytest.fixture(scope="module")
-def url():
-    return new_database()
+def url(postgres):
+    return postgres.new()
 
 
 @pytest.fixture
 def db(url):
     """In a transaction that is taken back."""
     with closing(connect(url)) as db:
-        schema.apply(db)
         db.session.execute("BEGIN")
         yield db
 
@@ -352,15 +350,15 @@ def test_what_goes_takes_along_what_is_of_it(db):
     )
     execute(
         "INSERT INTO push_subscriptions (user_id, auth_token_id, endpoint, p256dh, auth, site, language, "
-        "created_at) VALUES (1, 1, 'x', decode(repeat('00', 65), 'hex'), decode(repeat('00', 16), 'hex'), 'x', "
-        "'en', 1)"
+        "created_at) VALUES (1, 1, 'x', decode(repeat('00', 65), 'hex'), decode(repeat('00', 16), 'hex'), "
+        "'x', 'en', 1)"
     )
     execute("UPDATE auth_tokens SET revoked_at = 2")
     assert execute("SELECT count(*) FROM push_subscriptions").fetchone() == (0,)
 
 
-def test_processes_that_boot_together_apply_it_once():
-    url = new_database()
+def test_processes_that_boot_together_apply_it_once(postgres):
+    url = postgres.empty()
     script = (
         "import sys; from chat.database.postgresql import schema; "
         "from chat.database.postgresql.connection import connect; "
@@ -376,8 +374,8 @@ def test_processes_that_boot_together_apply_it_once():
         assert schema.applied(db) == migrations.names()
 
 
-def test_it_is_in_the_schema_that_the_address_names():
-    url = new_database()
+def test_it_is_in_the_schema_that_the_address_names(postgres):
+    url = postgres.empty()
     with closing(connect(url)) as db:
         db.session.execute("CREATE SCHEMA apart")
     with closing(connect(f"{url}&options=-csearch_path%3Dapart")) as db:
@@ -388,7 +386,7 @@ def test_it_is_in_the_schema_that_the_address_names():
         assert schema.applied(db) == []
 
 
-def test_a_migration_that_comes_later_is_applied_or_asked_for(db, monkeypatch):
+def test_a_migration_that_comes_later_is_applied_or_asked_for(postgres, db, monkeypatch):
     def m999_later(db):
         db.conn.execute("ALTER TABLE users ADD COLUMN later INTEGER NOT NULL DEFAULT 7")
 
@@ -398,7 +396,7 @@ def test_a_migration_that_comes_later_is_applied_or_asked_for(db, monkeypatch):
     db.session.execute("ROLLBACK")
     with pytest.raises(migrations.OlderSchema, match="m999_later"):
         schema.require_newest(db)
-    url = new_database()
+    url = postgres.empty()
     with closing(connect(url)) as db:
         assert schema.apply(db) == [*known, "m999_later"]
         db.session.execute(PEOPLE)

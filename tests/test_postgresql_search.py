@@ -7,9 +7,7 @@ import pytest
 from chat import search, store
 from chat.database import migrations
 from chat.database.postgresql import connection as server
-from chat.database.postgresql import schema
 from chat.database.sqlite import connection as file
-from tests.postgres import new_database
 
 PEOPLE = """
     INSERT INTO users (id, role, name, email, password_hash, created_at) VALUES
@@ -76,13 +74,12 @@ QUERIES = (
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
+def both(tmp_path_factory, postgres):
     """The same messages in both, as they are taken in by and by."""
     path = tmp_path_factory.mktemp("search") / "chat.db"
     path.touch()
-    with closing(file.connect(path)) as sqlite, closing(server.connect(new_database())) as postgresql:
+    with closing(file.connect(path)) as sqlite, closing(server.connect(postgres.new())) as postgresql:
         migrations.apply(sqlite)
-        schema.apply(postgresql)
         for db in (sqlite, postgresql):
             fill(db)
         yield sqlite, postgresql
