@@ -389,6 +389,7 @@ def test_it_is_in_the_schema_that_the_address_names(postgres):
 def test_a_migration_that_comes_later_is_applied_or_asked_for(postgres, db, monkeypatch):
     def m999_later(db):
         db.conn.execute("ALTER TABLE users ADD COLUMN later INTEGER NOT NULL DEFAULT 7")
+        db.conn.execute("ALTER TABLE users ADD COLUMN latest TEXT NOT NULL DEFAULT ''")
 
     known = migrations.names()
     monkeypatch.setattr(migrations.migrations, "_migrations", [*migrations.migrations._migrations])
@@ -401,6 +402,7 @@ def test_a_migration_that_comes_later_is_applied_or_asked_for(postgres, db, monk
         assert schema.apply(db) == [*known, "m999_later"]
         db.session.execute(PEOPLE)
         assert db.session.execute("SELECT later FROM users WHERE id = 1").fetchone() == (7,)
+        test_texts_are_compared_by_their_bytes(db)
         migrations.migrations._migrations.pop()
         for refused in (schema.check, schema.require_newest, schema.apply):
             with pytest.raises(migrations.NewerSchema, match="m999_later"):

@@ -2,8 +2,8 @@
 
 A new database begins with the files beside this one, which have all migrations up to BASELINE; they are not
 edited afterwards. Those that come later are run as they are written in chat/database/migrations.py, through
-the same connection as the store's statements: so they are written in what both engines speak (`ALTER TABLE …
-ADD COLUMN`, `CREATE INDEX`, `CREATE TABLE` without STRICT), or ask `db.engine` where they cannot be.
+the same connection as the store's statements: so they are in what both engines speak (`ALTER TABLE … ADD
+COLUMN`, `CREATE INDEX`, `UPDATE`), and ask `db.engine` where they cannot be, as for new tables and triggers.
 """
 
 from pathlib import Path
@@ -60,6 +60,7 @@ def apply(db: PostgreSQLConnection) -> list[str]:
         for step in migrations.steps(after=applied(db)):
             step(db)
             _note(db, [step.__name__])
+        _compare_bytes(db)
         done = applied(db)[len(before) :]
         db.session.execute("COMMIT")
     except BaseException:
@@ -107,6 +108,19 @@ def _collation(db: Connection) -> str:
         (names,),
     ).fetchone()
     return str(found)
+
+
+def _compare_bytes(db: Connection) -> None:
+    """Of texts, as SQLite does: a column that both were given in the same words has the server's way."""
+    for table, column in db.conn.execute(
+        """
+        SELECT CAST(attrelid AS regclass), quote_ident(attname) FROM pg_attribute
+        JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+        WHERE relnamespace = to_regnamespace(current_schema()) AND atttypid = 'text'::regtype
+            AND attcollation <> '"C"'::regcollation AND NOT attisdropped
+        """
+    ).fetchall():
+        db.conn.execute(f'ALTER TABLE {table} ALTER COLUMN {column} TYPE TEXT COLLATE "C"')
 
 
 def _require_fit(db: PostgreSQLConnection) -> None:
