@@ -184,3 +184,11 @@ def test_sessions_are_found_by_their_messages(both):
         ]
         assert ids[0] == ids[1]
         assert bool(ids[0]) == (text != "zzz")
+
+
+def test_a_word_that_is_asked_for_again_and_again_is_looked_for_once(both):
+    for db in both:
+        again, once = (
+            store.search.asked(db, words) for words in (["Été", "x", "ete", "X", "été"], ["X", "été"])
+        )
+        assert again == once
