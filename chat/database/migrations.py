@@ -2,6 +2,10 @@
 
 Instants are integer milliseconds since 1970, UTC. Every state change takes the next `revision.head` and
 stamps the rows that it changed with it.
+
+PostgreSQL begins with its own files, which have the migrations up to BASELINE in
+chat/database/postgresql/schema.py; later ones run on both engines as they are written. So they are in what
+both speak: `ALTER TABLE … ADD COLUMN`, `CREATE INDEX`, `UPDATE`; new tables and triggers ask `db.engine`.
 """
 
 import hashlib

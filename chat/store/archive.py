@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
-from chat.store.search import asked
+from chat.store.search import asked, matching
 from chat.store.sessions import COLUMNS, TABLES, ids_of_client
 
 # Messages, the newest, whose sessions a search finds.
@@ -27,9 +27,7 @@ def search(
     ]
     if words:
         found.append(f"""s.id IN (
-            SELECT chat_session_id FROM messages WHERE id IN (
-                SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT {MOST_FOUND:d}
-            )
+            SELECT chat_session_id FROM messages WHERE id IN ({matching(db, MOST_FOUND)})
         )""")
     return _many(
         db,
@@ -41,7 +39,7 @@ def search(
         {
             "status": status,
             "before_id": before_id,
-            "asked": asked(words, "admin", 0) if words else "",
+            "asked": asked(db, words) if words else "",
             **{f"name_{number}": name for number, name in enumerate(names)},
         },
     )
