@@ -48,7 +48,7 @@ class Postgres:
     def start(self, *options: str) -> None:
         """Returns when it answers."""
         settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=500")
-        with open("/tmp/lead/pg.log", "ab") as log:
+        with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 [
                     self._programs / "postgres",
