@@ -6,6 +6,7 @@ import pytest
 
 from chat import store, tokens
 from chat.accounts import hash_token
+from tests import tables
 from tests.pages.visitor import Visitor, log_in, sign_up
 from tests.server import PASSWORD, await_that
 from tests.streams import SSE
@@ -25,11 +26,7 @@ def test_a_token_is_told_once_and_only_its_hash_is_kept(server, talk):
     assert server.client(token).fetch(talk.id).status == 200
     assert shown["label"] == "Export" and shown["used_at"] is None
     assert shown["expires_at"][:4] >= shown["created_at"][:4]
-    kept = server.database.read(
-        lambda db: [
-            tuple(row) for name in db.table_names() for row in db.conn.execute(f"SELECT * FROM [{name}]")
-        ]
-    )
+    kept = server.database.read(tables.rows)
     assert any(hash_token(token) in row for row in kept)
     assert token not in str(kept) and token not in server.log
 
