@@ -19,15 +19,18 @@ from chat.settings import Settings
 from tests.browser import Visitor, launch
 from tests.client import Client, Conversation, cut
 from tests.faults import tally
+from tests.postgres import Postgres, running
 from tests.proxy import Proxy
 from tests.server import CLASSES, COMMAND, PATIENCE_SECONDS, ROOT, Server
 from tests.test_billing import Told
 from tests.time_travel import pass_time
 
 COMBINATIONS = list(itertools.product(CLASSES, (1, 2)))
+ENGINES = ("sqlite", "postgresql")
 # Two of them stand for both classes, for one worker and for two; the others are soaked.
 SERVERS = [
-    pytest.param(pair, marks=() if pair in (("gevent", 2), ("gthread", 1)) else pytest.mark.soak)
+    pytest.param((*pair, engine), marks=() if pair in (("gevent", 2), ("gthread", 1)) else pytest.mark.soak)
+    for engine in ENGINES
     for pair in COMBINATIONS
 ]
 
@@ -56,12 +59,25 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write("\n".join(tally.table(tally.counted)) + "\n")
 
 
-@pytest.fixture(scope="session", params=SERVERS, ids=lambda pair: f"{pair[0]}-{pair[1]}")
-def server(request, tmp_path_factory) -> Iterator[Server]:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One for each process of the tests."""
+    with running() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def new_database(request) -> Callable[[str], str]:
+    """The address of a new database of this engine; empty for a file in the folder of its server."""
+    return lambda engine: request.getfixturevalue("postgres").new() if engine == "postgresql" else ""
+
+
+@pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: "-".join(map(str, kind)))
+def server(request, tmp_path_factory, new_database) -> Iterator[Server]:
     """One of each kind that the contract must hold for; each test brings its own people."""
-    worker_class, workers = request.param
-    folder = tmp_path_factory.mktemp("server")
-    with Server(folder, worker_class=worker_class, workers=workers) as running:
+    worker_class, workers, engine = request.param
+    folder, url = tmp_path_factory.mktemp("server"), new_database(engine)
+    with Server(folder, url, worker_class=worker_class, workers=workers) as running:
         yield running
 
 

@@ -74,9 +74,11 @@ class Server:
     command = (sys.executable, "-m", "gunicorn")
     cwd = ROOT
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, database_url: str = "", **settings: object) -> None:
+        """Without an address, its database is the file at `path`."""
         self.folder = folder
         self.path = folder / "chat.db"
+        self.database_url = database_url or f"sqlite:///{self.path}"
         # The port is held from here on, so no other test can take it and no request is refused while
         # gunicorn boots: it waits in the queue.
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -86,7 +88,8 @@ class Server:
             "CHAT_ENV_FILE": "",
             # When gunicorn cuts what has not ended: so late that a test sees it.
             "GUNICORN_CMD_ARGS": f"--graceful-timeout {2 * PATIENCE_SECONDS}",
-            "CHAT_DATABASE_URL": f"sqlite:///{self.path}",
+            "CHAT_DATABASE_URL": self.database_url,
+            "CHAT_ATTACHMENTS_FOLDER": str(folder / "chat.files"),
             "CHAT_BIND": f"fd://{self.listener.fileno()}",
             # Longer than any client waits: a wake-up that is lost is seen.
             "CHAT_LONG_POLL_SECONDS": "300",
@@ -94,7 +97,7 @@ class Server:
         }
         self._numbers = itertools.count(1)
         currency = str(settings.get("currency", "EUR"))
-        self.runtime = Runtime(Settings(database_url=f"sqlite:///{self.path}", currency=currency))
+        self.runtime = Runtime(Settings(database_url=self.database_url, currency=currency))
         self.runtime.prepare()
         self.database = self.runtime.database
 

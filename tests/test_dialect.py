@@ -16,7 +16,6 @@ from chat.database.postgresql.dialect import translate
         ("'?' || \":x\" || 'it''s :y' || ?", "'?' || \":x\" || 'it''s :y' || $1", None),
         ("-- what? :no\n?", "-- what? :no\n$1", None),
         ("a /* :x ? */ = ?", "a  = $1", None),
-        ("is_public /*!= 1*/ AND a = ?", "is_public = 1 AND a = $1", None),
         ("CAST(? AS INTEGER)", "CAST($1 AS BIGINT)", None),
         ("a CROSS JOIN b ON c", "a JOIN b ON c", None),
         ("books b INDEXED BY books_issued JOIN c", "books b JOIN c", None),

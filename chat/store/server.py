@@ -71,9 +71,12 @@ def _newest_of_open(db: Connection) -> int | None:
     """The latest instant that a session which has not ended knows of; None when all have."""
     row = db.conn.execute(
         """
-        SELECT max(max(created_at, last_activity_at, coalesce(active_since, 0), coalesce(paused_at, 0),
-            coalesce((SELECT max(started_at) FROM billing_intervals WHERE chat_session_id = s.id), 0)))
-        FROM chat_sessions s WHERE status <> 'ended'
+        SELECT max(at) FROM (
+            SELECT max(max(created_at, last_activity_at), max(coalesce(active_since, 0), coalesce(paused_at, 0)))
+                AS at FROM chat_sessions WHERE status <> 'ended'
+            UNION ALL SELECT max(started_at) FROM billing_intervals i
+            JOIN chat_sessions s ON s.id = chat_session_id WHERE s.status <> 'ended'
+        ) AS known
         """
     ).fetchone()
     newest: int | None = row[0]

@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
 from chat.database import native
-from chat.database.connection import Values
+from chat.database.connection import Cursor, Values
 from chat.database.postgresql.dialect import translate
 
 T = TypeVar("T")
@@ -125,17 +125,17 @@ class Statements:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def execute(self, sql: str, values: Values = (), /) -> "psycopg.Cursor[Any]":
+    def execute(self, sql: str, values: Values = (), /) -> Cursor:
         """Raises psycopg.Error."""
         statement, names = translate(sql)
-        return self._session.execute(statement, _in_order(values, names) or None)  # type: ignore[arg-type]
+        return self._session.execute(statement, _in_order(values, names) or None)
 
-    def executemany(self, sql: str, values: Iterable[Values], /) -> "psycopg.Cursor[Any]":
+    def executemany(self, sql: str, values: Iterable[Values], /) -> Cursor:
         """The same once for each."""
         statement, names = translate(sql)
         cursor = self._session.cursor()
         if rows := [_in_order(each, names) for each in values]:
-            cursor.executemany(statement, rows)  # type: ignore[arg-type]
+            cursor.executemany(statement, rows)
         return cursor
 
 
@@ -163,14 +163,9 @@ class PostgreSQLConnection:
 
 def connect(url: str) -> PostgreSQLConnection:
     """Raises psycopg.Error."""
-    chosen = {name: value for name, value in DEFAULTS.items() if name not in conninfo.conninfo_to_dict(url)}
-    session = Session.connect(
-        url,
-        autocommit=True,
-        row_factory=_rows,
-        cursor_factory=psycopg.RawCursor,
-        **chosen,  # type: ignore[arg-type]
-    )
+    given = conninfo.conninfo_to_dict(url)
+    whole = conninfo.make_conninfo(url, **{name: DEFAULTS[name] for name in DEFAULTS if name not in given})
+    session = Session.connect(whole, autocommit=True, row_factory=_rows, cursor_factory=psycopg.RawCursor)
     session.prepared_max = PREPARED
     session.adapters.register_dumper(int, Int8Dumper)
     session.adapters.register_dumper(bool, _Flag)

@@ -58,6 +58,11 @@ def apply(db: PostgreSQLConnection) -> list[str]:
     return done
 
 
+def is_there(db: PostgreSQLConnection) -> bool:
+    """Whether the database has anything of ours."""
+    return bool(applied(db))
+
+
 def applied(db: PostgreSQLConnection) -> list[str]:
     """The names of the migrations that the database has, in the order in which they were applied."""
     is_there = db.conn.execute(
@@ -83,7 +88,7 @@ def _begin(db: PostgreSQLConnection) -> None:
         script = Path(__file__).with_name(name).read_text()
         for place, text in filled.items():
             script = script.replace(place, text)
-        db.session.execute(script)  # type: ignore[arg-type]
+        db.session.execute(script)
     private, public = migrations.push_keys()
     db.conn.execute("UPDATE server SET push_private_key = ?, push_public_key = ?", (private, public))
     names = migrations.names()

@@ -85,5 +85,5 @@ class ServerWriting:
         told = db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({schema.LOCK:d}); {timekeeping.NOW}")
         while told.nextset():
             pass
-        wall, correction = told.fetchone()
-        self._timekeeper.follow(db, wall, correction, asked_at)
+        row = told.fetchone() or {}
+        self._timekeeper.follow(db, row["wall"], row["correction"], asked_at)
