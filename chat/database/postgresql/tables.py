@@ -55,8 +55,8 @@ class ServerTables:
         """One after the other."""
         run = db.session.execute
         run(PATIENCE)
-        run(f"DECLARE moving CURSOR FOR SELECT {_listed(columns)} FROM {table}")  # type: ignore[arg-type]
-        while rows := run(f"FETCH {BATCH:d} FROM moving", prepare=False).fetchall():  # type: ignore[arg-type]
+        run(f"DECLARE moving CURSOR FOR SELECT {_listed(columns)} FROM {table}")
+        while rows := run(f"FETCH {BATCH:d} FROM moving", prepare=False).fetchall():
             yield from rows
         run("CLOSE moving")
 
@@ -66,16 +66,16 @@ class ServerTables:
         run(PATIENCE)
         self._references = [(table, name, text) for table, name, text in run(REFERENCES)]
         for table, name, _ in self._references:
-            run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")  # type: ignore[arg-type]
+            run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
         for table in self.columns(db):
-            run(f"ALTER TABLE {table} DISABLE TRIGGER USER; DELETE FROM {table}")  # type: ignore[arg-type]
+            run(f"ALTER TABLE {table} DISABLE TRIGGER USER; DELETE FROM {table}")
 
     def fill(
         self, db: PostgreSQLConnection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     ) -> None:
         """Write these into it."""
         command = f"COPY {table} ({_listed(columns)}) FROM STDIN"
-        with db.session.cursor() as cursor, cursor.copy(command) as copy:  # type: ignore[arg-type]
+        with db.session.cursor() as cursor, cursor.copy(command) as copy:
             for row in rows:
                 copy.write_row(tuple(row))
 
@@ -83,9 +83,9 @@ class ServerTables:
         """What refers to what is checked, triggers are on again, ids go on, and queries are planned anew."""
         run = db.session.execute
         for table, name, text in self._references:
-            run(f"ALTER TABLE {table} ADD CONSTRAINT {name} {text}")  # type: ignore[arg-type]
+            run(f"ALTER TABLE {table} ADD CONSTRAINT {name} {text}")
         for table in self.columns(db):
-            run(f"ALTER TABLE {table} ENABLE TRIGGER USER")  # type: ignore[arg-type]
+            run(f"ALTER TABLE {table} ENABLE TRIGGER USER")
         for table, column, counter in db.conn.execute(COUNTERS).fetchall():
             (top,) = db.conn.execute(f'SELECT coalesce(max("{column}"), 0) FROM {table}').fetchone()
             if upto := max(top, handed_out.get(table, 0)):
