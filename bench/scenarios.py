@@ -11,6 +11,7 @@ from bench.backup import backup
 from bench.client import Connection
 from bench.client import get as get_request
 from bench.client import post as post_request
+from bench.engines import engines
 from bench.measures import run
 from bench.meter import Figures, side_by_side
 from bench.pages import pages
@@ -170,6 +171,7 @@ ALL = (
     conversation,
     workers,
     cross,
+    engines,
     inbox,
     get,
     post,

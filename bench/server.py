@@ -56,17 +56,23 @@ def fresh_database(sessions: int) -> Iterator[tuple[Path, list[Session]]]:
     """A database in a temporary folder, with that many active sessions."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder) / "chat.db"
-        command = [sys.executable, "-m", "flask", "--app", "app", "chat", "demo"]
-        made = subprocess.run(
-            [*command, "--sessions", str(sessions), "--json"],
-            cwd=ROOT,
-            env=os.environ | {"CHAT_DATABASE_URL": f"sqlite:///{path}"},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
+        made = demo_sessions(f"sqlite:///{path}", sessions)
         with closing(sqlite3.connect(path)) as db, db:
             db.execute(ADMINISTRATOR)
-        yield path, [Session(**one) for one in json.loads(made.stdout)["sessions"]]
+        yield path, made
+
+
+def demo_sessions(url: str, sessions: int) -> list[Session]:
+    """So many active ones, in the database at this address."""
+    command = [sys.executable, "-m", "flask", "--app", "app", "chat", "demo"]
+    made = subprocess.run(
+        [*command, "--sessions", str(sessions), "--json"],
+        cwd=ROOT,
+        env=os.environ | {"CHAT_DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return [Session(**one) for one in json.loads(made.stdout)["sessions"]]
 
 
 class Program:
@@ -154,11 +160,14 @@ class Program:
 
 
 class Server(Program):
-    """One gunicorn, with one worker unless `settings` say more; `polls` is how many it has to hold."""
+    """One gunicorn, with one worker unless `settings` say more; `polls` is how many it has to hold.
+
+    `database` is a file, or the address of a database.
+    """
 
     def __init__(
         self,
-        database: Path,
+        database: Path | str,
         worker_class: str,
         polls: int,
         settings: Mapping[str, str] = {},
@@ -168,7 +177,7 @@ class Server(Program):
             raise SystemExit(f"A gthread worker holds {MOST_THREADS * 3 // 4} polls at most.")
         port = free_port()
         environment = {
-            "CHAT_DATABASE_URL": f"sqlite:///{database}",
+            "CHAT_DATABASE_URL": database if isinstance(database, str) else f"sqlite:///{database}",
             "CHAT_BIND": f"{HOST}:{port}",
             "CHAT_WORKERS": "1",
             "CHAT_WORKER_CLASS": worker_class,

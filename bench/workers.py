@@ -1,6 +1,7 @@
 """More than one process on one database: what a second one adds, and what crosses from one to the other."""
 
 from argparse import Namespace
+from pathlib import Path
 
 from bench import measures
 from bench.client import Pool
@@ -27,9 +28,14 @@ def _burst(options: Namespace, count: int) -> Figures:
 
 def cross(options: Namespace) -> Figures:
     """Polls held by two gunicorns on the same database, sends to one of them: delivery by each."""
+    with fresh_database(options.polls // 2) as (database, sessions):
+        return cross_between(options, database, sessions)
+
+
+def cross_between(options: Namespace, database: Path | str, sessions: list[Session]) -> Figures:
+    """The same of a database that there is."""
     worker_class, settings = options.worker_class, {"CHAT_DOORBELL": options.doorbell}
     with (
-        fresh_database(options.polls // 2) as (database, sessions),
         Server(database, worker_class, options.polls, settings, BOTH_CORES) as same,
         Server(database, worker_class, options.polls, settings, BOTH_CORES) as another,
     ):

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests: Debian's package, a folder of its own, a Unix socket, and every COMMIT on disk."""
+"""A PostgreSQL of the tests: Debian's package, a folder and a socket of its own, and every COMMIT on disk."""
 
 import ctypes
 import itertools
@@ -78,9 +78,11 @@ class Postgres:
 
     def new(self) -> str:
         """The address of a database that nobody else has, with the schema."""
-        name = f"chat{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        return self.url(name)
+        return self._new(TEMPLATE)
+
+    def empty(self) -> str:
+        """The address of one with nothing in it."""
+        return self._new("template0")
 
     def url(self, name: str) -> str:
         """The address of a database of this name."""
@@ -90,6 +92,11 @@ class Postgres:
     def log(self) -> str:
         """What it has said."""
         return (self.folder / "log").read_text()
+
+    def _new(self, template: str) -> str:
+        name = f"chat{next(self._numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

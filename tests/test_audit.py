@@ -324,7 +324,7 @@ def test_no_secret_and_no_message_is_in_it(server, admin):
     )
     Visitor(server).post(link, password=PASSWORD)
     office.post("/profile/password", password=PASSWORD, new_password="another horse")
-    rows = str(server.database.read(lambda db: [dict(row) for row in db["audit"].rows]))
+    rows = str(server.database.read(lambda db: [dict(row) for row in db.conn.execute("SELECT * FROM audit")]))
     assert "password_changed" in rows and "transcript_read" in rows
     for secret in (
         PASSWORD,

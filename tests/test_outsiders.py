@@ -313,10 +313,10 @@ def house(site):
     assert send(client, taken, canary().encode(), f"{canary()}.txt", message=canary()).status == 201
     rows = site.database.read(
         lambda db: {
-            "emails": [row["email"] for row in db["users"].rows],
-            "message": next(db.query("SELECT max(id) AS id FROM messages"))["id"],
-            "entry": next(db.query("SELECT max(id) AS id FROM ledger"))["id"],
-            "reply": next(db.query("SELECT max(id) AS id FROM replies"))["id"],
+            "emails": [row["email"] for row in db.conn.execute("SELECT email FROM users")],
+            "message": db.conn.execute("SELECT max(id) FROM messages").fetchone()[0],
+            "entry": db.conn.execute("SELECT max(id) FROM ledger").fetchone()[0],
+            "reply": db.conn.execute("SELECT max(id) FROM replies").fetchone()[0],
         }
     )
     canaries += [*rows["emails"], link, client.token, agent.token, hash_token(client.token).hex()]

@@ -45,7 +45,7 @@ def by_email(server, email):
 
 def kept(server, user_id):
     """What they are, and have."""
-    row = server.database.read(lambda db: dict(db["users"].get(user_id)))
+    row = server.database.read(lambda db: dict(store.users.by_id(db, user_id)))
     return {name: value for name, value in row.items() if not is_of_the_moment(name) and name != "revision"}
 
 

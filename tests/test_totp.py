@@ -6,6 +6,7 @@ from time import time
 import pyotp
 import pytest
 
+from chat import store
 from tests.pages.house import assert_safe
 from tests.pages.visitor import PASSWORD, Visitor, email_of, link_in, log_in
 from tests.threads import together
@@ -75,7 +76,9 @@ def test_it_is_set_up_on_the_profile_with_a_picture_and_a_key(server, agent):
     assert "10 recovery codes are left." in shown.text
     for page in (shown, visitor.open("/profile")):
         assert key not in page.body.decode() and codes[0] not in page.body.decode()
-    stored = server.database.read(lambda db: str([dict(row) for row in db["recovery_codes"].rows]))
+    stored = server.database.read(
+        lambda db: str([*map(dict, db.conn.execute("SELECT * FROM recovery_codes"))])
+    )
     assert not [code for code in codes if code in stored]
 
 
@@ -127,8 +130,8 @@ def test_a_code_is_good_once_and_no_earlier_one_after_it(server, guarded):
 def test_no_code_is_taken_that_is_older_than_one_that_was_used(server, guarded):
     email, phone, _ = guarded
     ahead = int(time()) // 30 + 2
-    row = server.database.read(lambda db: next(db["users"].rows_where("email = ?", [email])))
-    server.database.write(lambda db: db["users"].update(row["id"], {"totp_step": ahead}))
+    row = server.database.read(lambda db: store.users.by_email(db, email))
+    server.database.write(lambda db: store.users.update(db, row["id"], totp_step=ahead))
     assert api(server, email, phone.code()).json["code"] == "code_wrong"
 
 
@@ -202,7 +205,7 @@ def test_an_administrator_or_the_console_resets_it(server, guarded, run):
     email, _, codes = guarded
     admin = server.person("admin")
     office = Visitor(server, admin)
-    person = server.database.read(lambda db: next(db["users"].rows_where("email = ?", [email])))
+    person = server.database.read(lambda db: store.users.by_email(db, email))
     place, begun = f"/admin/people/{person['id']}", log_in(server, email)
     office.fill(place, f"{place}/reset-code")
     assert api(server, email).status == 200

@@ -108,7 +108,9 @@ class TwoPeople(RuleBasedStateMachine):
         ids = {side: one.id for side, one in made.items()}
         self.people, self.agent_id = made, made["agent"].id
         self.stranger = self.server.person("client")
-        rows = self.server.database.read(lambda db: {row["id"]: row["email"] for row in db["users"].rows})
+        rows = self.server.database.read(
+            lambda db: dict(db.conn.execute("SELECT id, email FROM users").fetchall())
+        )
         self.emails = {side: rows[ids[side]] for side in PEOPLE}
         self.talks, self.began = [], monotonic()
         # The inbox, as who goes on from a cursor knows it: (where they are, the cards, those that are gone).

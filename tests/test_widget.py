@@ -249,7 +249,9 @@ def test_a_guest_who_asked_nothing_is_forgotten_after_a_day(runtime):
 
     def left():
         retention._work()
-        return runtime.database.read(lambda db: {row["name"] for row in db["users"].rows})
+        return runtime.database.read(
+            lambda db: {row["name"] for row in db.conn.execute("SELECT name FROM users")}
+        )
 
     pass_time(runtime.database, DAY_MS / 1000 - 60)
     assert left() == {"Idle", "Asker"}

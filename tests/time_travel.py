@@ -18,7 +18,7 @@ def pass_time(
         if outage:
             return
         db.conn.execute("UPDATE server SET heartbeat_at = heartbeat_at + ?", (ms,))
-        marks = ", ".join("?" * len(away))
+        marks = ", ".join("?" * len(away)) or "0"
         db.conn.execute(
             f"UPDATE users SET seen_at = seen_at + ? WHERE seen_at > 0 AND id NOT IN ({marks})", (ms, *away)
         )

@@ -2,6 +2,10 @@
 
 Instants are integer milliseconds since 1970, UTC. Every state change takes the next `revision.head` and
 stamps the rows that it changed with it.
+
+PostgreSQL begins with its own files, which have the migrations up to BASELINE in
+chat/database/postgresql/schema.py; later ones run on both engines as they are written. So they are in what
+both speak: `ALTER TABLE … ADD COLUMN`, `CREATE INDEX`, `UPDATE`; new tables and triggers ask `db.engine`.
 """
 
 import hashlib
@@ -1400,3 +1404,5 @@ def m032_conditions(db: Connection) -> None:
         db.conn.execute(f"CREATE INDEX chat_sessions_{name} ON {columns} WHERE {condition}")
     db.conn.execute("DROP INDEX reviews_agent")
     db.conn.execute("CREATE INDEX reviews_agent ON reviews (agent_id, chat_session_id) WHERE is_public = 1")
+    db.conn.execute("DROP INDEX reports_state")
+    db.conn.execute("CREATE INDEX reports_state ON reports ((iif(done_at IS NULL, 1, 0)), id)")

@@ -1,11 +1,10 @@
 """Chat sessions to look into again."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from chat.database.connection import Connection
 from chat.store.rows import SessionRow
-from chat.store.search import asked
+from chat.store.search import asked, matching
 from chat.store.sessions import COLUMNS, TABLES, ids_of_client
 
 # Messages, the newest, whose sessions a search finds.
@@ -28,20 +27,19 @@ def search(
     ]
     if words:
         found.append(f"""s.id IN (
-            SELECT chat_session_id FROM messages WHERE id IN (
-                SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT {MOST_FOUND:d}
-            )
+            SELECT chat_session_id FROM messages WHERE id IN ({matching(db, MOST_FOUND)})
         )""")
     return _many(
         db,
         f"""
-        WHERE s.id < :before_id AND (:status IS NULL OR status = :status) AND ({" OR ".join(found) or "true"})
+        WHERE s.id < :before_id AND (CAST(:status AS TEXT) IS NULL OR status = :status)
+            AND ({" OR ".join(found) or "true"})
         ORDER BY s.id DESC LIMIT {limit:d}
         """,
         {
             "status": status,
             "before_id": before_id,
-            "asked": asked(words, "admin", 0) if words else "",
+            "asked": asked(db, words) if words else "",
             **{f"name_{number}": name for number, name in enumerate(names)},
         },
     )
@@ -61,14 +59,19 @@ def of_client(db: Connection, client_id: int, before_id: int, limit: int) -> lis
 
 def count(db: Connection, client_id: int) -> tuple[int, int, list[str]]:
     """How many of the client's were accepted, how many of these have ended, and in which currencies."""
-    total, ended, currencies = db.conn.execute(
+    rows = db.conn.execute(
         f"""
-        SELECT count(*), count(*) FILTER (WHERE status = 'ended'), json_group_array(DISTINCT currency)
+        SELECT currency, count(*) AS total, count(*) FILTER (WHERE status = 'ended') AS ended
         FROM chat_sessions WHERE id IN {ids_of_client("?1")} AND accepted_at IS NOT NULL
+        GROUP BY currency ORDER BY currency
         """,
         (client_id,),
-    ).fetchone()
-    return total, ended, json.loads(currencies)
+    ).fetchall()
+    return (
+        sum(row["total"] for row in rows),
+        sum(row["ended"] for row in rows),
+        [row["currency"] for row in rows],
+    )
 
 
 def _many(db: Connection, where: str, values: Mapping[str, object]) -> list[SessionRow]:

@@ -15,8 +15,8 @@ def add(db: Connection, key: bytes, cost: int, now: int) -> None:
     """It has used `cost` more (ms)."""
     db.conn.execute(
         """
-        INSERT INTO attempts (key, full_at) VALUES (?1, ?3 + ?2)
-        ON CONFLICT (key) DO UPDATE SET full_at = max(full_at, ?3) + ?2
+        INSERT INTO attempts (key, full_at) VALUES (?1, CAST(?3 AS INTEGER) + ?2)
+        ON CONFLICT (key) DO UPDATE SET full_at = max(attempts.full_at, ?3) + ?2
         """,
         (key, cost, now),
     )

@@ -45,13 +45,14 @@ def listed(
     return db.conn.execute(
         f"""
         WITH found AS MATERIALIZED (
-            SELECT id FROM users WHERE (:user_id IS NULL OR id = :user_id)
+            SELECT id FROM users WHERE (CAST(:user_id AS INTEGER) IS NULL OR id = :user_id)
                 AND instr(folded(name || ' ' || email), :text) > 0
         )
         SELECT audit.*, actor.name AS actor_name, person.name AS user_name FROM audit
         LEFT JOIN users actor ON actor.id = actor_id LEFT JOIN users person ON person.id = user_id
-        WHERE audit.id < :before_id AND (:kind IS NULL OR kind = :kind)
-            AND (CAST(:is_all AS INTEGER) = 1 OR actor_id IN found OR user_id IN found)
+        WHERE audit.id < :before_id AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)
+            AND (CAST(:is_all AS INTEGER) = 1 OR actor_id IN (SELECT id FROM found)
+                OR user_id IN (SELECT id FROM found))
         ORDER BY audit.id DESC LIMIT {limit:d}
         """,
         {

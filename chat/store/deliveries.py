@@ -5,14 +5,14 @@ from chat.store.rows import DeliveryRow
 
 # A session is created before its first message, resumed before the message that did it, and has ended before
 # its receipt: they may be of one revision.
-_NEWS = """
+_NEWS = f"""
     SELECT type, subject_id, at, data, revision, id AS place FROM happenings WHERE revision <= :bound
         AND type NOT LIKE 'receipt.%'
     UNION ALL
-    SELECT 'message.created', id, created_at, '{}', revision, 1 << 61 FROM messages
+    SELECT 'message.created', id, created_at, '{{}}', revision, {1 << 61:d} FROM messages
     WHERE id > (SELECT hooked_message_id FROM server) AND id <= :upto
     UNION ALL
-    SELECT type, subject_id, at, data, revision, (1 << 62) + id FROM happenings WHERE revision <= :bound
+    SELECT type, subject_id, at, data, revision, {1 << 62:d} + id FROM happenings WHERE revision <= :bound
         AND type LIKE 'receipt.%'
 """
 
@@ -51,7 +51,7 @@ def queue(db: Connection, most: int, until_at: int) -> None:
         SELECT w.id, 'msg_' || lower(hex(randomblob(16))), n.type, subject_id, at, data, :until_at
         FROM ({_NEWS}) n JOIN webhooks w ON w.off_at IS NULL AND n.revision > w.since_revision
             AND instr(' ' || w.events || ' ', ' ' || n.type || ' ') > 0
-        ORDER BY n.revision, n.place
+        ORDER BY n.revision, n.place, w.id
         """,
         {"upto": upto, "bound": bound, "until_at": until_at},
     )
@@ -126,7 +126,7 @@ def listed(db: Connection, webhook_id: int, before_id: int, limit: int) -> list[
 def old(db: Connection, done_at: int, limit: int) -> list[int]:
     """The ids of some that were done by then."""
     rows = db.conn.execute(
-        f"SELECT id FROM deliveries WHERE done_at <= ? ORDER BY done_at LIMIT {limit:d}", (done_at,)
+        f"SELECT id FROM deliveries WHERE done_at <= ? ORDER BY done_at, id LIMIT {limit:d}", (done_at,)
     ).fetchall()
     return [row[0] for row in rows]
 

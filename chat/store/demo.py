@@ -49,4 +49,6 @@ def has_others(db: Connection, domain: str) -> bool:
 def attend(db: Connection, there: Mapping[int, int]) -> None:
     """So many agents were there in these quarters, and all but one of them took requests."""
     rows = [(quarter, count, max(0, count - 1)) for quarter, count in there.items()]
-    db.conn.executemany("INSERT INTO attendance VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    db.conn.executemany(
+        "INSERT INTO attendance (quarter, there, taking) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows
+    )

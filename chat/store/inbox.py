@@ -18,7 +18,7 @@ _SELECT = f"""
                 SELECT 1 FROM messages m WHERE m.chat_session_id = s.id AND m.sender_id <> :user_id
                     AND m.id > iif(s.client_id = :user_id, s.client_read_id, s.agent_read_id)
                 LIMIT 100
-            )
+            ) AS newest
         ) AS unread,
         (
             SELECT m.created_at FROM messages m

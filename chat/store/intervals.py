@@ -38,7 +38,10 @@ def switch(
             INSERT INTO billing_intervals
                 (chat_session_id, agent_id, rate_cents, reason, started_at, first_message_id, share_percent)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(
-                (SELECT share_percent FROM billing_intervals WHERE chat_session_id = ?1 AND agent_id = ?2),
+                (
+                    SELECT share_percent FROM billing_intervals
+                    WHERE chat_session_id = ?1 AND agent_id = ?2 ORDER BY id LIMIT 1
+                ),
                 (SELECT share_percent FROM users WHERE id = ?2),
                 ?7
             ))

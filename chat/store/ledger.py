@@ -77,10 +77,10 @@ def debit_minute(
         """
         INSERT INTO ledger
             (user_id, kind, amount_cents, currency, chat_session_id, segment, minute, reason, created_at)
-        VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, 'Minute ' || ?5, ?6)
+        VALUES (?1, 'minute', ?2, (SELECT currency FROM server), ?3, ?4, ?5, ?7, ?6)
         RETURNING id
         """,
-        (user_id, -cents, chat_session_id, segment, minute, at),
+        (user_id, -cents, chat_session_id, segment, minute, at, f"Minute {minute}"),
     )
     books.seal(db, "ledger", cursor.fetchone()[0])
     return True

@@ -59,9 +59,9 @@ def keep(db: Connection, mail: MailRow, now: int) -> bool:
     """Whether nobody has told it meanwhile."""
     cursor = db.conn.execute(
         """
-        INSERT INTO mailed VALUES (:user_id, :kind, :about, :now)
-        ON CONFLICT DO UPDATE SET at = excluded.at WHERE kind = 'unread'
-            AND at <= (SELECT seen_at FROM users WHERE id = mailed.user_id)
+        INSERT INTO mailed (user_id, kind, about, at) VALUES (:user_id, :kind, :about, :now)
+        ON CONFLICT (user_id, kind, about) DO UPDATE SET at = excluded.at WHERE mailed.kind = 'unread'
+            AND mailed.at <= (SELECT seen_at FROM users WHERE id = mailed.user_id)
         """,
         {**dict(mail), "now": now},
     )
@@ -81,7 +81,7 @@ def unread(db: Connection, agent_id: int) -> list[UnreadRow]:
         SELECT client.name AS client_name, count(*) AS count, substr(last.message, 1, 200) AS last_message,
             {KIND.format("last.id")} AS last_attachment
         FROM {_UNREAD} JOIN users client ON client.id = s.client_id JOIN users a ON a.id = s.agent_id
-        WHERE s.agent_id = ? AND ({_GOING_ON} OR {_ENDED}) GROUP BY s.id ORDER BY last.id
+        WHERE s.agent_id = ? AND ({_GOING_ON} OR {_ENDED}) GROUP BY s.id, client.id, last.id ORDER BY last.id
         """,
         (agent_id,),
     ).fetchall()

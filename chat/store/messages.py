@@ -7,6 +7,8 @@ from chat.database.connection import Connection
 from chat.store.attachments import KIND
 from chat.store.rows import Message, SaidRow, SentRow, Side
 
+# An id that no message has.
+ABOVE_ALL = 1 << 62
 _SELECT = """
     SELECT m.id, m.chat_session_id, m.sender_type, m.sender_id, users.name AS sender_name, m.message,
         datetime(m.created_at / 1000, 'unixepoch') AS created_at,
@@ -57,11 +59,11 @@ def first_revision_after(db: Connection, chat_session_id: int, last_id: int) -> 
     What was never edited has revisions in the order of ids: beyond the first such message they are higher.
     """
     row = db.conn.execute(
-        """
+        f"""
         SELECT min(revision) FROM messages WHERE chat_session_id = ?1 AND id > ?2 AND id <= coalesce((
             SELECT id FROM messages WHERE chat_session_id = ?1 AND id > ?2 AND edited_at IS NULL
             ORDER BY id LIMIT 1
-        ), 1 << 62)
+        ), {ABOVE_ALL:d})
         """,
         (chat_session_id, last_id),
     ).fetchone()
@@ -90,11 +92,11 @@ def sent_at(db: Connection, chat_session_id: int, message_id: int) -> int | None
 def newest_at(db: Connection, chat_session_id: int, at: int, known_id: int) -> int:
     """The newest message that there was at this instant, or 0; one that is no newer is known."""
     row = db.conn.execute(
-        """
+        f"""
         SELECT coalesce(max(id), 0) FROM messages WHERE chat_session_id = ?1 AND id < coalesce((
             SELECT id FROM messages WHERE chat_session_id = ?1 AND id > ?3 AND created_at > ?2
             ORDER BY id LIMIT 1
-        ), 1 << 62)
+        ), {ABOVE_ALL:d})
         """,
         (chat_session_id, at, known_id),
     ).fetchone()
@@ -108,7 +110,7 @@ def count_since(db: Connection, chat_session_id: int, side: Side, at: int, newes
         SELECT count(*) FROM (
             SELECT sender_type, created_at FROM messages WHERE chat_session_id = ? ORDER BY id DESC
             LIMIT {newest:d}
-        ) WHERE sender_type = ? AND created_at > ?
+        ) AS newest WHERE sender_type = ? AND created_at > ?
         """,
         (chat_session_id, side, at),
     ).fetchone()

@@ -68,7 +68,7 @@ def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limi
     """What somebody wrote, and if it `is_whole` what is kept about them; newest first."""
     return db.conn.execute(
         f"""
-        {_SELECT} WHERE notes.id < ?3 AND (author_id = ?1 OR (?2 AND client_id = ?1))
+        {_SELECT} WHERE notes.id < ?3 AND (author_id = ?1 OR (?2 = 1 AND client_id = ?1))
         ORDER BY notes.id DESC LIMIT {limit:d}
         """,
         (user_id, is_whole, before_id),

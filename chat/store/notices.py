@@ -47,8 +47,10 @@ def keep(db: Connection, notice: NoticeRow) -> bool:
     """Whether nobody has told it meanwhile."""
     cursor = db.conn.execute(
         """
-        INSERT INTO notices VALUES (:chat_session_id, :user_id, :kind, :message_id)
-        ON CONFLICT DO UPDATE SET message_id = excluded.message_id WHERE message_id < excluded.message_id
+        INSERT INTO notices (chat_session_id, user_id, kind, message_id)
+        VALUES (:chat_session_id, :user_id, :kind, :message_id)
+        ON CONFLICT (chat_session_id, user_id, kind) DO UPDATE SET message_id = excluded.message_id
+            WHERE notices.message_id < excluded.message_id
         """,
         dict(notice),
     )

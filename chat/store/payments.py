@@ -188,7 +188,8 @@ def finish(db: Connection, refund_id: int, status: str, provider_id: str | None)
     cursor = db.conn.execute(
         """
         UPDATE payment_refunds SET status = ?2, provider_id = coalesce(provider_id, ?3)
-        WHERE id = ?1 AND status <> 'refused' AND (status <> ?2 OR provider_id IS NULL AND ?3 IS NOT NULL)
+        WHERE id = ?1 AND status <> 'refused'
+            AND (status <> ?2 OR provider_id IS NULL AND CAST(?3 AS TEXT) IS NOT NULL)
         """,
         (refund_id, status, provider_id),
     )

@@ -54,7 +54,8 @@ def listed(db: Connection, is_open: bool, before_id: int, limit: int) -> list[Re
     """The newest with lower ids."""
     return db.conn.execute(
         f"""
-        {_SELECT} WHERE (done_at IS NULL) = ? AND reports.id < ? ORDER BY reports.id DESC LIMIT {limit:d}
+        {_SELECT} WHERE iif(done_at IS NULL, 1, 0) = ? AND reports.id < ?
+        ORDER BY reports.id DESC LIMIT {limit:d}
         """,
         (is_open, before_id),
     ).fetchall()
@@ -62,7 +63,7 @@ def listed(db: Connection, is_open: bool, before_id: int, limit: int) -> list[Re
 
 def count_open(db: Connection) -> int:
     """How many nobody has seen to."""
-    row = db.conn.execute("SELECT count(*) FROM reports WHERE (done_at IS NULL) = 1").fetchone()
+    row = db.conn.execute("SELECT count(*) FROM reports WHERE iif(done_at IS NULL, 1, 0) = 1").fetchone()
     return int(row[0])
 
 
@@ -72,7 +73,7 @@ def count_about(db: Connection, client_id: int, reporter_id: int | None) -> tupl
         f"""
         SELECT count(*) FILTER (WHERE done_at IS NULL), count(done_at) FROM reports
         WHERE chat_session_id IN {ids_of_client("?1")}
-            AND reporter_id <> ?1 AND (?2 IS NULL OR reporter_id = ?2)
+            AND reporter_id <> ?1 AND (CAST(?2 AS INTEGER) IS NULL OR reporter_id = ?2)
         """,
         (client_id, reporter_id),
     ).fetchone()
@@ -85,7 +86,7 @@ def waits(db: Connection, user_id: int) -> bool:
         """
         SELECT EXISTS (
             SELECT 1 FROM reports JOIN chat_sessions s ON s.id = chat_session_id
-            WHERE (done_at IS NULL) = 1 AND ? IN (reporter_id, s.client_id, s.agent_id)
+            WHERE iif(done_at IS NULL, 1, 0) = 1 AND ? IN (reporter_id, s.client_id, s.agent_id)
         )
         """,
         (user_id,),
@@ -97,7 +98,7 @@ def of_person(db: Connection, user_id: int, is_whole: bool, before_id: int, limi
     """What somebody reported, and if it `is_whole` what others did of their sessions; newest first."""
     return db.conn.execute(
         f"""
-        {_SELECT} WHERE reports.id < ?3 AND (reporter_id = ?1 OR (?2 AND ?1 IN (s.client_id, s.agent_id)))
+        {_SELECT} WHERE reports.id < ?3 AND (reporter_id = ?1 OR (?2 = 1 AND ?1 IN (s.client_id, s.agent_id)))
         ORDER BY reports.id DESC LIMIT {limit:d}
         """,
         (user_id, is_whole, before_id),

@@ -70,5 +70,6 @@ def _select(
     db: Connection, what: str, where: str, groups: str, since: int, until: int, agent_id: int | None
 ) -> list[tuple[Any, ...]]:
     values = {"since": since, "until": until, "agent_id": agent_id}
-    query = f"SELECT {what} FROM chat_sessions s {where} GROUP BY {groups}"
+    order = groups.replace("1", "1 NULLS FIRST")
+    query = f"SELECT {what} FROM chat_sessions s {where} GROUP BY {groups} ORDER BY {order}"
     return list(map(tuple, db.conn.execute(query, values).fetchall()))

@@ -19,7 +19,10 @@ def begin(db: Connection, token_hash: bytes, user_id: int, key: str | None, now:
         """,
         (now, user_id, MOST - 1),
     )
-    db.conn.execute("INSERT INTO second_steps VALUES (?, ?, ?, ?)", (token_hash, user_id, key, until))
+    db.conn.execute(
+        "INSERT INTO second_steps (token_hash, user_id, totp_key, expires_at) VALUES (?, ?, ?, ?)",
+        (token_hash, user_id, key, until),
+    )
 
 
 def end(db: Connection, user_id: int) -> None:
@@ -78,4 +81,7 @@ def replace(db: Connection, user_id: int, key: str | None, code_hashes: Iterable
         (key, user_id),
     )
     db.conn.execute("DELETE FROM recovery_codes WHERE user_id = ?", (user_id,))
-    db.conn.executemany("INSERT INTO recovery_codes VALUES (?, ?)", [(user_id, each) for each in code_hashes])
+    db.conn.executemany(
+        "INSERT INTO recovery_codes (user_id, code_hash) VALUES (?, ?)",
+        [(user_id, each) for each in code_hashes],
+    )

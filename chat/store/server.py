@@ -72,8 +72,9 @@ def _newest_of_open(db: Connection) -> int | None:
     row = db.conn.execute(
         """
         SELECT max(at) FROM (
-            SELECT max(max(created_at, last_activity_at), max(coalesce(active_since, 0), coalesce(paused_at, 0)))
-                AS at FROM chat_sessions WHERE status <> 'ended'
+            SELECT max(
+                max(created_at, last_activity_at), max(coalesce(active_since, 0), coalesce(paused_at, 0))
+            ) AS at FROM chat_sessions WHERE status <> 'ended'
             UNION ALL SELECT max(started_at) FROM billing_intervals i
             JOIN chat_sessions s ON s.id = chat_session_id WHERE s.status <> 'ended'
         ) AS known

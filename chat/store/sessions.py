@@ -241,7 +241,7 @@ def ids_of_person(db: Connection, user_id: int) -> list[int]:
 def due(db: Connection, now: int, limit: int) -> list[int]:
     """The ids of those in which something has fallen due."""
     rows = db.conn.execute(
-        "SELECT id FROM chat_sessions WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        "SELECT id FROM chat_sessions WHERE due_at <= ? ORDER BY due_at, id LIMIT ?", (now, limit)
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -323,14 +323,14 @@ def mark_delivered(db: Connection, delivered: Sequence[tuple[int, int, int]], fi
     return db.conn.execute(
         """
         WITH delivered AS (
-            SELECT key, CAST(value ->> 0 AS INTEGER) AS id, CAST(value ->> 1 AS INTEGER) AS client,
+            SELECT key, CAST(value ->> 0 AS INTEGER) AS session_id, CAST(value ->> 1 AS INTEGER) AS client,
                 CAST(value ->> 2 AS INTEGER) AS agent
             FROM json_each(?)
         )
         UPDATE chat_sessions AS s SET revision = ? + delivered.key,
             client_delivered_id = max(client_delivered_id, min(delivered.client, last_message_id)),
             agent_delivered_id = max(agent_delivered_id, min(delivered.agent, last_message_id))
-        FROM delivered WHERE s.id = delivered.id AND status <> 'ended'
+        FROM delivered WHERE s.id = delivered.session_id AND status <> 'ended'
             AND (client_delivered_id < min(delivered.client, last_message_id)
                 OR agent_delivered_id < min(delivered.agent, last_message_id))
         RETURNING id, client_id, agent_id, previous_agent_id, is_for_any, status, owner_revision, revision
@@ -399,13 +399,15 @@ def limits(db: Connection, chat_session_id: int) -> list[LimitRow]:
 
 def waits(db: Connection, agent_id: int | None, since: int, limit: int) -> list[int]:
     """How long the last requests waited that were made to this agent, or to any, and accepted since then."""
-    which = "is_for_any = 1" if agent_id is None else "agent_id = ?2 AND is_for_any = 0 AND segment = 0"
+    which = (
+        "is_for_any = 1" if agent_id is None else "agent_id = :agent_id AND is_for_any = 0 AND segment = 0"
+    )
     rows = db.conn.execute(
         f"""
-        SELECT accepted_at - created_at, ?2 FROM chat_sessions
-        WHERE {which} AND accepted_at >= ?1 ORDER BY accepted_at DESC LIMIT {limit:d}
+        SELECT accepted_at - created_at FROM chat_sessions
+        WHERE {which} AND accepted_at >= :since ORDER BY accepted_at DESC LIMIT {limit:d}
         """,
-        (since, agent_id),
+        {"since": since, "agent_id": agent_id},
     ).fetchall()
     return [row[0] for row in rows]
 
@@ -450,7 +452,8 @@ def _of_users(
     rows = db.conn.execute(
         f"""
         WITH gone AS MATERIALIZED (
-            SELECT id AS user_id, seen_at FROM users WHERE (?1 IS NULL OR seen_at <= ?1) AND id IN ({marks})
+            SELECT id AS user_id, seen_at FROM users WHERE (CAST(?1 AS INTEGER) IS NULL OR seen_at <= ?1)
+                AND id IN ({marks})
         )
         {select.format(side="client")} UNION {select.format(side="agent")}
         """,

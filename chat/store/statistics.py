@@ -27,7 +27,7 @@ def messages(db: Connection, since: int, until: int) -> Counts:
         )
         SELECT created_at / {QUARTER_MS}, count(*)
         FROM talks CROSS JOIN messages ON chat_session_id = talks.id
-        WHERE created_at >= :since AND created_at < :until GROUP BY 1
+        WHERE created_at >= :since AND created_at < :until GROUP BY 1 ORDER BY 1
         """,
         since=since,
         until=until,
@@ -70,7 +70,7 @@ def earned(
         WHERE status = 'ended' AND segment = 0 AND ended_at >= :since AND ended_at < :until
             AND currency = :currency {_of(client_id)}
             AND agent_id {"IS NOT NULL" if agent_id is None else "= :agent_id"}
-        GROUP BY 1, 2
+        GROUP BY 1, 2 ORDER BY 1, 2
         """,
         since=since,
         until=until,
@@ -94,7 +94,7 @@ def credited(
             AND content ->> 'currency' = :currency {_of(client_id, "chat_session_id")}
             AND CAST(part.value ->> 'agent_id' AS INTEGER)
                 {"IS NOT NULL" if agent_id is None else "= :agent_id"}
-        GROUP BY 1, 2
+        GROUP BY 1, 2 ORDER BY 1, 2
         """,
         since=since,
         until=until,
@@ -151,7 +151,7 @@ def ratings(db: Connection, since: int, until: int) -> Counts:
         """
         SELECT agent_id, rating, count(*) FROM chat_sessions
         WHERE status = 'ended' AND ended_at >= :since AND ended_at < :until AND rating IS NOT NULL
-        GROUP BY 1, 2
+        GROUP BY 1, 2 ORDER BY 1, 2
         """,
         since=since,
         until=until,

@@ -87,7 +87,7 @@ def revoke_all(
     rows = db.conn.execute(
         """
         UPDATE auth_tokens SET revoked_at = ?, revision = ?
-        WHERE user_id = ? AND token_hash <> ? AND (label IS NULL OR ?) AND revoked_at IS NULL
+        WHERE user_id = ? AND token_hash <> ? AND (label IS NULL OR ? = 1) AND revoked_at IS NULL
         RETURNING token_hash
         """,
         (now, revision, user_id, but, with_labelled),
@@ -117,7 +117,7 @@ def look(db: Connection, token_hash: bytes, page: str, until: int) -> None:
     db.conn.execute(
         """
         UPDATE auth_tokens SET looking_page = ?2, looking_until = ?3
-        WHERE token_hash = ?1 AND (?3 OR looking_page = ?2)
+        WHERE token_hash = ?1 AND (?3 > 0 OR looking_page = ?2)
         """,
         (token_hash, page, until),
     )

@@ -77,9 +77,9 @@ def agents(
             (SELECT avg(rating) FROM chat_sessions s
                 WHERE s.agent_id = users.id AND rating IS NOT NULL) AS rating
         FROM users LEFT JOIN profiles ON agent_id = users.id
-        WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (?2 IS NULL OR id = ?2)
+        WHERE role = 'agent' AND id > ?1 AND disabled_at IS NULL AND (CAST(?2 AS INTEGER) IS NULL OR id = ?2)
             AND (CAST(?4 AS TEXT) IS NULL OR instr(' ' || languages || ' ', ' ' || ?4 || ' ') > 0)
-            AND (?5 IS NULL OR rate_cents <= ?5)
+            AND (CAST(?5 AS INTEGER) IS NULL OR rate_cents <= ?5)
         ORDER BY id LIMIT {limit:d}
         """,
         (after_id, only_id, client_id, language, most_cents),
@@ -137,7 +137,7 @@ def erase(db: Connection, user_id: int, name: str, now: int) -> None:
     email = "(SELECT email FROM users WHERE id = :user_id)"
     for statement in (
         f"DELETE FROM links WHERE user_id = :user_id OR mailed_to = {email}",
-        f"DELETE FROM outbox WHERE kind = 'mail' AND target IN (CAST(:user_id AS TEXT), {email})",
+        f"DELETE FROM outbox WHERE kind = 'mail' AND target IN (:user_key, {email})",
         """
         UPDATE users SET name = :name, email = 'erased-' || id, password_hash = '', headline = '',
             language = NULL, disabled_at = coalesce(disabled_at, :now), is_available = 0, totp_key = NULL,
@@ -159,7 +159,7 @@ def erase(db: Connection, user_id: int, name: str, now: int) -> None:
         "DELETE FROM profiles WHERE agent_id = :user_id",
         "DELETE FROM portraits WHERE user_id = :user_id",
     ):
-        db.conn.execute(statement, {"user_id": user_id, "name": name, "now": now})
+        db.conn.execute(statement, {"user_id": user_id, "user_key": str(user_id), "name": name, "now": now})
 
 
 def being_erased(db: Connection) -> list[int]:

@@ -248,12 +248,9 @@ def test_what_is_on_a_page_is_exported_and_gone_when_its_agent_is_erased(server,
     assert client.request("GET", address).status == client.open(f"/agents/{agent.person.id}").status == 404
 
     def left(db):
-        return [
-            db["profiles"].count_where("agent_id = ?", [agent.person.id]),
-            db["portraits"].count_where("user_id = ?", [agent.person.id]),
-        ]
+        return store.profiles.of_agent(db, agent.person.id), store.portraits.hashes(db).get(agent.person.id)
 
-    assert server.database.read(left) == [0, 0]
+    assert server.database.read(left) == (None, None)
 
 
 def test_words_of_who_is_erased_are_read_no_more(server, client, agent, run):

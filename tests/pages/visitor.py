@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urlsplit
 
+from chat import store
 from tests.server import PASSWORD
 
 numbers = itertools.count(1)
@@ -221,4 +222,4 @@ def page_of(admin, email):
 
 def email_of(server, person):
     """What somebody signs in with."""
-    return server.database.read(lambda db: db["users"].get(person.id)["email"])
+    return server.database.read(lambda db: store.users.by_id(db, person.id)["email"])

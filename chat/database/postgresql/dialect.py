@@ -56,4 +56,5 @@ def translate(sql: str) -> tuple[str, tuple[str, ...] | None]:
             return WORDS[token["word"]]
         return token["kept"] or ""
 
-    return _TOKEN.sub(replaced, sql), tuple(names) or None
+    statement = _TOKEN.sub(replaced, sql)
+    return statement, None if highest else tuple(names)

@@ -2,13 +2,14 @@
 
 A new database begins with the files beside this one, which have all migrations up to BASELINE; they are not
 edited afterwards. Those that come later are run as they are written in chat/database/migrations.py, through
-the same connection as the store's statements: so they are written in what both engines speak (`ALTER TABLE …
-ADD COLUMN`, `CREATE INDEX`, `CREATE TABLE` without STRICT), or ask `db.engine` where they cannot be.
+the same connection as the store's statements: so they are in what both engines speak (`ALTER TABLE … ADD
+COLUMN`, `CREATE INDEX`, `UPDATE`), and ask `db.engine` where they cannot be, as for new tables and triggers.
 """
 
 from pathlib import Path
 
 from chat.database import migrations
+from chat.database.connection import Connection
 from chat.database.postgresql import lexemes
 from chat.database.postgresql.connection import PostgreSQLConnection
 
@@ -32,6 +33,11 @@ def require_newest(db: PostgreSQLConnection) -> None:
     migrations.refuse_older(applied(db))
 
 
+def is_there(db: PostgreSQLConnection) -> bool:
+    """Whether the database has one, of whatever version."""
+    return bool(applied(db))
+
+
 def apply(db: PostgreSQLConnection) -> list[str]:
     """Apply what is pending and return its names; raises NewerSchema, and Unfit.
 
@@ -50,6 +56,7 @@ def apply(db: PostgreSQLConnection) -> list[str]:
         for step in migrations.steps(after=applied(db)):
             step(db)
             _note(db, [step.__name__])
+        _compare_bytes(db)
         done = applied(db)[len(before) :]
         db.session.execute("COMMIT")
     except BaseException:
@@ -58,12 +65,7 @@ def apply(db: PostgreSQLConnection) -> list[str]:
     return done
 
 
-def is_there(db: PostgreSQLConnection) -> bool:
-    """Whether the database has anything of ours."""
-    return bool(applied(db))
-
-
-def applied(db: PostgreSQLConnection) -> list[str]:
+def applied(db: Connection) -> list[str]:
     """The names of the migrations that the database has, in the order in which they were applied."""
     is_there = db.conn.execute(
         "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migrations'"
@@ -75,15 +77,11 @@ def applied(db: PostgreSQLConnection) -> list[str]:
 def _begin(db: PostgreSQLConnection) -> None:
     """All of it, in a database that has nothing of ours."""
     _require_fit(db)
-    (collation,) = db.conn.execute(
-        """
-        SELECT quote_ident(collname) FROM pg_collation WHERE collnamespace = 'pg_catalog'::regnamespace
-            AND collname = ANY(string_to_array(?, ' ')) AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
-        ORDER BY array_position(string_to_array(?, ' '), collname::text) LIMIT 1
-        """,
-        (" ".join(COLLATIONS),) * 2,
-    ).fetchone()
-    filled = {"{letters}": lexemes.letters(), "{marks}": lexemes.marks(), "{collation}": collation}
+    filled = {
+        "{letters}": lexemes.letters(),
+        "{marks}": lexemes.marks(),
+        "{collation}": _collation(db),
+    }
     for name in FILES:
         script = Path(__file__).with_name(name).read_text()
         for place, text in filled.items():
@@ -95,11 +93,37 @@ def _begin(db: PostgreSQLConnection) -> None:
     _note(db, names[: names.index(BASELINE) + 1])
 
 
+def _collation(db: Connection) -> str:
+    names = " ".join(COLLATIONS)
+    (found,) = db.conn.execute(
+        """
+        SELECT quote_ident(collname) FROM pg_collation WHERE collnamespace = 'pg_catalog'::regnamespace
+            AND collname = ANY(string_to_array(?1, ' ')) AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
+        ORDER BY array_position(string_to_array(?1, ' '), CAST(collname AS text)) LIMIT 1
+        """,
+        (names,),
+    ).fetchone()
+    return str(found)
+
+
+def _compare_bytes(db: Connection) -> None:
+    """Of texts, as SQLite does: a column that both were given in the same words has the server's way."""
+    for table, column in db.conn.execute(
+        """
+        SELECT CAST(attrelid AS regclass), quote_ident(attname) FROM pg_attribute
+        JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+        WHERE relnamespace = to_regnamespace(current_schema()) AND atttypid = 'text'::regtype
+            AND attcollation <> '"C"'::regcollation AND NOT attisdropped
+        """
+    ).fetchall():
+        db.conn.execute(f'ALTER TABLE {table} ALTER COLUMN {column} TYPE TEXT COLLATE "C"')
+
+
 def _require_fit(db: PostgreSQLConnection) -> None:
     version = db.session.info.server_version // 10000
     if version < LEAST_VERSION:
         raise migrations.Unfit(f"The server is PostgreSQL {version}; {LEAST_VERSION} or newer is needed.")
-    (encoding,) = db.conn.execute("SELECT getdatabaseencoding()").fetchone()
+    encoding = db.session.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise migrations.Unfit(
             f"The database is in {encoding}, which lacks characters that people write. Make one with "
@@ -107,5 +131,5 @@ def _require_fit(db: PostgreSQLConnection) -> None:
         )
 
 
-def _note(db: PostgreSQLConnection, names: list[str]) -> None:
+def _note(db: Connection, names: list[str]) -> None:
     db.conn.executemany("INSERT INTO schema_migrations (name) VALUES (?)", [(name,) for name in names])

@@ -17,6 +17,7 @@ from chat.database.postgresql.connection import PostgreSQLConnection, connect
 from chat.logs import Trouble
 
 CHANNEL = "tete_a_tete"
+TELL = f"SELECT pg_notify('{CHANNEL}', text) FROM unnest(CAST(? AS text[])) AS text"
 # So much is told at a time; of what waits beyond this, the others hear when they look.
 AT_ONCE = 1000
 # How long it waits before it tries a server again that could not be reached.
@@ -116,7 +117,7 @@ class NotifyWire:
                     mouth = connect(self._url)
                     mouth.session.execute("SET synchronous_commit = off")
                     self._own = mouth.session.info.backend_pid
-                mouth.conn.execute(f"SELECT pg_notify('{CHANNEL}', text) FROM unnest(?) AS text", (texts,))
+                mouth.conn.execute(TELL, (texts,))
             except Exception as error:
                 log.warning("The other processes have to look, they could not be told: %s", error)
                 if mouth is not None:
