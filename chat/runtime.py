@@ -11,7 +11,7 @@ from chat import books, counts, money
 from chat.blobs import Blobs
 from chat.database import native
 from chat.database.connection import Connection
-from chat.database.migrations import NewerSchema
+from chat.database.migrations import NewerSchema, Unfit
 from chat.database.opening import EngineMissing, files_of, open_database
 from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
@@ -92,7 +92,7 @@ class Runtime:
     def prepare(self) -> None:
         """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.
 
-        Raises NewerSchema, and DatabaseUnavailable.
+        Raises NewerSchema, Unfit, and DatabaseUnavailable.
         """
         self.database.migrate()
         self.database.write(server.anchor)
@@ -118,7 +118,7 @@ class Runtime:
             self.prepare()
         except DatabaseUnavailable as problem:
             log.error("503 until the database is back: %s", problem)
-        except NewerSchema as error:
+        except (NewerSchema, Unfit) as error:
             _give_up(error)
         except self.database.errors as error:
             _give_up(error)

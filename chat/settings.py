@@ -54,7 +54,8 @@ def _flag(text: str) -> bool:
     return _choice("0", "1")(text) == "1"
 
 
-def _database_url(text: str) -> str:
+def as_database_url(text: str) -> str:
+    """The address of a database, as it is given; raises SettingError."""
     if not re.fullmatch(r"sqlite:///.+|postgres(ql)?://.*", text):
         raise SettingError(
             "sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://user:password@host/name"
@@ -183,7 +184,7 @@ def _setting(default: Any, unit: str, help: str, parse: Callable[[str], Any], is
 class Settings:
     """The settings of one process; a field `name` is read from `CHAT_NAME`."""
 
-    database_url: str = _setting("sqlite:///data/chat.db", "URL", "Where the data lives.", _database_url)
+    database_url: str = _setting("sqlite:///data/chat.db", "URL", "Where the data lives.", as_database_url)
     bind: str = _setting("127.0.0.1:3000", "address", "Where the server listens.", _address)
     prefix: str = _setting(
         "", "path", "Below which path of the host all is, like /chat; nothing is the whole host.", _prefix

@@ -9,7 +9,7 @@ from tests.server import ROOT
 # Each may import from the ones after it, not from the ones before.
 LAYERS = (
     {"cli", "web", "worker"},
-    {"demo", "doctor", "push", "retention", "sweeper"},
+    {"demo", "doctor", "moving", "push", "retention", "sweeper"},
     {"clients", "directory", "erasure", "personal", "roles", "transitions", "webhooks"},
     {"archive", "obstacles"},
     {

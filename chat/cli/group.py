@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from chat import money, store, texts
-from chat.database.migrations import NewerSchema, OlderSchema
+from chat.database.migrations import NewerSchema, OlderSchema, Unfit
 from chat.database.sqlite.copies import BadCopy, InUse
 from chat.database.sqlite.database import SQLiteDatabase
 from chat.errors import DatabaseUnavailable, Problem
@@ -97,7 +97,7 @@ def or_fail(call: Callable[[], T]) -> T:
         raise Refused(problem.detail or problem.title) from None
     except InUse as error:
         raise Refused(str(error)) from None
-    except (SettingError, OlderSchema, NewerSchema, BadCopy, OSError) as error:
+    except (SettingError, OlderSchema, NewerSchema, Unfit, BadCopy, OSError) as error:
         raise Away(str(error)) from None
 
 

@@ -5,13 +5,14 @@ Nothing is held across a wait: a read takes a connection, reads all, and gives i
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from chat.database import native
 from chat.database.connection import Connection
 from chat.database.writer import Writer, Writing
+from chat.errors import DatabaseUnavailable
 from chat.logs import Trouble
 
 T = TypeVar("T")
@@ -71,6 +72,28 @@ class Serving(Protocol):
         """It serves no more."""
 
 
+class Tables(Protocol):
+    """All that a database has, as it is carried into another one; within a transaction that has the lock."""
+
+    def columns(self, db: Any) -> dict[str, list[str]]:
+        """Of each table, those that are written; not those of the index of words, nor an engine's own."""
+
+    def handed_out(self, db: Any) -> dict[str, int]:
+        """Of tables whose ids are never used twice, the highest that was."""
+
+    def rows(self, db: Any, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """One after the other: all of them may be more than fits into memory."""
+
+    def begin(self, db: Any) -> None:
+        """Empty all of them; from here on nothing is checked and no trigger fires."""
+
+    def fill(self, db: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Write these into it."""
+
+    def end(self, db: Any, handed_out: Mapping[str, int]) -> None:
+        """All is checked, triggers fire, and ids go on above those that are there or were handed out."""
+
+
 class Database(ABC):
     """`read(work)`, `read_slowly(work)` and `write(work)`, where `work` takes a connection.
 
@@ -84,6 +107,7 @@ class Database(ABC):
 
     def __init__(self, writing: Writing, write_queue: int, on_open: Callable[[Connection], None]) -> None:
         """`on_open` is the first work on each connection that is written with."""
+        self._alone = writing
         self._writer = Writer(writing, write_queue, on_open)
         self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
         self._trouble = Trouble(log, "The database cannot be read, who asks is answered 503: %s")
@@ -143,6 +167,10 @@ class Database(ABC):
         """Whether any process serves it."""
 
     @abstractmethod
+    def tables(self) -> Tables:
+        """What is carried into another database."""
+
+    @abstractmethod
     def leads(self, does: bool) -> None:
         """Whether this process is the one of all that sees to what must happen."""
 
@@ -159,6 +187,22 @@ class Database(ABC):
         """
         result: T = self._writer.write(work)
         return result
+
+    def write_alone(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction on this thread, however long it takes, before any other write of it.
+
+        Where anything fails nothing is changed. Raises what `work` raises, and DatabaseUnavailable.
+        """
+        try:
+            db, _ = self._alone.begin()
+            try:
+                result = work(db)
+                self._alone.commit(db)
+            finally:
+                self._alone.drop(DatabaseUnavailable())
+            return result
+        except self.errors as error:
+            raise DatabaseUnavailable(f"{self.name()}: {error}") from error
 
     def prepare(self) -> None:
         """Open it for writing, if it is not."""

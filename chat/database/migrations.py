@@ -45,6 +45,10 @@ class OlderSchema(RuntimeError):
     """The database was written by an older version, and must be migrated first."""
 
 
+class Unfit(RuntimeError):
+    """The server, or this database of it, cannot hold what is to be stored."""
+
+
 def names() -> list[str]:
     """Of all that there are, in order."""
     return [migration.name for migration in migrations._migrations]

@@ -180,6 +180,32 @@ def beat(db: Connection, at: int) -> None:
     db.conn.execute("UPDATE server SET heartbeat_at = ?", (at,))
 
 
+class Place(NamedTuple):
+    """What a database knows of where it is: how far ids were handed out, as is noted outside of it, too."""
+
+    reserved_upto: int
+    reserved_mark: str
+
+
+def place(db: Connection) -> Place:
+    """Of this one."""
+    return Place(*db.conn.execute("SELECT reserved_upto, reserved_mark FROM server").fetchone())
+
+
+def settle(db: Connection, here: Place) -> None:
+    """The row came from another place: nobody leads here, no clock of this one is known, no word is indexed.
+
+    The heartbeat stays: what it was away on its way is an outage.
+    """
+    db.conn.execute(
+        """
+        UPDATE server SET boot_id = '', clock_offset = 0, leader = '', lease_until = 0, reserved_upto = ?,
+            reserved_mark = ?, searched_message_id = 0, is_search_stale = 0
+        """,
+        here,
+    )
+
+
 class Beginnings(NamedTuple):
     """What there is of a house that begins."""
 

@@ -12,6 +12,7 @@ from chat.database.database import Database
 from chat.database.postgresql import schema
 from chat.database.postgresql.connection import SNAPSHOT, PostgreSQLConnection, connect, shown
 from chat.database.postgresql.serving import ServerServing
+from chat.database.postgresql.tables import ServerTables
 from chat.database.postgresql.timekeeping import Timekeeper
 from chat.database.postgresql.watch import ServerWatch
 from chat.database.postgresql.wire import NotifyWire
@@ -103,6 +104,10 @@ class PostgreSQLDatabase(Database):
     def serving(self) -> ServerServing:
         """A lock that a connection holds."""
         return ServerServing(self.url)
+
+    def tables(self) -> ServerTables:
+        """Those of the schema that is looked into first."""
+        return ServerTables()
 
     def leads(self, does: bool) -> None:
         """Who leads says by how much the server's clock was set."""

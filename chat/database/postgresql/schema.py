@@ -23,10 +23,6 @@ LEAST_VERSION = 15
 COLLATIONS = ("pg_c_utf8", "C.UTF-8", "C.utf8", "und-x-icu", "default")
 
 
-class Unfit(RuntimeError):
-    """The server, or this database of it, cannot hold what is to be stored."""
-
-
 def check(db: PostgreSQLConnection) -> None:
     """Raises NewerSchema; writes nothing."""
     migrations.refuse_newer(applied(db))
@@ -126,10 +122,10 @@ def _compare_bytes(db: Connection) -> None:
 def _require_fit(db: PostgreSQLConnection) -> None:
     version = db.session.info.server_version // 10000
     if version < LEAST_VERSION:
-        raise Unfit(f"The server is PostgreSQL {version}; {LEAST_VERSION} or newer is needed.")
+        raise migrations.Unfit(f"The server is PostgreSQL {version}; {LEAST_VERSION} or newer is needed.")
     encoding = db.session.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise Unfit(
+        raise migrations.Unfit(
             f"The database is in {encoding}, which lacks characters that people write. Make one with "
             "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
         )

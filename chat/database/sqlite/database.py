@@ -11,6 +11,7 @@ from chat.database.database import Database
 from chat.database.sqlite import copies
 from chat.database.sqlite.connection import FileAway, FileConnection, connect, sqlite3
 from chat.database.sqlite.serving import FileServing
+from chat.database.sqlite.tables import FileTables
 from chat.database.sqlite.watch import FileWatch
 from chat.database.sqlite.wire import DatagramWire
 from chat.database.sqlite.writing import FileWriting, inode_of, log_of, size_of
@@ -139,6 +140,10 @@ class SQLiteDatabase(Database):
     def serving(self) -> FileServing:
         """A lock on a small file beside it."""
         return FileServing(self.path)
+
+    def tables(self) -> FileTables:
+        """Those of the file."""
+        return FileTables()
 
     def leads(self, does: bool) -> None:
         """It is all the same here."""
