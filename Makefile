@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # The demo's own database, or the one that the environment names.
 run: export CHAT_DATABASE_URL ?= sqlite:///data/demo.db
-run: .venv/installed
+run: .venv/installed $(if $(findstring postgres,$(CHAT_DATABASE_URL)),.venv/installed-postgresql)
 	@$(BIN)/tete-a-tete demo --once
 	@exec $(BIN)/tete-a-tete serve
 
@@ -37,6 +37,7 @@ bench: .venv/installed-bench
 # Renew the pinned versions; needs uv.
 pin:
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 pyproject.toml --group build -o requirements.txt
+	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements-postgresql.in -o requirements-postgresql.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11 bench/requirements.in -o bench/requirements.txt
 
@@ -50,6 +51,10 @@ clean:
 .venv/installed: requirements.txt pyproject.toml tete_a_tete.py .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/installed-postgresql: requirements-postgresql.txt .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed

@@ -14,12 +14,9 @@ import threading
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
-from select import poll
 from typing import Any
 
 from chat.errors import Overloaded
-
-__all__ = ["Call", "Pool", "are_threads_greenlets", "poll", "start_new_thread"]
 
 log = logging.getLogger(__name__)
 

@@ -126,8 +126,12 @@ class Writer:
             db, is_new = self._writing.begin()
             if is_new:
                 self._on_open(db)
-            for call in calls:
-                self._run_in_savepoint(db, call)
+            if len(calls) == 1 and not is_new:
+                if not self._run_alone(db, calls[0]):
+                    return
+            else:
+                for call in calls:
+                    self._run_in_savepoint(db, call)
             began = monotonic_ns()
             self._writing.commit(db)
             counts.observe("commit_seconds", (monotonic_ns() - began) // counts.NS_PER_US)
@@ -147,6 +151,16 @@ class Writer:
             call.error = DatabaseUnavailable()
         self._writing.drop(error)
 
+    def _run_alone(self, db: Connection, call: Call) -> bool:
+        """Whether there is something to be committed: what is refused is taken back."""
+        try:
+            call.result = call.work(db)
+            return True
+        except Exception as error:
+            self._refuse(call, error)
+            db.conn.execute("ROLLBACK")
+            return False
+
     def _run_in_savepoint(self, db: Connection, call: Call) -> None:
         """Fails alone for what `work` refuses, and with the whole group for what the engine cannot do."""
         execute = db.conn.execute
@@ -154,11 +168,15 @@ class Writer:
         try:
             call.result = call.work(db)
         except Exception as error:
-            if isinstance(error, self._writing.errors) and not isinstance(error, self._writing.refusal):
-                raise
-            call.error = error
+            self._refuse(call, error)
             execute("ROLLBACK TO call")
         execute("RELEASE call")
+
+    def _refuse(self, call: Call, error: Exception) -> None:
+        """Raises what the engine cannot do."""
+        if isinstance(error, self._writing.errors) and not isinstance(error, self._writing.refusal):
+            raise error
+        call.error = error
 
 
 def _cause(error: BaseException) -> str:

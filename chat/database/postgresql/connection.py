@@ -4,13 +4,15 @@ Values come as SQLite gives them: truth as 0 or 1, whole numbers as int whatever
 as the text that was stored.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+import os
+import select
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from select import POLLERR, POLLHUP, POLLIN, POLLOUT
 from typing import Any, Literal, TypeVar
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, generators, pq
 from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
@@ -36,8 +38,6 @@ DEFAULTS = {
 SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # Statements that a connection keeps prepared: more than there are.
 PREPARED = 1000
-# So long a greenlet looks for an answer by itself: most are there before the others had their turn.
-LOOK_MS = 1
 # Names of types in pg_type that are read as text.
 TEXTS = ("json", "jsonb", "name")
 
@@ -57,13 +57,32 @@ class Row(tuple[Any, ...]):
         return list(self._names)
 
 
+class _Shapes:
+    """The rows of each statement, which psycopg would find out again each time."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, type[Row]] = {}
+
+    def of(self, sql: str) -> Any:
+        """A row factory for this statement."""
+
+        def rows(cursor: "psycopg.Cursor[Any]") -> Callable[[Sequence[Any]], Any]:
+            if (found := self._known.get(sql)) is None:
+                found = _rows(cursor)
+                if cursor.description and len(self._known) < PREPARED:
+                    self._known[sql] = found
+            return found
+
+        return rows
+
+
 @lru_cache(PREPARED)
 def _shape(names: tuple[str, ...]) -> type[Row]:
     positions = {name: position for position, name in reversed([*enumerate(names)])}
     return type("Row", (Row,), {"__slots__": (), "_positions": positions, "_names": names})
 
 
-def _rows(cursor: "psycopg.Cursor[Any]") -> Callable[[Sequence[Any]], Any]:
+def _rows(cursor: "psycopg.Cursor[Any]") -> type[Row]:
     return _shape(tuple(column.name for column in cursor.description or ()))
 
 
@@ -88,35 +107,40 @@ class _Flag(Dumper):
 class Session(psycopg.Connection[Any]):
     """psycopg's, which keeps no other greenlet waiting."""
 
+    # The same socket, which a greenlet can wait for.
+    _heard: socket.socket | None = None
+
     def wait(self, gen: Any, *how: Any, **named: Any) -> Any:
-        if not native.are_threads_greenlets():
+        if how or named or not native.are_threads_greenlets():
             return super().wait(gen, *how, **named)
+        if self._heard is None:
+            self._heard = socket.socket(fileno=os.dup(self.fileno()))
         try:
             wanted = next(gen)
-            while ready := _look(self.fileno(), wanted):
+            while True:
+                # psycopg's numbers: 1 to be read, 2 to be written.
+                if wanted == 1:
+                    self._heard.recv(1, socket.MSG_PEEK)
+                    ready = 1
+                else:
+                    ready = _ready(self.fileno(), wanted)
                 wanted = gen.send(ready)
         except StopIteration as end:
             return end.value
-        return super().wait(_resumed(gen, wanted), *how, **named)
+        except OSError as error:
+            raise psycopg.OperationalError(str(error)) from error
+
+    def close(self) -> None:
+        super().close()
+        if self._heard is not None:
+            self._heard.close()
 
 
-def _look(file: int, wanted: int) -> int:
-    """What of it can be done now, or in a moment."""
-    poll = native.poll()
-    # psycopg's numbers: 1 to be read, 2 to be written.
-    poll.register(file, (wanted & 1 and POLLIN) | (wanted & 2 and POLLOUT))
-    found = sum(event for _, event in poll.poll(LOOK_MS))
-    return (1 if found & (POLLIN | POLLERR | POLLHUP) else 0) | (2 if found & POLLOUT else 0)
-
-
-def _resumed(gen: Generator[Any, Any, T], wanted: Any) -> Generator[Any, Any, T]:
-    while True:
-        ready = yield wanted
-        try:
-            wanted = gen.send(ready)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+def _ready(file: int, wanted: int) -> int:
+    poll = select.poll()
+    poll.register(file, (wanted & 1 and select.POLLIN) | (wanted & 2 and select.POLLOUT))
+    found = sum(event for _, event in poll.poll())
+    return (1 if found & ~select.POLLOUT else 0) | (2 if found & select.POLLOUT else 0)
 
 
 class Statements:
@@ -124,11 +148,13 @@ class Statements:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._shapes = _Shapes()
 
     def execute(self, sql: str, values: Values = (), /) -> Cursor:
         """Raises psycopg.Error."""
         statement, names = translate(sql)
-        return self._session.execute(statement, _in_order(values, names) or None)
+        cursor = self._session.cursor(row_factory=self._shapes.of(sql))
+        return cursor.execute(statement, _in_order(values, names) or None)
 
     def executemany(self, sql: str, values: Iterable[Values], /) -> Cursor:
         """The same once for each."""
@@ -151,6 +177,26 @@ class PostgreSQLConnection:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.conn = Statements(session)
+        self._is_beginning = False
+
+    def begin_next(self) -> None:
+        """End what was read, and begin the next snapshot; nobody waits for the answer.
+
+        It is taken with the first statement: until then the server keeps nothing for it.
+        """
+        self.session.pgconn.send_query(b"COMMIT; " + SNAPSHOT.encode())
+        self.session.wait(generators.send(self.session.pgconn))
+        self._is_beginning = True
+
+    def begin(self) -> None:
+        """A snapshot for what is read now; raises psycopg.OperationalError where the connection was lost."""
+        if not self._is_beginning:
+            self.session.execute(SNAPSHOT)
+            return
+        self._is_beginning = False
+        for result in self.session.wait(generators.fetch_many(self.session.pgconn)):
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise psycopg.OperationalError(result.get_error_message())
 
     def is_open(self) -> bool:
         """As far as is known: a server that went away is noticed when it is asked."""

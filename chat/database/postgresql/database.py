@@ -10,7 +10,7 @@ import psycopg
 from chat.database.connection import Connection
 from chat.database.database import Database
 from chat.database.postgresql import schema
-from chat.database.postgresql.connection import SNAPSHOT, PostgreSQLConnection, connect, shown
+from chat.database.postgresql.connection import PostgreSQLConnection, connect, shown
 from chat.database.postgresql.serving import ServerServing
 from chat.database.postgresql.tables import ServerTables
 from chat.database.postgresql.timekeeping import Timekeeper
@@ -75,7 +75,7 @@ class PostgreSQLDatabase(Database):
             db = self._begin()
             try:
                 result = work(db)
-                db.session.execute("COMMIT")
+                db.begin_next()
             except Exception:
                 with suppress(psycopg.Error):
                     db.session.execute("ROLLBACK")
@@ -147,13 +147,14 @@ class PostgreSQLDatabase(Database):
         while self._idle:
             db = self._idle.pop()
             try:
-                db.session.execute(SNAPSHOT)
+                db.begin()
                 return db
             except psycopg.OperationalError:
                 db.close()
         db = connect(self.url)
         self._timekeeper.begin(db)
-        db.session.execute(SNAPSHOT)
+        db.session.execute("SET idle_in_transaction_session_timeout = 0")
+        db.begin()
         return db
 
 
