@@ -5,6 +5,7 @@ What a browser would show is written anew (chat/pictures.py); all else it is onl
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from mimetypes import MimeTypes
 from typing import IO, NamedTuple
@@ -136,7 +137,7 @@ def sweep(runtime: Runtime, is_stopped: Callable[[], bool]) -> None:
     for contents in runtime.blobs.old(runtime.drawing.call):
         if is_stopped():
             return
-        if unused := runtime.database.read(lambda db, names=contents: store.attachments.unused(db, names)):
+        if unused := runtime.database.read(partial(store.attachments.unused, contents=contents)):
             _remove(runtime, unused)
 
 

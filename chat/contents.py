@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -46,7 +47,7 @@ class SharedBlobs(Blobs):
         Raises FileNotFoundError, OSError, DatabaseUnavailable and Overloaded.
         """
         for name in names:
-            if not self._database.read(lambda db, name=name: store.contents.is_whole(db, name)):
+            if not self._database.read(partial(self.has, name=name)):
                 self._share(name)
 
     def has(self, db: Connection, name: str) -> bool:
@@ -59,9 +60,7 @@ class SharedBlobs(Blobs):
             return super().open(name)
         with self.spool() as file:
             number = 0
-            while data := self._database.read(
-                lambda db, number=number: store.contents.piece(db, name, number)
-            ):
+            while data := self._database.read(partial(store.contents.piece, content=name, number=number)):
                 file.write(data)
                 number += 1
             file.seek(0)
@@ -89,7 +88,7 @@ class SharedBlobs(Blobs):
         self._database.write(lambda db: store.contents.forget_removed(db, now - REMOVED_MS))
         until = now - 1000 * FORGOTTEN_SECONDS
         while names := self._database.read_slowly(
-            lambda db, after=after: store.contents.unused(db, until, after, ROWS)
+            partial(store.contents.unused, until=until, after=after, limit=ROWS)
         ):
             yield names
             after = names[-1]
@@ -117,7 +116,7 @@ class SharedBlobs(Blobs):
 
     def _forget(self, names: Sequence[str]) -> list[str]:
         unused = self._database.read(lambda db: store.attachments.unused(db, names))
-        self._pool.call(lambda: [self.remove(name) for name in unused])
+        self._pool.call(lambda: super(SharedBlobs, self).drop(None, unused))
         return unused
 
     def _share(self, name: str) -> None:

@@ -27,10 +27,10 @@ def insert(db: Connection, content: str, piece: int, pieces: int, data: bytes, n
 
 def piece(db: Connection, content: str, number: int) -> bytes | None:
     """One of its pieces, counted from 0; None after the last."""
-    row = db.conn.execute(
+    row: dict[str, bytes] | None = db.conn.execute(
         "SELECT data FROM contents WHERE content = ? AND piece = ?", (content, number)
     ).fetchone()
-    return row and row["data"]
+    return row["data"] if row else None
 
 
 def unused(db: Connection, until: int, after: str, limit: int) -> list[str]:
