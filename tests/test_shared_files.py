@@ -11,6 +11,7 @@ from chat.runtime import Runtime
 from chat.settings import Settings
 from tests.server import Server, await_that
 from tests.test_attachments import send, sent
+from tests.test_edits import delete
 from tests.test_pictures import photograph
 
 # Some pieces, and a part of one.
@@ -58,9 +59,7 @@ def test_what_is_sent_at_one_host_is_had_at_the_other_and_gone_from_both(hosts):
     again = send(there.client(client.token), talk.id, LARGE, key="one")
     assert (again.status, again.json["messageId"]) == (200, first.json["messageId"])
 
-    here.database.write(
-        lambda db: db.conn.execute("DELETE FROM attachments WHERE id = ?", (first.json["messageId"],))
-    )
+    assert delete(client, talk, first.json["messageId"]).status == 200
     assert {host.get(large["url"]).status for host in (client, agent)} == {404}
     await_that(lambda: len(folder_of(here)) == len(folder_of(there)) == 2)
     assert rows(here) == before - 3
