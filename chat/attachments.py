@@ -5,15 +5,15 @@ What a browser would show is written anew (chat/pictures.py); all else it is onl
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
-from itertools import islice
 from mimetypes import MimeTypes
 from typing import IO, NamedTuple
 from unicodedata import normalize
 
 from chat import audit, pictures, sessions, store, texts
 from chat.accounts import User
-from chat.blobs import Blobs
+from chat.blobs import ROWS, Blobs
 from chat.database.connection import Connection
 from chat.errors import AttachmentNotAllowed, InvalidParameter, UnreadablePicture, existing
 from chat.runtime import Runtime
@@ -31,8 +31,6 @@ ANY = "application/octet-stream"
 TYPES = MimeTypes()
 # An administrator who reads a conversation loads its pictures, too: noted once.
 SAME_READING_MS = 600_000
-# Contents that are looked at in one transaction.
-ROWS = 100
 
 
 class Made(NamedTuple):
@@ -136,11 +134,10 @@ def clear(runtime: Runtime) -> None:
 
 def sweep(runtime: Runtime, is_stopped: Callable[[], bool]) -> None:
     """The same for what no message ever had: the server ended in between."""
-    old = runtime.blobs.old()
-    while contents := runtime.drawing.call(lambda: list(islice(old, ROWS))):
+    for contents in runtime.blobs.old(runtime.drawing.call):
         if is_stopped():
             return
-        if unused := runtime.database.read(lambda db: store.attachments.unused(db, contents)):
+        if unused := runtime.database.read(partial(store.attachments.unused, contents=contents)):
             _remove(runtime, unused)
 
 
@@ -148,8 +145,7 @@ def _remove(runtime: Runtime, contents: list[str]) -> None:
     """In the transaction in which nobody has them: another one that takes one into use comes after it."""
 
     def write(db: Connection) -> None:
-        for content in store.attachments.unused(db, contents):
-            runtime.blobs.remove(content)
+        runtime.blobs.drop(db, store.attachments.unused(db, contents))
         store.attachments.forget(db, contents)
 
     runtime.database.write(write)

@@ -8,18 +8,21 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile, SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 PIECE_BYTES = 65_536
 # Kept in memory up to here, while it is on its way.
 SMALL_BYTES = 65_536
 # No request takes so long.
 FORGOTTEN_SECONDS = 3600
+# Contents that are looked at in one transaction.
+ROWS = 100
 NAME = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,8 +71,32 @@ class Blobs:
         """Whether it is there or not; raises OSError."""
         self.path(name).unlink(missing_ok=True)
 
-    def old(self) -> Iterator[str]:
-        """The names of what is here and was not written just now; what was never finished is removed."""
+    def share(self, names: Iterable[str]) -> None:
+        """What is kept on this host can be had wherever its message can: it is so."""
+
+    def has(self, db: Any, name: str) -> bool:
+        """Whether it can be had; within a transaction nobody takes it away."""
+        return self.path(name).exists()
+
+    def open(self, name: str) -> IO[bytes]:
+        """What is in it; raises OSError, FileNotFoundError where nobody has it."""
+        return self.path(name).open("rb")
+
+    def drop(self, db: Any, names: Sequence[str]) -> None:
+        """Remove them, in the transaction in which nobody has them; raises OSError."""
+        for name in names:
+            self.remove(name)
+
+    def old(self, call: Callable[[Callable[[], list[str]]], list[str]]) -> Iterator[list[str]]:
+        """The names of what is here and was not written just now, some at a time; each look is a `call`.
+
+        What was never finished is removed.
+        """
+        names = self._old()
+        while found := call(lambda: list(islice(names, ROWS))):
+            yield found
+
+    def _old(self) -> Iterator[str]:
         until = time.time() - FORGOTTEN_SECONDS
         for path in self.folder.glob("incoming/*"):
             if _written_at(path) < until:

@@ -9,10 +9,11 @@ from typing import NoReturn, Protocol, cast
 
 from chat import books, counts, money
 from chat.blobs import Blobs
+from chat.contents import SharedBlobs
 from chat.database import native
 from chat.database.connection import Connection
 from chat.database.migrations import NewerSchema, Unfit
-from chat.database.opening import EngineMissing, files_of, open_database
+from chat.database.opening import EngineMissing, files_of, is_file, open_database
 from chat.errors import DatabaseUnavailable
 from chat.limits import TokenBuckets
 from chat.live.doorbell import Doorbell
@@ -84,10 +85,15 @@ class Runtime:
         self.presence = Presence(self.hub, self._ring_typing)
         self.hashing = native.Pool(HASHING_THREADS, HASHING_QUEUE)
         self.drawing = native.Pool(DRAWING_THREADS, DRAWING_QUEUE)
-        self.blobs = Blobs(Path(settings.attachments_folder or files_of(settings.database_url)))
         self.storage_trouble = Trouble(log, "No file can be kept, who sends one is answered 507: %s")
         self.sends = TokenBuckets()
         self.companions: list[Companion] = []
+        folder = Path(settings.attachments_folder or files_of(settings.database_url))
+        self.blobs = Blobs(folder)
+        # A database on a server may have other hosts, which have other folders.
+        if not is_file(settings.database_url):
+            self.blobs = shared = SharedBlobs(folder, self.database, self.drawing)
+            self.companions.append(shared)
 
     def prepare(self) -> None:
         """Bring the database to the newest schema, the clock to the wall clock's time, and begin the books.

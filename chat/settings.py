@@ -347,7 +347,8 @@ class Settings:
     attachments_folder: str = _setting(
         "",
         "path",
-        "Where files that were sent are; empty is beside the database, chat.files for chat.db.",
+        "Where files that were sent are; empty is beside the database, chat.files for chat.db, "
+        "or data/chat.files with PostgreSQL, where it is a copy.",
         str,
     )
     uploads: int = _setting(

@@ -69,16 +69,20 @@ def send(
     while True:
         try:
             made = runtime.drawing.call(lambda: attachments.make(settings, runtime.blobs, upload.file, name))
+            contents = [each for each in (made.content, made.thumbnail) if each]
+            runtime.blobs.share(contents)
+        except FileNotFoundError:  # Taken away in between, as another message's.
+            continue
         except OSError as error:
             runtime.storage_trouble.tell(error)
             raise StorageFull from error
 
-        def keep(db: Connection, message_id: int, made: Made = made) -> None:
+        def keep(db: Connection, message_id: int, made: Made = made, contents: list[str] = contents) -> None:
             taken = store.attachments.bytes_of_user(db, user.id) + made.bytes
             if 0 < settings.attachment_bytes_per_user < taken:
                 raise AttachmentsUsedUp(f"At most {settings.attachment_bytes_per_user} bytes.")
             # Nobody takes it away from here on, until this is committed: see attachments.clear.
-            if not runtime.blobs.path(made.content).exists():
+            if not all(runtime.blobs.has(db, each) for each in contents):
                 raise _Gone
             store.attachments.insert(db, message_id, user.id, digest, made._asdict())
 

@@ -51,7 +51,7 @@ LAYERS = (
     {"books"},
     {"billing"},
     {"wire"},
-    {"live", "providers"},
+    {"contents", "live", "providers"},
     {"store"},
     {"database"},
     {"blobs", "counts", "documents", "hours", "languages", "pictures", "sheets", "texts"},

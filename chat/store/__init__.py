@@ -9,6 +9,7 @@ from chat.store import (
     audit,
     blocks,
     books,
+    contents,
     deliveries,
     demo,
     inbox,

@@ -1,7 +1,8 @@
 """Files in a conversation: sent, and fetched by the two."""
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from flask import Blueprint, Response
@@ -85,21 +86,20 @@ def show_thumbnail(runtime: Runtime, user: User, session_id: int, message_id: in
 
 
 def _served(runtime: Runtime, served: Served) -> Response:
-    path = runtime.blobs.path(served.content)
     try:
-        size = path.stat().st_size
+        file = runtime.blobs.open(served.content)
     except FileNotFoundError:  # A backup was put back without its folder.
         raise NotFound from None
     how = "inline" if served.is_shown else "attachment"
     plain = served.name.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
     named = f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(served.name, safe='')}"
     headers = {**SAFETY, "Content-Type": served.type, "Content-Disposition": named}
-    response = Response(_pieces(path), headers=headers, direct_passthrough=True)
-    response.content_length = size
+    response = Response(_pieces(file), headers=headers, direct_passthrough=True)
+    response.content_length = os.fstat(file.fileno()).st_size
+    response.call_on_close(file.close)
     return response
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(PIECE_BYTES):
+        yield piece
