@@ -1,6 +1,6 @@
 """All that the file has, as it is carried into another database, or out of one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from chat.database.sqlite.connection import Connection
@@ -30,7 +30,9 @@ class FileTables:
         """Of tables whose ids are never used twice, the highest that was."""
         return dict(map(tuple, db.conn.execute("SELECT name, seq FROM sqlite_sequence")))
 
-    def rows(self, db: Connection, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def rows(
+        self, db: Connection, table: str, columns: Sequence[str]
+    ) -> Generator[Sequence[Any], None, None]:
         """One after the other."""
         yield from db.conn.execute(f"SELECT {_listed(columns)} FROM {table}")
 
