@@ -1,9 +1,11 @@
 """What SQL is run on, whichever engine is behind it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 Values = Sequence[Any] | Mapping[str, Any]
+# Read one after the other, and closed when no more are wanted.
+Rows = Generator[Sequence[Any], None, None]
 
 
 class Cursor(Protocol):

@@ -5,11 +5,11 @@ Nothing is held across a wait: a read takes a connection, reads all, and gives i
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from chat.database.connection import Connection
+from chat.database.connection import Connection, Rows
 from chat.database.writer import Writer, Writing
 from chat.errors import DatabaseUnavailable
 from chat.logs import Trouble
@@ -80,7 +80,7 @@ class Tables(Protocol):
     def handed_out(self, db: Any) -> dict[str, int]:
         """Of tables whose ids are never used twice, the highest that was."""
 
-    def rows(self, db: Any, table: str, columns: Sequence[str]) -> Generator[Sequence[Any], None, None]:
+    def rows(self, db: Any, table: str, columns: Sequence[str]) -> Rows:
         """One after the other: all of them may be more than fits into memory."""
 
     def begin(self, db: Any) -> None:

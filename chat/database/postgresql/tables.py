@@ -1,8 +1,9 @@
 """All that the schema has, as it is carried into another database, or out of one."""
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chat.database.connection import Rows
 from chat.database.postgresql.connection import PostgreSQLConnection
 
 # Which migrations there are, by how much the clock was set, the index of words, and what is in files.
@@ -51,9 +52,7 @@ class ServerTables:
             found[table] = db.conn.execute(query, (counter,)).fetchone()[0] or 0
         return {table: upto for table, upto in found.items() if table not in OWN}
 
-    def rows(
-        self, db: PostgreSQLConnection, table: str, columns: Sequence[str]
-    ) -> Generator[Sequence[Any], None, None]:
+    def rows(self, db: PostgreSQLConnection, table: str, columns: Sequence[str]) -> Rows:
         """One after the other."""
         run = db.session.execute
         run(PATIENCE)
