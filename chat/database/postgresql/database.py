@@ -147,7 +147,7 @@ class PostgreSQLDatabase(Database):
     def _once(self, work: Callable[[PostgreSQLConnection], T]) -> T:
         """On a connection of its own, whatever is there."""
         try:
-            db = connect(self.url)
+            db = connect(self.url, self._timekeeper)
             try:
                 return work(db)
             finally:
@@ -164,7 +164,7 @@ class PostgreSQLDatabase(Database):
                 return db
             except psycopg.OperationalError:
                 db.close()
-        db = connect(self.url)
+        db = connect(self.url, self._timekeeper)
         self._timekeeper.begin(db)
         db.session.execute("SET idle_in_transaction_session_timeout = 0")
         db.begin()
