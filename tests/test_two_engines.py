@@ -123,7 +123,8 @@ class Recorded:
     """A connection, and into which tables went what."""
 
     def __init__(self, db) -> None:
-        self.db, self.engine, self.conn, self.touched = db, db.engine, self, set()
+        self.db, self.engine, self.clock = db, db.engine, db.clock
+        self.conn, self.touched = self, set()
 
     def execute(self, sql, values=()):
         self.touched.update(re.findall(r"(?:INSERT INTO|DELETE FROM) (\w+)", sql))
