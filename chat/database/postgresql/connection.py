@@ -111,7 +111,7 @@ class Session(psycopg.Connection[Any]):
     _heard: socket.socket | None = None
 
     def wait(self, gen: Any, *how: Any, **named: Any) -> Any:
-        if how or named or not native.are_threads_greenlets():
+        if how or named or not native.is_greenlet():
             return super().wait(gen, *how, **named)
         if self._heard is None:
             self._heard = socket.socket(fileno=os.dup(self.fileno()))
@@ -221,6 +221,12 @@ def connect(url: str) -> PostgreSQLConnection:
     for name in TEXTS:
         session.adapters.register_loader(name, TextLoader)
     return PostgreSQLConnection(session)
+
+
+def without_password(url: str) -> str:
+    """The address as psql and pg_dump take it."""
+    parts = conninfo.conninfo_to_dict(url)
+    return conninfo.make_conninfo("", **{name: parts[name] for name in parts if name != "password"})
 
 
 def shown(url: str) -> str:
