@@ -11,7 +11,7 @@ import pytest
 
 from tests.nginx import MAIN, Nginx, needs_nginx, replaced, write_certificate
 from tests.postgres import programs, running
-from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server
+from tests.server import COMMAND, PATIENCE_SECONDS, ROOT, Server, await_that
 
 PAGE = (ROOT / "docs" / "scaling.md").read_text()
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -52,6 +52,20 @@ class Front(Nginx):
         )
 
 
+def held(one, two, poll):
+    """A poll at each, as whoever has the fewest has the next."""
+    polls = [poll()]
+    await_that(lambda: waiting(one) + waiting(two) == 1)
+    polls.append(poll())
+    await_that(lambda: (waiting(one), waiting(two)) == (1, 1))
+    return polls
+
+
+def waiting(server):
+    """How many polls it holds."""
+    return server.client().get("/healthz").json["held_polls"]
+
+
 @needs_nginx
 def test_two_hosts_behind_nginx_are_one_and_one_is_killed(tmp_path, postgres):
     url = postgres.new()
@@ -64,22 +78,17 @@ def test_two_hosts_behind_nginx_are_one_and_one_is_killed(tmp_path, postgres):
     ):
         talk = one.conversation()
         client, agent = nginx.client(talk.client.token), nginx.client(talk.agent.token)
-        last = 0
+        last = talk.settle()
         for number in range(4):
-            polls = [client.poll(talk.id, lastMessageId=last) for _ in range(2)]
-            for server in (one, two):  # the one with the fewest had the next
-                server.wait_until_held(1)
+            polls = held(one, two, lambda last=last: client.poll(talk.id, lastMessageId=last))
             last = agent.send(talk.id, f"{number}").json["messageId"]
             assert [poll.result().texts for poll in polls] == [[f"{number}"]] * 2
-        polls = [client.poll(talk.id, lastMessageId=last) for _ in range(2)]
-        for server in (one, two):
-            server.wait_until_held(1)
+        polls = held(one, two, lambda: client.poll(talk.id, lastMessageId=last))
         two.kill()
         two.listener.close()
-        assert [agent.send(talk.id, f"after {n}", client_message_id=f"{n}").status for n in range(4)] == [
-            201
-        ] * 4
-        # Who was held at the other asked again by itself: a GET changes nothing.
+        sent = [agent.send(talk.id, f"after {n}", client_message_id=f"{n}").status for n in range(4)]
+        assert sent == [201] * 4
+        # Who was held at the other was asked for again by nginx: a GET changes nothing.
         assert all(poll.result().texts[0] == "after 0" for poll in polls)
 
 
