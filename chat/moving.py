@@ -3,8 +3,8 @@
 All of it is seen there at once, or nothing. Ids and revisions go on: who had a cursor goes on with it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from chat import money, store, verify
@@ -52,15 +52,25 @@ def move(source: Database, target: Database, tell: Tell = lambda what, done, of:
                 lambda here: target.write_alone(lambda there: _carry(source, here, target, there, tell))
             )
             money.use(target.read(store.server.currency))
-            return Moved(rows, list(target.read(verify.differences)))
+            return Moved(rows, target.read(lambda db: list(verify.differences(db))))
 
 
-def carry_contents(source: Blobs, target: Blobs) -> bool:
-    """The files that were sent, too; whether they are at another place now. Raises OSError."""
-    if source.folder.absolute() == target.folder.absolute() or not source.folder.exists():
-        return False
-    source.copy_to(target.folder)
-    return True
+def carry_contents(names: Iterable[str], source: Blobs, target: Blobs) -> tuple[int, int]:
+    """The files that were sent, too: how many there are now, and how many nobody has any more.
+
+    Raises OSError, and DatabaseUnavailable.
+    """
+    carried = missing = 0
+    for name in names:
+        try:
+            with source.open(name) as content:
+                target.keep(content)
+        except FileNotFoundError:
+            missing += 1
+        else:
+            target.share([name])
+            carried += 1
+    return carried, missing
 
 
 @contextmanager
@@ -96,7 +106,8 @@ def _carry(
     rows = {}
     for table, names in columns.items():
         (count,) = here.conn.execute(f"SELECT count(*) FROM {table}").fetchone()
-        into.fill(there, table, names, _told(out.rows(here, table, names), table, count, tell))
+        with closing(out.rows(here, table, names)) as found:
+            into.fill(there, table, names, _told(found, table, count, tell))
         (rows[table],) = there.conn.execute(f"SELECT count(*) FROM {table}").fetchone()
         assert rows[table] == count, f"{table} has {count} rows here, and {rows[table]} there"
     store.server.settle(there, place)

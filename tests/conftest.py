@@ -72,6 +72,17 @@ def new_database(request) -> Callable[[str], str]:
     return lambda engine: request.getfixturevalue("postgres").new() if engine == "postgresql" else ""
 
 
+@pytest.fixture(scope="session")
+def engine(request) -> str:
+    """Both, one after the other, in modules that are marked `both_engines`."""
+    return getattr(request, "param", ENGINES[0])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_engines"):
+        metafunc.parametrize("engine", ENGINES, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session", params=SERVERS, ids=lambda kind: "-".join(map(str, kind)))
 def server(request, tmp_path_factory, new_database) -> Iterator[Server]:
     """One of each kind that the contract must hold for; each test brings its own people."""
@@ -82,9 +93,10 @@ def server(request, tmp_path_factory, new_database) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Iterator[Server]:
+def site(tmp_path_factory, new_database, engine) -> Iterator[Server]:
     """Two workers, for people with browsers and devices; each test brings its own."""
-    with Server(tmp_path_factory.mktemp("site"), workers=2, push_anywhere=1, webhooks_anywhere=1) as running:
+    folder, url = tmp_path_factory.mktemp("site"), new_database(engine)
+    with Server(folder, url, workers=2, push_anywhere=1, webhooks_anywhere=1) as running:
         yield running
 
 
@@ -103,9 +115,10 @@ def a_process_has_one_currency() -> Iterator[None]:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
+def runtime(tmp_path: Path, new_database, engine) -> Iterator[Runtime]:
     """What a process of the server owns, with a database of its own, and no server around it."""
-    runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    url = new_database(engine) or f"sqlite:///{tmp_path}/chat.db"
+    runtime = Runtime(Settings(database_url=url, attachments_folder=f"{tmp_path}/chat.files"))
     runtime.prepare()
     yield runtime
     runtime.stop()
@@ -113,12 +126,13 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
 
 
 @pytest.fixture
-def story_from(tmp_path: Path) -> Iterator[Callable[..., Told]]:
+def story_from(tmp_path: Path, new_database, engine) -> Iterator[Callable[..., Told]]:
     """Begin a story at an instant, with its own database and settings."""
     with ExitStack() as opened:
 
         def begin(instant: str, **chosen: Any) -> Told:
-            runtime = Runtime(Settings(database_url=f"sqlite:///{tmp_path / 'chat.db'}", **chosen))
+            url = new_database(engine) or f"sqlite:///{tmp_path / 'chat.db'}"
+            runtime = Runtime(Settings(database_url=url, **chosen))
             opened.callback(runtime.close)
             runtime.prepare()
             now = runtime.database.read(store.server.now)
@@ -158,14 +172,17 @@ def hasty_threads() -> Iterator[None]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start servers with other settings, or to be signalled and killed."""
+def start(tmp_path: Path, new_database, engine) -> Iterator[Callable[..., Server]]:
+    """Start servers with other settings, or to be signalled and killed; those in one folder share one."""
+    urls: dict[Path, str] = {}
     with ExitStack() as stack:
         folders = (tmp_path / str(number) for number in itertools.count())
 
         def start_one(folder: Path | None = None, **settings: Any) -> Server:
             folder = folder or next(folders)
             folder.mkdir(exist_ok=True)
+            if "database_url" not in settings:
+                settings["database_url"] = urls.setdefault(folder, new_database(engine))
             return stack.enter_context(Server(folder, **settings))
 
         yield start_one

@@ -3,13 +3,16 @@
 import fcntl
 import itertools
 import shutil
-import sqlite3
 from contextlib import closing
+from io import BytesIO
 
 import psycopg
 import pytest
 
+from chat import store
+from chat.blobs import Blobs
 from chat.database.opening import open_database
+from chat.database.sqlite.connection import sqlite3
 from chat.demo import month, pairs
 from chat.moving import move
 from tests.server import Server, password_hash
@@ -29,6 +32,12 @@ def idle(tmp_path):
     server = Server(tmp_path / "one")
     first = pairs.create(server.runtime, 1, password_hash())[0]
     month.furnish(server.runtime, first, password_hash())
+    server.database.write(
+        lambda db: [
+            store.ledger.append(db, user["id"], "top_up", 100 * user["id"], None, "Bank transfer", 1)
+            for user in store.users.search(db, "", "client", 1 << 62, 100)
+        ]
+    )
     yield server
     server.close()
 
@@ -82,7 +91,7 @@ def test_all_of_it_goes_there_and_back(idle, run, postgres, tmp_path):
         name: len(rows) for name, rows in before.items()
     }
     assert before == between == after
-    assert min(map(len, (before["books"], before["messages"], before["ledger"]))) > 20
+    assert len(before["messages"]) > 100 and len(before["ledger"]) > 5
     assert constraints(url) == made
     assert triggers(tmp_path / "two" / "chat.db") == triggers(idle.path)
     for each in (url, back):
@@ -106,22 +115,39 @@ def test_a_client_goes_on_with_what_it_had(start, run, postgres, tmp_path):
         people = [server.client(each.token) for each in (talk.client, talk.agent)]
         id_ = people[1].send(talk.id, f"move {number}").json["messageId"]
         texts.append(f"move {number}")
-        assert id_ > newest + 1
+        assert id_ > newest
         newest = id_
-        for position in ({"cursor": had.json["cursor"]}, {"lastMessageId": had.json["lastMessageId"]}):
+        for position in ({"cursor": had.json["cursor"]}, {"lastMessageId": had.json["messages"][-1]["id"]}):
             answer = people[0].fetch(talk.id, **position)
             assert (answer.status, answer.texts) == (200, texts)
         found = people[0].get("/api/chat/search?q=trois").json
-        assert [each["chat_session_id"] for each in found["messages"]] == [talk.id]
+        assert [each["chat_session_id"] for each in found["found"]] == [talk.id]
         run(server, "verify")
 
 
-def test_files_that_were_sent_come_along(idle, run, tmp_path):
-    idle.environment["CHAT_ATTACHMENTS_FOLDER"] = ""
-    (tmp_path / "one/chat.files/ab/cd").mkdir(parents=True)
-    (tmp_path / "one/chat.files/ab/cd/abcd").write_text("un fichier")
-    assert "copied to" in run(idle, "move", idle.database_url, f"sqlite:///{tmp_path}/two.db")
-    assert (tmp_path / "two.files/ab/cd/abcd").read_text() == "un fichier"
+def test_files_that_were_sent_come_along(idle, run, postgres, tmp_path):
+    """Into the database where hosts share one, and out of it again."""
+    name = Blobs(tmp_path / "one/chat.files").keep(BytesIO(b"un fichier"))
+    idle.database.write(
+        lambda db: db.conn.execute(
+            """
+            INSERT INTO attachments (id, user_id, name, type, bytes, content, digest)
+            SELECT id, sender_id, 'a.txt', 'text/plain', 10, ?, 'x' FROM messages ORDER BY id LIMIT 1
+            """,
+            (name,),
+        )
+    )
+    url = postgres.new()
+    for source, target in (
+        (idle.database_url, url),
+        (url, f"sqlite:///{tmp_path}/two.db"),
+    ):
+        former = idle.environment["CHAT_ATTACHMENTS_FOLDER"]
+        idle.environment["CHAT_ATTACHMENTS_FOLDER"] = ""
+        told = run(idle, "move", source, target)
+        assert "Files that were sent: 1 are in" in told
+        idle.environment["CHAT_ATTACHMENTS_FOLDER"] = former
+    assert Blobs(tmp_path / "two.files").path(name).read_bytes() == b"un fichier"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +198,6 @@ def test_what_is_interrupted_leaves_nothing_and_is_tried_again(idle, postgres):
 
     def tell(what, done, of):
         if what == "messages":
-            assert {len(rows) for rows in contents(url)["users"]} == set()
             locked = (idle.folder / "chat.db-serving").open("r+")
             with closing(locked), pytest.raises(BlockingIOError):
                 fcntl.flock(locked, fcntl.LOCK_SH | fcntl.LOCK_NB)

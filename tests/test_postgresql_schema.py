@@ -24,7 +24,7 @@ ONLY_SQLITE = {
     "search_data",
     "search_idx",
 }
-ONLY_POSTGRESQL = {"schema_migrations", "timekeeping", "search"}
+ONLY_POSTGRESQL = {"schema_migrations", "timekeeping", "search", "contents", "removed_contents"}
 TYPES = {"bigint": "INTEGER", "text": "TEXT", "bytea": "BLOB"}
 PEOPLE = """
     INSERT INTO users (id, role, name, email, password_hash, created_at) VALUES

@@ -21,7 +21,9 @@ from chat.store import rows
 SEED = 11
 ROUNDS = 20
 # Which each engine has its own way for: the index of words.
-OWN = {"search", "fts5", "tsvector", "snippets"}
+OWN = {"search", "fts5", "tsvector", "snippets", "contents"}
+# What each knows of where it is.
+OF_A_PLACE = {"place", "settle"}
 # Their answers are in no order that anybody relies on.
 UNORDERED = {
     "inbox.open_ones",
@@ -370,6 +372,8 @@ def functions():
                 if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_":
                     first, *others = inspect.signature(function).parameters.values() or [None]
                     if first is not None and first.name == "db" and own not in OWN | {"columns"}:
+                        if name in OF_A_PLACE:
+                            continue
                         yield own, name, function, others
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
-from chat import moving
+from chat import moving, store
 from chat.blobs import Blobs
 from chat.cli.group import Away, Refused, application_runtime, chat, or_fail
+from chat.contents import SharedBlobs
+from chat.database import native
 from chat.database.database import Database
-from chat.database.opening import EngineMissing, files_of, open_database
+from chat.database.opening import EngineMissing, files_of, is_file, open_database
 from chat.settings import SettingError, as_database_url
 
 
@@ -27,8 +29,9 @@ def move(source: str, target: str) -> None:
             moved = or_fail(lambda: moving.move(here, there, _tell))
         except moving.NotMoved as error:
             raise Refused(f"{error}. Nothing was changed.") from None
-        folders = [_contents(url) for url in (source, target)]
-        are_carried = or_fail(lambda: moving.carry_contents(*folders))
+        names = there.read(store.attachments.contents)
+        blobs = _blobs(source, here), _blobs(target, there)
+        files, missing = or_fail(lambda: moving.carry_contents(names, *blobs))
     finally:
         here.close()
         there.close()
@@ -39,8 +42,9 @@ def move(source: str, target: str) -> None:
             count=sum(moved.rows.values()),
             tables=len(moved.rows),
             rows=moved.rows,
-            folder=folders[1].folder,
-            came="copied to" if are_carried else "still in",
+            files=files,
+            missing=f", {missing} were in no folder" if missing else "",
+            folder=blobs[1].folder,
         )
     )
     if moved.wrong:
@@ -57,9 +61,10 @@ def _open(url: str) -> Database:
         raise Away(str(error)) from None
 
 
-def _contents(url: str) -> Blobs:
-    folder = application_runtime().settings.attachments_folder
-    return Blobs(Path(folder) if folder else files_of(url))
+def _blobs(url: str, database: Database) -> Blobs:
+    chosen = application_runtime().settings.attachments_folder
+    folder = Path(chosen) if chosen else files_of(url)
+    return Blobs(folder) if is_file(url) else SharedBlobs(folder, database, native.Pool(1, 1))
 
 
 def _tell(what: str, done: int, of: int) -> None:
@@ -71,7 +76,7 @@ def _tell(what: str, done: int, of: int) -> None:
 _MOVED = """\
 All of {source} is in {target}: {count} rows of {tables} tables,
 among them {rows[chat_sessions]} sessions, {rows[messages]} messages, {rows[books]} entries of the books.
-Files that were sent are {came} {folder}."""
+Files that were sent: {files} are in {folder}{missing}."""
 _NEXT = """\
 All totals and balances are right there.
 

@@ -1,9 +1,11 @@
 """What SQL is run on, whichever engine is behind it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 Values = Sequence[Any] | Mapping[str, Any]
+# Read one after the other, and closed when no more are wanted.
+Rows = Generator[Sequence[Any], None, None]
 
 
 class Cursor(Protocol):
@@ -28,11 +30,28 @@ class Statements(Protocol):
     def executemany(self, sql: str, values: Iterable[Values], /) -> Cursor: ...
 
 
+class Clock(Protocol):
+    """What the server's time is counted by."""
+
+    def steady(self) -> int:
+        """Milliseconds since an instant that all have in common who use the database; it never goes back."""
+
+    def wall(self) -> int:
+        """Milliseconds since 1970, UTC, as whoever keeps the time believes."""
+
+    def boot_id(self) -> str:
+        """What `steady` counts from."""
+
+
 class Connection(Protocol):
     """One connection, in autocommit unless somebody has begun a transaction."""
 
     @property
     def engine(self) -> Literal["sqlite", "postgresql"]: ...
+
+    @property
+    def clock(self) -> Clock:
+        """Whose time it goes by."""
 
     @property
     def conn(self) -> Statements: ...

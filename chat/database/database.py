@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from chat.database import native
-from chat.database.connection import Connection
+from chat.database.connection import Connection, Rows
 from chat.database.writer import Writer, Writing
 from chat.errors import DatabaseUnavailable
 from chat.logs import Trouble
@@ -81,7 +80,7 @@ class Tables(Protocol):
     def handed_out(self, db: Any) -> dict[str, int]:
         """Of tables whose ids are never used twice, the highest that was."""
 
-    def rows(self, db: Any, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def rows(self, db: Any, table: str, columns: Sequence[str]) -> Rows:
         """One after the other: all of them may be more than fits into memory."""
 
     def begin(self, db: Any) -> None:
@@ -109,7 +108,6 @@ class Database(ABC):
         """`on_open` is the first work on each connection that is written with."""
         self._alone = writing
         self._writer = Writer(writing, write_queue, on_open)
-        self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
         self._trouble = Trouble(log, "The database cannot be read, who asks is answered 503: %s")
 
     @abstractmethod
@@ -178,10 +176,9 @@ class Database(ABC):
     def leads(self, does: bool) -> None:
         """Whether this process is the one of all that sees to what must happen."""
 
+    @abstractmethod
     def read_slowly(self, work: Callable[[Connection], T]) -> T:
-        """`read` for what takes long: on a thread of its own kind, so that nobody else waits for it."""
-        result: T = self._slow_readers.call(lambda: self.read(work))
-        return result
+        """`read` for what takes long: few at a time, and nobody else waits for it."""
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction on the writer's thread; returns after COMMIT.
@@ -223,4 +220,3 @@ class Database(ABC):
     def close(self) -> None:
         """End the threads and close all connections; nobody may read or write any more."""
         self._writer.close()
-        self._slow_readers.close()

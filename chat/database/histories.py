@@ -1,13 +1,12 @@
 """A database that was put back has forgotten its newest ids and revisions, and hands none of them out."""
 
-from chat import clock
 from chat.database.connection import Connection
 
 
 def milliseconds_away(db: Connection) -> int:
     """Since the last heartbeat that it knows of: more than anybody has handed out meanwhile."""
     (heartbeat_at,) = db.conn.execute("SELECT heartbeat_at FROM server").fetchone()
-    return max(0, clock.reference() - heartbeat_at) if heartbeat_at else 0
+    return max(0, db.clock.wall() - heartbeat_at) if heartbeat_at else 0
 
 
 def lift(db: Connection, upto: int) -> None:

@@ -66,3 +66,11 @@ def forget(db: Connection, contents: Sequence[str]) -> None:
         "DELETE FROM dropped_contents WHERE content IN (SELECT value FROM json_each(?))",
         (json.dumps(contents),),
     )
+
+
+def contents(db: Connection) -> list[str]:
+    """The contents of all files and thumbnails, by name."""
+    rows = db.conn.execute(
+        "SELECT content FROM attachments UNION SELECT thumbnail FROM attachments WHERE thumbnail IS NOT NULL"
+    ).fetchall()
+    return [row[0] for row in rows]

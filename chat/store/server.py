@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from chat import clock
 from chat.database.connection import Connection
 
 # The wall clock and ours may differ by so much; beyond it one of them was set.
@@ -24,7 +23,7 @@ class Time(NamedTuple):
 def time(db: Connection) -> Time:
     """The time, the heartbeat and the revision, in one read."""
     row = db.conn.execute("SELECT clock_offset, heartbeat_at, head FROM server, revision").fetchone()
-    return Time(clock.steady() + row[0], row[1], row[2])
+    return Time(db.clock.steady() + row[0], row[1], row[2])
 
 
 def now(db: Connection) -> int:
@@ -37,13 +36,13 @@ def is_anchored(db: Connection) -> bool:
     set by the wall clock again only while no process sweeps and no session's clock runs.
     """
     row = db.conn.execute("SELECT * FROM server").fetchone()
-    if row["boot_id"] != clock.boot_id():
+    if row["boot_id"] != db.clock.boot_id():
         return False
-    now = clock.steady() + row["clock_offset"]
+    now = db.clock.steady() + row["clock_offset"]
     is_running = db.conn.execute(
         "SELECT EXISTS (SELECT 1 FROM chat_sessions WHERE status = 'active' AND running_since IS NOT NULL)"
     ).fetchone()[0]
-    return bool(is_running or now < row["lease_until"] or abs(clock.reference() - now) <= DRIFT_MS)
+    return bool(is_running or now < row["lease_until"] or abs(db.clock.wall() - now) <= DRIFT_MS)
 
 
 def anchor(db: Connection) -> None:
@@ -54,7 +53,7 @@ def anchor(db: Connection) -> None:
     """
     if is_anchored(db):
         return
-    heartbeat_at, start = time(db).heartbeat_at, clock.reference()
+    heartbeat_at, start = time(db).heartbeat_at, db.clock.wall()
     newest = _newest_of_open(db)
     if newest is None:
         heartbeat_at = start
@@ -62,7 +61,7 @@ def anchor(db: Connection) -> None:
         start = max(start, heartbeat_at, newest)
     db.conn.execute(
         "UPDATE server SET boot_id = ?, clock_offset = ?, heartbeat_at = ?, lease_until = 0",
-        (clock.boot_id(), start - clock.steady(), heartbeat_at),
+        (db.clock.boot_id(), start - db.clock.steady(), heartbeat_at),
     )
     db.conn.execute("UPDATE users SET seen_at = ?1 WHERE seen_at > ?1", (start,))
 
@@ -153,7 +152,7 @@ class Lease(NamedTuple):
 def lease(db: Connection) -> Lease:
     """Who has the lease now."""
     row = db.conn.execute("SELECT leader, lease_until, heartbeat_at, clock_offset FROM server").fetchone()
-    return Lease(row[0], row[1], row[2], clock.steady() + row[3])
+    return Lease(row[0], row[1], row[2], db.clock.steady() + row[3])
 
 
 def take_lease(db: Connection, leader: str, now: int, until: int) -> bool:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from chat import clock
 from chat.database.connection import Connection
 from chat.store.blocks import blocked
 from chat.store.rows import ChangedRow, HeadRow, LimitRow, SessionRow, Side, TermsRow
@@ -123,7 +122,7 @@ def standing(db: Connection, chat_session_id: int, token_hash: bytes) -> HeadRow
         WHERE token_hash = ? AND revoked_at IS NULL AND disabled_at IS NULL AND expires_at > ? + clock_offset
             AND s.id = ? AND users.id IN (client_id, agent_id)
         """,
-        (token_hash, clock.steady(), chat_session_id),
+        (token_hash, db.clock.steady(), chat_session_id),
     ).fetchone()
     return row
 

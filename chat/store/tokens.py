@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from chat import clock
 from chat.database.connection import Connection
 from chat.store.rows import SignedInRow, TokenRow, ValidRow
 
@@ -28,7 +27,7 @@ def user_of(db: Connection, token_hash: bytes) -> SignedInRow | None:
         WHERE token_hash = ? AND revoked_at IS NULL AND disabled_at IS NULL
             AND expires_at > ? + (SELECT clock_offset FROM server)
         """,
-        (token_hash, clock.steady()),
+        (token_hash, db.clock.steady()),
     ).fetchone()
     return row
 

@@ -17,8 +17,9 @@ from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
 
+from chat import clock
 from chat.database import native
-from chat.database.connection import Cursor, Values
+from chat.database.connection import Clock, Cursor, Values
 from chat.database.postgresql.dialect import translate
 
 T = TypeVar("T")
@@ -174,8 +175,9 @@ class PostgreSQLConnection:
 
     engine: Literal["postgresql"] = "postgresql"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, clock: Clock) -> None:
         self.session = session
+        self.clock = clock
         self.conn = Statements(session)
         self._is_beginning = False
 
@@ -207,7 +209,7 @@ class PostgreSQLConnection:
         self.session.close()
 
 
-def connect(url: str) -> PostgreSQLConnection:
+def connect(url: str, clock: Clock = clock) -> PostgreSQLConnection:
     """Raises psycopg.Error."""
     given = conninfo.conninfo_to_dict(url)
     whole = conninfo.make_conninfo(url, **{name: DEFAULTS[name] for name in DEFAULTS if name not in given})
@@ -220,7 +222,7 @@ def connect(url: str) -> PostgreSQLConnection:
     session.adapters.register_loader("numeric", _Number)
     for name in TEXTS:
         session.adapters.register_loader(name, TextLoader)
-    return PostgreSQLConnection(session)
+    return PostgreSQLConnection(session, clock)
 
 
 def without_password(url: str) -> str:

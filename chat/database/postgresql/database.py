@@ -8,7 +8,7 @@ from typing import TypeVar
 import psycopg
 
 from chat.database.connection import Connection
-from chat.database.database import Database
+from chat.database.database import SLOW_READS, SLOW_READS_WAITING, Database
 from chat.database.postgresql import schema
 from chat.database.postgresql.connection import (
     PostgreSQLConnection,
@@ -22,7 +22,7 @@ from chat.database.postgresql.timekeeping import Timekeeper
 from chat.database.postgresql.watch import ServerWatch
 from chat.database.postgresql.wire import NotifyWire
 from chat.database.postgresql.writing import ServerWriting
-from chat.errors import DatabaseUnavailable
+from chat.errors import DatabaseUnavailable, Overloaded
 
 T = TypeVar("T")
 
@@ -45,6 +45,8 @@ class PostgreSQLDatabase(Database):
         self.url = url
         self._idle: list[PostgreSQLConnection] = []
         self._free = threading.BoundedSemaphore(READERS)
+        self._slow = threading.BoundedSemaphore(SLOW_READS)
+        self._waiting = 0
         self._timekeeper = Timekeeper()
         super().__init__(ServerWriting(url, self._timekeeper), write_queue, on_open)
 
@@ -124,6 +126,17 @@ class PostgreSQLDatabase(Database):
         """Who leads says by how much the server's clock was set."""
         self._timekeeper.leads = does
 
+    def read_slowly(self, work: Callable[[Connection], T]) -> T:
+        """The server takes as long as it takes, and no greenlet waits for another's answer."""
+        if self._waiting >= SLOW_READS_WAITING:
+            raise Overloaded
+        self._waiting += 1
+        try:
+            with self._slow:
+                return self.read(work)
+        finally:
+            self._waiting -= 1
+
     def empty_log(self) -> bool:
         """Nothing is to be done: its log is the server's."""
         return True
@@ -145,7 +158,7 @@ class PostgreSQLDatabase(Database):
     def _once(self, work: Callable[[PostgreSQLConnection], T]) -> T:
         """On a connection of its own, whatever is there."""
         try:
-            db = connect(self.url)
+            db = connect(self.url, self._timekeeper)
             try:
                 return work(db)
             finally:
@@ -162,7 +175,7 @@ class PostgreSQLDatabase(Database):
                 return db
             except psycopg.OperationalError:
                 db.close()
-        db = connect(self.url)
+        db = connect(self.url, self._timekeeper)
         self._timekeeper.begin(db)
         db.session.execute("SET idle_in_transaction_session_timeout = 0")
         db.begin()

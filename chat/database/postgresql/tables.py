@@ -1,12 +1,13 @@
 """All that the schema has, as it is carried into another database, or out of one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chat.database.connection import Rows
 from chat.database.postgresql.connection import PostgreSQLConnection
 
-# Which migrations there are, by how much the clock was set, and the index of words.
-OWN = ("schema_migrations", "timekeeping", "search")
+# Which migrations there are, by how much the clock was set, the index of words, and what is in files.
+OWN = ("schema_migrations", "timekeeping", "search", "contents", "removed_contents")
 # Rows that are on their way at a time.
 BATCH = 1000
 # Whoever reads or fills waits for the other, for longer than a writer may.
@@ -51,7 +52,7 @@ class ServerTables:
             found[table] = db.conn.execute(query, (counter,)).fetchone()[0] or 0
         return {table: upto for table, upto in found.items() if table not in OWN}
 
-    def rows(self, db: PostgreSQLConnection, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def rows(self, db: PostgreSQLConnection, table: str, columns: Sequence[str]) -> Rows:
         """One after the other."""
         run = db.session.execute
         run(PATIENCE)

@@ -50,7 +50,7 @@ class ServerWriting:
             except psycopg.OperationalError:
                 if self._db.is_open():
                     raise
-        db = self._db = connect(self._url)
+        db = self._db = connect(self._url, self._timekeeper)
         db.session.execute(SETTINGS)
         schema.apply(db)
         self._lock(db)
@@ -81,7 +81,7 @@ class ServerWriting:
             self._db.close()
 
     def _lock(self, db: PostgreSQLConnection) -> None:
-        asked_at = clock.since_boot()
+        asked_at = clock.steady()
         told = db.session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({schema.LOCK:d}); {timekeeping.NOW}")
         while told.nextset():
             pass

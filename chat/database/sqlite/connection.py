@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import sqlite_utils
 
-from chat import texts
+from chat import clock, texts
+from chat.database.connection import Clock
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,6 +41,7 @@ class Connection(sqlite_utils.Database):
     """A connection to the file."""
 
     engine: Literal["sqlite"] = "sqlite"
+    clock: Clock = clock
 
 
 class UnsafeSQLite(RuntimeError):

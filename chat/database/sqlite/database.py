@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from chat.database import migrations
+from chat.database import migrations, native
 from chat.database.connection import Connection
-from chat.database.database import Database
+from chat.database.database import SLOW_READS, SLOW_READS_WAITING, Database
 from chat.database.sqlite import copies
 from chat.database.sqlite.connection import FileAway, FileConnection, connect, sqlite3
 from chat.database.sqlite.serving import FileServing
@@ -35,6 +35,7 @@ class SQLiteDatabase(Database):
         self.path = path
         self._readers: list[FileConnection] = []
         self._writing = FileWriting(path)
+        self._slow_readers = native.Pool(SLOW_READS, SLOW_READS_WAITING)
         super().__init__(self._writing, write_queue, on_open)
 
     def name(self) -> str:
@@ -86,6 +87,7 @@ class SQLiteDatabase(Database):
     def close(self) -> None:
         """End the threads and close all connections; nobody may read or write any more."""
         super().close()
+        self._slow_readers.close()
         while self._readers:
             self._readers.pop().close()
 
@@ -111,6 +113,11 @@ class SQLiteDatabase(Database):
             raise DatabaseUnavailable from error
         finally:
             self._readers.append(reader)
+
+    def read_slowly(self, work: Callable[[Connection], T]) -> T:
+        """On a thread of its own kind."""
+        result: T = self._slow_readers.call(lambda: self.read(work))
+        return result
 
     def empty_log(self) -> bool:
         """Bring all of the write-ahead log into the file: what was deleted is in neither then.

@@ -1,8 +1,9 @@
 """All that the file has, as it is carried into another database, or out of one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from chat.database.connection import Rows
 from chat.database.sqlite.connection import Connection
 
 OWN = "_sqlite_migrations"
@@ -30,7 +31,7 @@ class FileTables:
         """Of tables whose ids are never used twice, the highest that was."""
         return dict(map(tuple, db.conn.execute("SELECT name, seq FROM sqlite_sequence")))
 
-    def rows(self, db: Connection, table: str, columns: Sequence[str]) -> Iterator[Sequence[Any]]:
+    def rows(self, db: Connection, table: str, columns: Sequence[str]) -> Rows:
         """One after the other."""
         yield from db.conn.execute(f"SELECT {_listed(columns)} FROM {table}")
 
