@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -66,6 +67,12 @@ def waiting(server):
     return server.client().get("/healthz").json["held_polls"]
 
 
+def is_refused(address):
+    """Whether nobody listens there any more."""
+    with socket.socket() as asking:
+        return asking.connect_ex(address) != 0
+
+
 @needs_nginx
 def test_two_hosts_behind_nginx_are_one_and_one_is_killed(tmp_path, postgres):
     url = postgres.new()
@@ -84,8 +91,9 @@ def test_two_hosts_behind_nginx_are_one_and_one_is_killed(tmp_path, postgres):
             last = agent.send(talk.id, f"{number}").json["messageId"]
             assert [poll.result().texts for poll in polls] == [[f"{number}"]] * 2
         polls = held(one, two, lambda: client.poll(talk.id, lastMessageId=last))
-        two.kill()
         two.listener.close()
+        two.kill()
+        await_that(lambda: is_refused(two.address))  # what is accepted until then is answered by nobody
         sent = [agent.send(talk.id, f"after {n}", client_message_id=f"{n}").status for n in range(4)]
         assert sent == [201] * 4
         # Who was held at the other was asked for again by nginx: a GET changes nothing.

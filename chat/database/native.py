@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from _thread import get_ident, start_new_thread
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,6 @@ from typing import Any
 from chat.errors import Overloaded
 
 log = logging.getLogger(__name__)
-
-# The threads of all pools, by their numbers.
-_real: set[int] = set()
 
 
 class Call:
@@ -99,7 +96,6 @@ class Pool:
             self._started = True
 
     def _run(self) -> None:
-        _real.add(get_ident())
         while os.read(self._waiting, 1):
             call = self._queue.popleft()
             try:
@@ -112,7 +108,6 @@ class Pool:
             # Full means unread bytes: the other side takes all that is finished when it looks.
             with contextlib.suppress(BlockingIOError):
                 os.write(self._results_bell.fileno(), b"\0")
-        _real.discard(get_ident())
         if self._running.pop() == 0:
             os.close(self._waiting)
             os.close(self._results_bell.detach())
@@ -129,8 +124,3 @@ class Pool:
 def are_threads_greenlets() -> bool:
     """Whether `threading.Thread` makes no real ones."""
     return _thread.start_new_thread is not start_new_thread
-
-
-def is_greenlet() -> bool:
-    """Whether who asks shares a thread with others, and is on none of a pool."""
-    return are_threads_greenlets() and get_ident() not in _real

@@ -112,7 +112,7 @@ class Session(psycopg.Connection[Any]):
     _heard: socket.socket | None = None
 
     def wait(self, gen: Any, *how: Any, **named: Any) -> Any:
-        if how or named or not native.is_greenlet():
+        if how or named or not native.are_threads_greenlets():
             return super().wait(gen, *how, **named)
         if self._heard is None:
             self._heard = socket.socket(fileno=os.dup(self.fileno()))
