@@ -1,5 +1,6 @@
 """How a server is set and what is left of it, for whoever examines it."""
 
+import secrets
 from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
@@ -65,7 +66,7 @@ def _setting(db: Connection, name: str) -> str:
 
 def _is_heard(ears: PostgreSQLConnection, mouth: PostgreSQLConnection) -> bool:
     """Whether the one connection is told what the other tells."""
-    channel = f"tete_a_tete_{mouth.session.info.backend_pid}"
+    channel = f"tete_a_tete_{secrets.token_hex(8)}"
     ears.session.execute(f"LISTEN {channel}")
     mouth.conn.execute("SELECT pg_notify(?, '')", (channel,))
     return any(True for _ in ears.session.notifies(timeout=HEAR_SECONDS, stop_after=1))
