@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -77,12 +78,16 @@ def prepared() -> Runtime:
     return found
 
 
-def file_of(found: Runtime) -> Path:
-    """The file of the database; a command that is of files ends where there is none."""
+def file_of(found: Runtime, instead: str) -> Path:
+    """The file of the database; a command that is of files is refused where there is none.
+
+    `instead` is what PostgreSQL has for it, to which its address is added.
+    """
     if not isinstance(found.database, SQLiteDatabase):
-        raise click.ClickException(
-            "This is for a database in a file. PostgreSQL has commands of its own: pg_dump and pg_restore; "
-            "docs/scaling.md says more."
+        address = shlex.quote(found.database.address())
+        raise Refused(
+            f"This is for a database in a file. For PostgreSQL run this; docs/scaling.md says more:\n"
+            f"{instead} --dbname={address}"
         )
     return found.database.path
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import sys
 from contextlib import suppress
@@ -71,10 +72,11 @@ def backup(folder: Path | None, keep: int | None) -> None:
     none that was there is removed.
     """
     found = runtime()
-    path = file_of(found)
+    now = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    path = file_of(found, f"pg_dump --format=custom --file=chat-{now}.dump")
     folder = folder or path.parent / "backups"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copy = folder / f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.db"
+    copy = folder / f"{path.stem}-{now}.db"
     wrong: list[str] = []
     or_fail(lambda: copies.take(path, copy, lambda db: wrong.extend(verify.differences(db))))
     or_fail(lambda: found.blobs.copy_to(copies.beside(copy)))
@@ -94,7 +96,7 @@ def backup(folder: Path | None, keep: int | None) -> None:
 def restore(copy: Path) -> None:
     """Put a backup in the place of the database, while no server runs; what was there is kept beside it."""
     found = application_runtime()
-    path = file_of(found)
+    path = file_of(found, f"pg_restore --exit-on-error --no-owner {shlex.quote(str(copy))}")
     former = path.with_name(f"{path.stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}.replaced.db")
     or_fail(lambda: copies.put_back(copy.absolute(), path, former))
     or_fail(lambda: Blobs(copies.beside(copy.absolute())).copy_to(found.blobs.folder))

@@ -115,6 +115,10 @@ class Database(ABC):
         """Where it is, without a password."""
 
     @abstractmethod
+    def address(self) -> str:
+        """Where other programs find it, without a password."""
+
+    @abstractmethod
     def is_there(self) -> bool:
         """Whether there is one already."""
 

@@ -225,6 +225,12 @@ def connect(url: str, clock: Clock = clock) -> PostgreSQLConnection:
     return PostgreSQLConnection(session, clock)
 
 
+def without_password(url: str) -> str:
+    """The address as psql and pg_dump take it."""
+    parts = conninfo.conninfo_to_dict(url)
+    return conninfo.make_conninfo("", **{name: parts[name] for name in parts if name != "password"})
+
+
 def shown(url: str) -> str:
     """The address without a password."""
     parts = conninfo.conninfo_to_dict(url)

@@ -10,7 +10,12 @@ import psycopg
 from chat.database.connection import Connection
 from chat.database.database import SLOW_READS, SLOW_READS_WAITING, Database
 from chat.database.postgresql import schema
-from chat.database.postgresql.connection import PostgreSQLConnection, connect, shown
+from chat.database.postgresql.connection import (
+    PostgreSQLConnection,
+    connect,
+    shown,
+    without_password,
+)
 from chat.database.postgresql.serving import ServerServing
 from chat.database.postgresql.tables import ServerTables
 from chat.database.postgresql.timekeeping import Timekeeper
@@ -24,6 +29,8 @@ T = TypeVar("T")
 # Connections of a process that read; docs/scaling.md counts with them. So long a read waits for one.
 READERS = 10
 READER_SECONDS = 5
+# All of a process: those, and to write, to listen, to tell, to look, and that it serves.
+CONNECTIONS = READERS + 5
 
 
 class PostgreSQLDatabase(Database):
@@ -46,6 +53,10 @@ class PostgreSQLDatabase(Database):
     def name(self) -> str:
         """The address, without a password."""
         return shown(self.url)
+
+    def address(self) -> str:
+        """As pg_dump takes it, without a password."""
+        return without_password(self.url)
 
     def is_there(self) -> bool:
         """Whether it was made; raises DatabaseUnavailable."""

@@ -38,18 +38,18 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CAST($1 AS json) ->> $2;
 CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = text, FUNCTION = json_value_of);
 CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = integer, FUNCTION = json_value_of);
 
--- Of an array: its places, from 0, and its values, as texts.
-CREATE FUNCTION json_each(text) RETURNS TABLE (key bigint, value text)
+-- Of an array: its places, from 0, and its values, as texts. What it is given has names, or pg_dump writes it wrong.
+CREATE FUNCTION json_each(document text) RETURNS TABLE (key bigint, value text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT number - 1, element
-    FROM json_array_elements_text(CAST($1 AS json)) WITH ORDINALITY AS each (element, number);
+    FROM json_array_elements_text(CAST(document AS json)) WITH ORDINALITY AS each (element, number);
 END;
 
 -- The same of an array in an object: json_each(content, '$.shares').
-CREATE FUNCTION json_each(text, text) RETURNS TABLE (key bigint, value text)
+CREATE FUNCTION json_each(document text, path text) RETURNS TABLE (key bigint, value text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT number - 1, element
-    FROM json_array_elements_text(CAST($1 AS json) -> substr($2, 3)) WITH ORDINALITY AS each (element, number);
+    FROM json_array_elements_text(CAST(document AS json) -> substr(path, 3)) WITH ORDINALITY AS each (element, number);
 END;

@@ -42,6 +42,10 @@ class SQLiteDatabase(Database):
         """The path."""
         return str(self.path)
 
+    def address(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
     def is_there(self) -> bool:
         """Whether the file is."""
         return self.path.exists()
