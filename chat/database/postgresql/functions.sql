@@ -38,8 +38,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CAST($1 AS json) ->> $2;
 CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = text, FUNCTION = json_value_of);
 CREATE OPERATOR ->> (LEFTARG = text, RIGHTARG = integer, FUNCTION = json_value_of);
 
--- Of an array: its places, from 0, and its values, as texts.
-CREATE FUNCTION json_each(text) RETURNS TABLE (key bigint, value text)
+-- Of an array: its places, from 0, and its values, as texts. Without names pg_dump writes what psql cannot read.
+CREATE FUNCTION json_each(content text) RETURNS TABLE (key bigint, value text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT number - 1, element
@@ -47,7 +47,7 @@ BEGIN ATOMIC
 END;
 
 -- The same of an array in an object: json_each(content, '$.shares').
-CREATE FUNCTION json_each(text, text) RETURNS TABLE (key bigint, value text)
+CREATE FUNCTION json_each(content text, path text) RETURNS TABLE (key bigint, value text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT number - 1, element

@@ -47,9 +47,11 @@ class ServerWriting:
             try:
                 self._lock(self._db)
                 return self._db, self._db is not self._proven
+            except psycopg.errors.LockNotAvailable:
+                raise
             except psycopg.OperationalError:
-                if self._db.is_open():
-                    raise
+                # It went away while nobody used it. Where the server has said why, it still seems to be open.
+                self._db.close()
         db = self._db = connect(self._url)
         db.session.execute(SETTINGS)
         schema.apply(db)
