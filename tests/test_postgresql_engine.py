@@ -83,7 +83,7 @@ def test_connections_that_died_while_nobody_used_them_are_passed_over(tmp_path, 
         for poll in [talk.client.poll(talk.id) for _ in range(20)]:
             assert poll.result().status == 200
         db.conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         reads = [talk.client.poll(talk.id) for _ in range(20)]
