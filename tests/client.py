@@ -48,6 +48,8 @@ class Answer:
 class Client:
     """One person, who signs in with a bearer token."""
 
+    patience_seconds: float = TIMEOUT_SECONDS
+
     def __init__(self, address: tuple[str, int], token: str | None = None, user_id: int = 0) -> None:
         self.address = address
         self.token = token
@@ -58,7 +60,7 @@ class Client:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token and "Cookie" not in sent:
             sent.setdefault("Authorization", f"Bearer {self.token}")
-        connection = connection_to(self.address)
+        connection = connection_to(self.address, self.patience_seconds)
         _open.add(connection)
         try:
             connection.request(method, path, body, sent)
@@ -137,11 +139,11 @@ class Client:
         return future
 
 
-def connection_to(address: tuple[str, int]) -> http.client.HTTPConnection:
-    """Not open yet."""
+def connection_to(address: tuple[str, int], seconds: float = TIMEOUT_SECONDS) -> http.client.HTTPConnection:
+    """Not open yet; nobody waits longer than so long for the next byte."""
     if isinstance(address, Tls):
-        return http.client.HTTPSConnection(*address, timeout=TIMEOUT_SECONDS, context=address.context)
-    return http.client.HTTPConnection(*address, timeout=TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(*address, timeout=seconds, context=address.context)
+    return http.client.HTTPConnection(*address, timeout=seconds)
 
 
 def cut() -> None:

@@ -66,6 +66,13 @@ def postgres() -> Iterator[Postgres]:
         yield cluster
 
 
+@pytest.fixture
+def cluster() -> Iterator[Postgres]:
+    """A PostgreSQL that only one test has, and restarts."""
+    with running() as postgres:
+        yield postgres
+
+
 @pytest.fixture(scope="session")
 def new_database(request) -> Callable[[str], str]:
     """The address of a new database of this engine; empty for a file in the folder of its server."""

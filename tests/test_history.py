@@ -298,6 +298,8 @@ def stream(kind, transport):
         count = dice.randrange(1, 15) if dice else None
         path = f"/api/chat/{'stream' if kind is SSE else 'ws'}/{chat_session_id}?cursor={place.cursor}"
         with kind(who, path) as told:
+            if kind is SSE and told.status == 503:
+                raise ConnectionRefusedError(503)
             for event in itertools.islice(told, count):
                 if event.name == "message":
                     reader.receive(transport, event.data, event.cursor)

@@ -199,6 +199,11 @@ class PostgreSQLConnection:
         for result in self.session.wait(generators.fetch_many(self.session.pgconn)):
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 raise psycopg.OperationalError(result.get_error_message())
+        # These may have come before the server went away: what is there beyond them is its farewell.
+        poll = select.poll()
+        poll.register(self.session.fileno(), select.POLLIN)
+        if poll.poll(0):
+            raise psycopg.OperationalError("the connection was ended")
 
     def is_open(self) -> bool:
         """As far as is known: a server that went away is noticed when it is asked."""

@@ -14,7 +14,10 @@ from chat.database.connection import Connection
 SET_MS = 2000
 # So long the one who leads has to say by how much; then it was ours.
 PATIENCE_MS = 10_000
-NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS wall, correction FROM timekeeping"
+NOW = """
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS wall, correction, tableoid AS kept_in
+    FROM timekeeping
+"""
 
 log = logging.getLogger(__name__)
 

@@ -37,6 +37,8 @@ class ServerWriting:
         self._timekeeper = timekeeper
         self._db: PostgreSQLConnection | None = None
         self._proven: PostgreSQLConnection | None = None
+        # The table that the time is kept in: another one, when a dump was put back under a running server.
+        self._kept_in = 0
 
     def start(self) -> None:
         """In the thread that writes."""
@@ -47,14 +49,15 @@ class ServerWriting:
             try:
                 self._lock(self._db)
                 return self._db, self._db is not self._proven
+            except psycopg.errors.LockNotAvailable:
+                raise
             except psycopg.OperationalError:
-                if self._db.is_open():
-                    raise
+                # It went away while nobody used it. Where the server has said why, it still seems to be open.
+                self._db.close()
         db = self._db = connect(self._url, self._timekeeper)
         db.session.execute(SETTINGS)
         schema.apply(db)
         self._lock(db)
-        histories.open(db)
         return db, True
 
     def commit(self, db: PostgreSQLConnection) -> None:
@@ -87,3 +90,6 @@ class ServerWriting:
             pass
         row = told.fetchone() or {}
         self._timekeeper.follow(db, row["wall"], row["correction"], asked_at)
+        if row["kept_in"] != self._kept_in or db is not self._proven:
+            histories.open(db)
+            self._kept_in = row["kept_in"]
