@@ -27,6 +27,14 @@ from tests.time_travel import pass_time
 
 COMBINATIONS = list(itertools.product(CLASSES, (1, 2)))
 ENGINES = ("sqlite", "postgresql")
+# What is about data, and has servers of its own; tests with `server` are on both engines anyway.
+ON_BOTH = {
+    f"tests.test_{name}"
+    for name in (
+        *("billing", "books", "earnings", "edits", "missed", "payments", "prepaid", "requests", "search"),
+        *("timeline", "top_ups", "waiting", "webhooks"),
+    )
+}
 # Two of them stand for both classes, for one worker and for two; the others are soaked.
 SERVERS = [
     pytest.param((*pair, engine), marks=() if pair in (("gevent", 2), ("gthread", 1)) else pytest.mark.soak)
@@ -81,12 +89,13 @@ def new_database(request) -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def engine(request) -> str:
-    """Both, one after the other, in modules that are marked `both_engines`."""
+    """Both, one after the other, in the modules of ON_BOTH."""
     return getattr(request, "param", ENGINES[0])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_engines"):
+    of_files = metafunc.definition.get_closest_marker("on_a_file")
+    if "engine" in metafunc.fixturenames and metafunc.module.__name__ in ON_BOTH and not of_files:
         metafunc.parametrize("engine", ENGINES, indirect=True, scope="session")
 
 

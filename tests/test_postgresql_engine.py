@@ -94,12 +94,9 @@ def test_connections_that_died_while_nobody_used_them_are_passed_over(tmp_path, 
 
 @pytest.fixture
 def boot(monkeypatch):
-    """Milliseconds of this boot, as the test sets them; what was followed before is followed afterwards."""
+    """Milliseconds of this boot, as the test sets them."""
     now = [1_000_000]
-    monkeypatch.setattr(clock, "since_boot", lambda: now[0])
-    for name in ("ahead", "wall", "newest"):
-        monkeypatch.setattr(clock._Followed, name, 0)
-    monkeypatch.setattr(clock._Followed, "is_any", False)
+    monkeypatch.setattr(clock, "steady", lambda: now[0])
     return now
 
 
@@ -110,19 +107,19 @@ def correction(db):
 def test_a_clock_that_is_set_is_corrected_once_by_who_leads(postgres, boot):
     db, keeper = connect(postgres.new()), Timekeeper()
     keeper.follow(db, 5_000_000, 0, boot[0] - 40)
-    assert clock.steady() == 5_000_000  # At the answer the database's was up to 40 ms later, never earlier.
+    assert keeper.steady() == 5_000_000  # At the answer the database's was up to 40 ms later, never earlier.
     keeper.follow(db, 5_000_000 + SET_MS, 0, boot[0])
-    assert clock.steady() == 5_000_000 + SET_MS and correction(db) == 0
+    assert keeper.steady() == 5_000_000 + SET_MS and correction(db) == 0
     keeper.leads = True
     boot[0] += 100
     keeper.follow(db, 5_000_100 + SET_MS + HOUR_MS, 0, boot[0])
-    assert clock.steady() == 5_000_100 + SET_MS
+    assert keeper.steady() == 5_000_100 + SET_MS
     assert correction(db) == -HOUR_MS
     for wall in (5_000_100 + SET_MS + HOUR_MS, 5_000_090 + SET_MS + HOUR_MS):
         keeper.follow(db, wall, correction(db), boot[0])
     assert correction(db) == -HOUR_MS
     # Never back, though the last answer was 10 ms earlier.
-    assert clock.steady() == 5_000_100 + SET_MS
+    assert keeper.steady() == 5_000_100 + SET_MS
     db.close()
 
 
@@ -132,19 +129,19 @@ def test_who_does_not_lead_waits_for_the_correction_or_adopts_the_time(postgres,
     wall = 500 * HOUR_MS
     keeper.follow(db, wall, 0, boot[0])
     keeper.follow(db, wall + jump, 0, boot[0])
-    assert clock.steady() == wall
+    assert keeper.steady() == wall
     keeper.follow(db, wall + jump, -jump, boot[0])
-    assert clock.steady() == wall and clock.reference() == wall + jump
+    assert keeper.steady() == wall and keeper.wall() == wall + jump
     # Nobody says by how much: after a while it was this host's own clock that stood still.
     keeper.follow(db, wall + jump, 0, boot[0])
     boot[0] += PATIENCE_MS
     keeper.follow(db, wall + jump + PATIENCE_MS, 0, boot[0])
-    assert clock.steady() == wall + PATIENCE_MS
+    assert keeper.steady() == wall + PATIENCE_MS
     boot[0] += 1
     keeper.follow(db, wall + jump + PATIENCE_MS + 1, 0, boot[0])
-    assert clock.ahead() == wall + jump - 1_000_000
+    assert keeper.wall() == wall + jump + PATIENCE_MS + 1
     # And still it never goes back.
-    assert clock.steady() == max(wall + PATIENCE_MS, wall + jump + PATIENCE_MS + 1)
+    assert keeper.steady() == max(wall + PATIENCE_MS, wall + jump + PATIENCE_MS + 1)
     assert correction(db) == 0
     db.close()
 
@@ -169,8 +166,8 @@ def test_nobody_misses_a_message_after_a_restore(tmp_path, postgres, how):
         sql = b"DROP SCHEMA public CASCADE; CREATE SCHEMA public;" + dump.replace(
             b"CREATE SCHEMA public;", b""
         )
-        done = subprocess.run(psql, input=sql, capture_output=True)
-        assert done.returncode == 0, done.stderr
+        # Under a running server it may meet a read, and one of the two is refused: all of it is one transaction.
+        await_that(lambda: subprocess.run(psql, input=sql, stderr=subprocess.DEVNULL).returncode == 0)
         if how == "stopped":
             here.start()
             there.start()

@@ -124,6 +124,7 @@ def test_the_ledger_is_only_added_to(start):
             server.database.write(lambda db, change=change: db.conn.execute(change))
 
 
+@pytest.mark.on_a_file
 def test_a_session_that_has_ended_reads_none_of_the_others(runtime):
     """Of a history each card would read all the open ones again."""
     runtime.settings = replace(runtime.settings, prepaid=True)

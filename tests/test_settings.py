@@ -27,7 +27,11 @@ def test_each_is_read_in_its_own_type():
         ("CHAT_DOORBELL", "yes", "0 or 1"),
         ("CHAT_SPENDING_LIMIT", "20,00", "an amount like 20.00, or empty for none"),
         ("CHAT_SPENDING_LIMIT", "-1", "an amount like 20.00, or empty for none"),
-        ("CHAT_DATABASE_URL", "mysql://", "sqlite:///relative/path.db or sqlite:////absolute/path.db"),
+        (
+            "CHAT_DATABASE_URL",
+            "mysql://",
+            "sqlite:///relative/path.db, sqlite:////absolute/path.db or postgresql://user:password@host/name",
+        ),
         ("CHAT_MAIL_FROM", "a@b@example.org", "chat@example.org or Name <chat@example.org>"),
         ("CHAT_MAIL_FROM", "A <a@example.org>\nBcc: b", "chat@example.org or Name <chat@example.org>"),
         (

@@ -385,6 +385,7 @@ def test_a_queue_is_filled_once_and_in_order_whatever_it_is_filled_by(runtime):
     assert queued == rows(runtime, "SELECT id FROM messages ORDER BY id")
 
 
+@pytest.mark.on_a_file
 def test_a_send_has_no_statement_more(runtime):
     """No trigger is in what a message changes."""
     message = "messages (chat_session_id, sender_id, sender_type, message, created_at, revision)"
