@@ -166,7 +166,7 @@ def test_nobody_misses_a_message_after_a_restore(tmp_path, postgres, how):
         sql = b"DROP SCHEMA public CASCADE; CREATE SCHEMA public;" + dump.replace(
             b"CREATE SCHEMA public;", b""
         )
-        # Under a running server it may meet a read, and one of the two is refused: all of it is one transaction.
+        # Under a running server it may meet a read, and one of the two is refused, whole.
         await_that(lambda: subprocess.run(psql, input=sql, stderr=subprocess.DEVNULL).returncode == 0)
         if how == "stopped":
             here.start()
