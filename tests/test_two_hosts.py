@@ -3,15 +3,17 @@
 import itertools
 import random
 import signal
+import subprocess
 import threading
 from collections import Counter
 from contextlib import ExitStack, suppress
 
 import pytest
 
+from chat.errors import DatabaseUnavailable
 from tests.client import Client
 from tests.history import History, check
-from tests.server import Server, await_that
+from tests.server import Server, await_listener, await_that
 from tests.streams import CUT
 from tests.test_history import LAST, READ, SIDES, TRANSPORTS, Place, stored_after
 from tests.threads import together
@@ -20,6 +22,7 @@ SESSIONS, SENDERS = 5, 50
 # How long a sender waits for one host before it asks the other.
 PATIENCE_SECONDS = 10
 PAUSE_SECONDS = 0.05
+BRIDGE, NETWORK = "chatbridge", "10.77.0"
 
 
 class Either(Client):
@@ -87,6 +90,81 @@ def test_a_host_is_killed_and_the_database_restarted_while_fifty_send(run, clust
     )
     assert sorted(times) == times
     assert all("Traceback" not in host.log for host in hosts)
+
+
+@pytest.fixture
+def apart(tmp_path, cluster):
+    """Two hosts in network namespaces of their own, and the database at the address of the bridge between."""
+    with ExitStack() as stack:
+        ip("link", "add", BRIDGE, "type", "bridge")
+        stack.callback(ip, "link", "del", BRIDGE)
+        ip("addr", "add", f"{NETWORK}.1/24", "dev", BRIDGE)
+        ip("link", "set", BRIDGE, "up")
+        cluster.stop()
+        with (cluster.folder / "data/pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {NETWORK}.0/24 trust\n")
+        cluster.start(f"listen_addresses={NETWORK}.1")
+        url = cluster.new().partition("?")[0].replace("@/", f"@{NETWORK}.1/")
+        made = []
+        for number in (2, 3):
+            ip("netns", "add", f"chat{number}")
+            stack.callback(ip, "netns", "del", f"chat{number}")
+            ip("link", "add", f"chat{number}", "type", "veth", "peer", "eth0", "netns", f"chat{number}")
+            ip("link", "set", f"chat{number}", "master", BRIDGE, "up")
+            ip("-n", f"chat{number}", "addr", "add", f"{NETWORK}.{number}/24", "dev", "eth0")
+            ip("-n", f"chat{number}", "link", "set", "eth0", "up")
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            made.append(stack.enter_context(Apart(folder, url, number)))
+        for host in made:
+            await_listener(host, host.address)
+        yield made
+
+
+class Apart(Server):
+    """In a namespace, at an address of its own."""
+
+    def __init__(self, folder, url, number):
+        super().__init__(folder, url)
+        self.address = (f"{NETWORK}.{number}", 3000)
+        self.environment["CHAT_BIND"] = f"{NETWORK}.{number}:3000"
+        self.command = ("ip", "netns", "exec", f"chat{number}", *Server.command)
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("each", [12, 100])
+def test_hosts_apart_lose_nothing_when_one_dies_is_cut_off_and_the_database_restarts(
+    run, cluster, apart, each
+):
+    def kill():
+        apart[0].kill()
+        apart[0].start()
+
+    def cut_off():
+        """In the middle of whatever it writes: the other one goes on, and then both do."""
+        ip("link", "set", "chat2", "down")
+        goes_on = stored_messages(apart[1]) + 3 * SENDERS
+        await_that(lambda: stored_messages(apart[1]) >= goes_on or stored_messages(apart[1]) >= 48 * each)
+        ip("link", "set", "chat2", "up")
+
+    def restart():
+        cluster.stop()
+        cluster.start(f"listen_addresses={NETWORK}.1")
+
+    answered = talk_through(apart, each, [kill, cut_off, restart])
+    assert set(answered) <= {200, 201, 503}, answered
+    run(apart[1], "verify")
+
+
+def stored_messages(host):
+    try:
+        return host.database.read(lambda db: db.conn.execute("SELECT count(*) FROM messages").fetchone()[0])
+    except DatabaseUnavailable:
+        return 0
 
 
 def talk_through(hosts, each, faults):
