@@ -241,7 +241,7 @@ class Settings:
     doorbell: bool = _setting(
         True,
         "0, 1",
-        "Processes of one host wake each other at once; 0 leaves the check interval alone.",
+        "Processes wake each other at once, on PostgreSQL of all hosts; 0 leaves the check interval alone.",
         _flag,
     )
     max_waiters: int = _setting(
