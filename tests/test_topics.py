@@ -23,7 +23,7 @@ class Office:
         self.runtime = Runtime(Settings(database_url=f"sqlite:///{path}"))
         self.runtime.prepare()
         self.people = {name: self._sign_in(name) for name in INBOXES}
-        self.far, self._poll_loop = Hub(1000, 1000, 1000), PollLoop(path)
+        self.far, self._poll_loop = Hub(1000, 1000, 1000), PollLoop(self.runtime.database)
         self._poll_loop.skip()
         self._notice = self._poll_loop.look
 
