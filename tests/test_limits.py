@@ -170,7 +170,8 @@ def test_an_address_is_limited_at_all_accounts_together_known_or_not(start):
         kind = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_For": one}
         answer = server.client().request("POST", path, body, **kind)
         assert (answer.status, bool(answer.headers["Retry-After"])) == (429, True), path
-    assert store_count(server) == 6
+    # What was refused is not counted; what is good again may have been forgotten meanwhile.
+    assert store_count(server) <= 6
     assert not server.database.read(lambda db: store.users.by_email(db, "new@example.org"))
 
 
