@@ -112,6 +112,8 @@ class NotifyWire:
             self._is_waiting.wait()
             self._is_waiting.clear()
             texts = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not texts:
+                continue
             try:
                 if mouth is None:
                     mouth = connect(self._url)
